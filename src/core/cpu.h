@@ -1,0 +1,15 @@
+/* cpu.h -- what this processor and this process may use. The detection is the library's one writable global. */
+#ifndef SLM_CORE_CPU_H
+#define SLM_CORE_CPU_H
+
+#include "slm.h"
+
+/* The sets of `mask` (0: all) that exist here, SLM_ISA_SCALAR always among them; a higher set implies the lower ones exist. */
+unsigned slm_cpu_masked(unsigned mask);
+
+/* Round to nearest, nothing flushed, no traps: what every computation runs under (arithmetic contract C1).
+ * enter returns what leave puts back. */
+unsigned slm_fp_enter(void);
+void slm_fp_leave(unsigned saved);
+
+#endif

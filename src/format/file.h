@@ -1,0 +1,73 @@
+/* file.h -- a model file of any format as named tensors and keys, checked and not believed. */
+#ifndef SLM_FORMAT_FILE_H
+#define SLM_FORMAT_FILE_H
+
+#include "core/source.h"
+#include "format/keys.h"
+#include "quant/type.h"
+
+typedef struct slm_tensor {
+    const char     *name;       /* terminated; bytes as in the file (no NUL) */
+    uint32_t        type_id;
+    const slm_type *type;       /* NULL: a type this version cannot read */
+    uint32_t        n_dims;
+    uint64_t        dims[4];    /* fastest first; unused are 1 */
+    uint64_t        rows;       /* product of dims[1..3] */
+    uint64_t        offset;     /* in the file */
+    uint64_t        bytes;      /* 0 for a type number GGUF does not have */
+} slm_tensor;
+
+struct slm_file {
+    slm_heap    own;            /* first: slm_heap_new_owner; used if opened by slm_file_open */
+    slm_heap   *heap;
+    char       *path;
+    slm_source  source;
+    slm_keys    keys;
+    slm_tensor *tensors;        /* [n_tensors], in file order */
+    uint32_t   *by_name;        /* [n_tensors] indices in order of name */
+    size_t      n_tensors;
+    uint64_t    gap_bytes, trailing_bytes;  /* odd, allowed */
+    uint32_t    threads;
+    bool        allow_nonfinite;
+    char        format[24];     /* "GGUF v3" */
+    /* llama2.c v2 only: values of tensor `t` from `first` on, made from 8-bit groups. NULL: read from the file. */
+    slm_status (*read)(const struct slm_file *file, const slm_tensor *t, uint64_t offset, void *dst, size_t n, slm_error *err);
+    void       *reader;         /* of read; freed with the file */
+};
+
+/* Opens on a heap of the caller's. tokenizer_path may be NULL. */
+slm_status slm_file_load(struct slm_file **out, slm_heap *heap, const char *path, const char *tokenizer_path, slm_error *err);
+
+/* The tensor of that name, or NULL. */
+const slm_tensor *slm_file_find(const struct slm_file *file, const char *name);
+
+/* n bytes of the tensor's disk form from byte `offset` of it. */
+slm_status slm_file_read_raw(const struct slm_file *file, const slm_tensor *t, uint64_t offset, void *dst, size_t n, slm_error *err);
+
+/* ---- for the readers of formats ---- */
+
+/* Fills a file whose source is set: keys, tensors, format. SLM_E_FORMAT and so on. */
+slm_status slm_gguf_read(struct slm_file *file, slm_error *err);
+slm_status slm_llama2c_read(struct slm_file *file, const char *tokenizer_path, slm_error *err);
+
+/* Is it a llama2.c checkpoint? By its magic, or (legacy) by header ranges and exact size. */
+bool slm_llama2c_is(const slm_source *source);
+
+/* Sorts by_name, refuses two tensors of one name. */
+slm_status slm_file_index(struct slm_file *file, slm_error *err);
+
+/* ---- writing GGUF v3 ---- */
+
+/* A tensor to be written; offset is set by slm_gguf_layout. */
+typedef struct slm_gguf_tensor {
+    const char *name;
+    const slm_type *type;
+    uint32_t n_dims;
+    uint64_t dims[4];
+    uint64_t offset, bytes;     /* in the data part */
+} slm_gguf_tensor;
+
+/* Sets offsets and bytes (alignment 32), appends the head (magic to the start of data, padded) to buf, gives the data part's size. */
+slm_status slm_gguf_layout(slm_gguf_tensor *tensors, size_t n, const slm_keys *keys, slm_buf *head, uint64_t *data_bytes, slm_error *err);
+
+#endif

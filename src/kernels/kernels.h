@@ -1,0 +1,44 @@
+/* kernels.h -- the kernels' types, declarations and table. Kernels use nothing but the headers of this folder. */
+#ifndef SLM_KERNELS_KERNELS_H
+#define SLM_KERNELS_KERNELS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* A block of 32 activations (arithmetic contract C4): x is about d * q. nsum is minus the integer sum of q, so that an unsigned
+ * weight's offset 2^b is taken out by starting the integer sum at nsum << b (C12). */
+typedef struct slm_xblock {
+    float   d;
+    int32_t nsum;
+    int8_t  q[32];
+} slm_xblock;
+_Static_assert(sizeof(slm_xblock) == 40, "products read blocks of 40 bytes");
+
+enum {
+    SLM_PANEL_ROWS = 16,        /* rows of a panel: one lane each */
+    SLM_STEP_COLS = 64,         /* k of a step: two blocks */
+    SLM_STEP_F32 = 16 * 64 * 4, /* bytes of a step: [64 k][16 rows] */
+    SLM_STEP_F16 = 16 * 64 * 2,
+    SLM_STEP_Q8_0 = 64 + 1024,  /* f16 scale [2][16]; u8 q+128 [2 blocks][8 groups][16 rows][4 k] */
+    SLM_STEP_Q4_0 = 64 + 512,   /* f16 scale [2][16]; [2 blocks][4][16 rows][4 k]: low nibble of group g, high of g+4, q+8 */
+    SLM_PAGE = 64               /* positions of a page of the cache */
+};
+
+enum { SLM_ISA_scalar = 1, SLM_ISA_avx2 = 2, SLM_ISA_avx512 = 4 };   /* as in slm.h, in the spelling of kernels.def */
+
+#define SLM_OP(op, ret, params) typedef ret slm_##op##_fn params;
+#define SLM_IMPL(op, isa)       slm_##op##_fn slm_##op##_##isa;
+#include "kernels/kernels.def"
+
+typedef slm_mul_f32_fn slm_mul_fn;      /* all products have one type */
+
+typedef struct slm_kernels {
+#define SLM_OP(op, ret, params) slm_##op##_fn *op;
+#define SLM_IMPL(op, isa)
+#include "kernels/kernels.def"
+} slm_kernels;
+
+/* Fills the table with the best implementation of each operation among `isas`, a mask of what CPU and system offer. */
+void slm_kernels_select(slm_kernels *kernels, unsigned isas);
+
+#endif

@@ -1,0 +1,35 @@
+/* matrix.h -- rows x cols weights as P16 panels (arithmetic.md 2): lane = row, so one register holds one step of 16 rows. */
+#ifndef SLM_QUANT_MATRIX_H
+#define SLM_QUANT_MATRIX_H
+
+#include "core/heap.h"
+#include "quant/type.h"
+
+typedef struct slm_matrix {
+    const slm_type *type;       /* NULL: no matrix */
+    size_t rows, cols, steps;   /* steps = ceil(cols / 64) */
+    size_t panel_bytes;
+    uint8_t *panels;            /* [ceil(rows/16)][panel_bytes], aligned to 64 */
+} slm_matrix;
+
+/* Bytes of the panels, checked. */
+bool slm_matrix_bytes(const slm_type *type, size_t rows, size_t cols, size_t *bytes);
+
+/* Owns its panels (not cleared) on heap until slm_matrix_free. */
+slm_status slm_matrix_alloc(slm_matrix *m, slm_heap *heap, const slm_type *type, size_t rows, size_t cols, slm_error *err);
+void slm_matrix_free(slm_matrix *m, slm_heap *heap);
+
+static inline size_t slm_matrix_panels(const slm_matrix *m)
+{
+    return (m->rows + SLM_PANEL_ROWS - 1) / SLM_PANEL_ROWS;
+}
+
+/* y[t][r] for the rows r of panels [begin, end): y points at row 0. x and ldx as the type wants: f32 [ldx], zero up to steps * 64,
+ * or slm_xblock [ldx >= 2 * steps]. */
+void slm_matrix_mul(const slm_matrix *m, const slm_kernels *k, float *y, size_t ldy, const void *x, size_t ldx, size_t tokens,
+                    size_t begin, size_t end);
+
+/* Row `row` as `cols` floats, the bits of the type's dequantize. */
+void slm_matrix_row(const slm_matrix *m, size_t row, float *out);
+
+#endif
