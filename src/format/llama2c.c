@@ -134,44 +134,52 @@ static slm_status read_head(shape *s, const slm_source *source, slm_error *err)
 
 /* ---- the tensors ----------------------------------------------------------------------------------------------------------- */
 
-/* Where the scales of a v2 matrix stand, by tensor index. */
+/* What v2's reader needs to know. */
 typedef struct groups {
     uint64_t group;
-    bool    *packed;        /* [n_tensors] 8-bit values; else f32 in the file */
-    size_t   names;         /* where the names stand in this block */
+    bool packed[];          /* [n_tensors] 8-bit values and scales; else f32 in the file */
 } groups;
 
-/* Walks the table in file order. With file->tensors NULL it counts; else it fills them. *end is the size the file must have. */
-static slm_status walk(const shape *s, slm_file *file, groups *packed, size_t *count, uint64_t *end, slm_error *err)
+/* Tensor `index` of the file: piece p of that layer, at byte `at`. */
+static slm_status set_tensor(slm_file *file, size_t index, const piece *p, uint64_t layer, const uint64_t dims[2], uint64_t at, slm_error *err)
+{
+    char name[SLM_LIMIT_TENSOR_NAME + 1];
+    if (p->layers)
+        (void)snprintf(name, sizeof name, "blk.%" PRIu64 ".%s", layer, p->name);
+    else
+        (void)snprintf(name, sizeof name, "%s", p->name);
+    slm_status status = slm_file_set_tensor(file, index, name, strlen(name), 0, p->rows == ONE ? 1 : 2, dims, at, err);
+    if (!status)
+        file->tensors[index].offset = at;
+    return status;
+}
+
+/* Walks the table in file order: counts tensors, and *end is the size the file must have. With `packed` it also sets the tensors. */
+static slm_status walk(const shape *s, slm_file *file, bool *packed, size_t *count, uint64_t *end, slm_error *err)
 {
     const piece *order = s->version ? order_v1 : order_v0;
     const size_t n = s->version ? sizeof order_v1 / sizeof *order_v1 : sizeof order_v0 / sizeof *order_v0;
     uint64_t at = s->version ? HEAD : HEAD_V0;
+    slm_status status = SLM_OK;
     size_t made = 0;
     for (size_t i = 0; i < n; i++) {
         const piece *p = &order[i];
-        const uint64_t rows = s->size[p->rows], cols = s->size[p->cols];
-        uint64_t values, bytes, scales = 0;
-        const bool matrix = p->rows != ONE && p->name, quantized = s->version == 2 && matrix;
+        const uint64_t dims[2] = { s->size[p->cols], s->size[p->rows] };
+        const bool quantized = s->version == 2 && p->rows != ONE;
+        uint64_t values, bytes;
         if (p->own && s->tied)
             continue;
-        if (!slm_u64_mul(rows, cols, &values) || !slm_u64_mul(values, quantized ? 1 : 4, &bytes))
-            return slm_fail(err, SLM_E_LIMIT, "%s: %" PRIu64 " x %" PRIu64 " values pass 64 bits", file->source.name, rows, cols);
+        if (!slm_u64_mul(dims[0], dims[1], &values) || !slm_u64_mul(values, quantized ? 1 : 4, &bytes))
+            return slm_fail(err, SLM_E_LIMIT, "%s: %" PRIu64 " x %" PRIu64 " values pass 64 bits", file->source.name, dims[1], dims[0]);
         if (quantized && values % s->group)
-            return slm_fail(err, SLM_E_FORMAT, "%s: tensor '%s': its %" PRIu64 " values are no multiple of the group_size %" PRIu64,
+            return slm_fail(err, SLM_E_FORMAT, "%s: tensor '%s': its %" PRIu64 " values are no multiple of group_size %" PRIu64,
                             file->source.name, p->name, values, s->group);
-        if (quantized)
-            scales = values / s->group * 4;
+        const uint64_t scales = quantized ? values / s->group * 4 : 0;
         for (uint64_t layer = 0; layer < (p->layers ? s->size[LAYERS] : 1); layer++) {
-            if (file->tensors && p->name) {
-                slm_tensor *t = &file->tensors[made];
-                char *name = (char *)file->reader + packed->names + made * (SLM_LIMIT_TENSOR_NAME + 1);
-                if (p->layers)
-                    (void)snprintf(name, SLM_LIMIT_TENSOR_NAME + 1, "blk.%" PRIu64 ".%s", layer, p->name);
-                else
-                    (void)snprintf(name, SLM_LIMIT_TENSOR_NAME + 1, "%s", p->name);
-                *t = (slm_tensor){ name, 0, slm_type_by_id(0), matrix ? 2 : 1, { cols, rows, 1, 1 }, rows, at, values * 4 };
-                packed->packed[made] = quantized;
+            if (packed && p->name) {
+                packed[made] = quantized;
+                if ((status = set_tensor(file, made, p, layer, dims, at, err)) != SLM_OK)
+                    return status;
             }
             made += p->name != NULL;
             if (!slm_u64_add(at, bytes, &at) || !slm_u64_add(at, scales, &at))
@@ -219,27 +227,20 @@ static slm_status read_v2(const slm_file *file, const slm_tensor *t, uint64_t of
     return status;
 }
 
-/* Tensors, and what reads them. file->reader holds the struct, the flags and the names: one block, freed with the file. */
+/* The tensors, and what reads them: file->reader is freed with the file. */
 static slm_status make_tensors(slm_file *file, const shape *s, size_t n, slm_error *err)
 {
-    size_t names, bytes, flags;
     uint64_t end;
-    groups *g = NULL;
-    if (slm_size_add(sizeof *g, n, &flags) && slm_size_mul(n, SLM_LIMIT_TENSOR_NAME + 1, &names) && slm_size_add(flags, names, &bytes))
-        g = slm_heap_zalloc(file->heap, bytes);
-    file->reader = g;
-    slm_tensor *tensors = slm_heap_zarray(file->heap, n, sizeof *tensors);
-    if (!g || !tensors) {
-        slm_heap_free(file->heap, tensors);
-        return slm_fail(err, SLM_E_MEMORY, "%s: table of %zu tensors", file->source.name, n);
-    }
+    slm_status status = slm_file_reserve(file, n, err);
+    if (status)
+        return status;
+    groups *g = slm_heap_zalloc(file->heap, sizeof *g + n);     /* n <= 9 x 1024 + 3 */
+    if (!g)
+        return slm_fail(err, SLM_E_MEMORY, "%s: reader of %zu tensors", file->source.name, n);
     g->group = s->group;
-    g->packed = (bool *)(g + 1);
-    g->names = flags;
-    file->tensors = tensors;
-    file->n_tensors = n;
+    file->reader = g;
     file->read = s->version == 2 ? read_v2 : NULL;
-    return walk(s, file, g, &n, &end, err);
+    return walk(s, file, g->packed, &n, &end, err);
 }
 
 /* ---- the tokenizer --------------------------------------------------------------------------------------------------------- */

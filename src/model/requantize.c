@@ -144,17 +144,16 @@ static void convert_piece(void *ctx, size_t index)
 /* m->n values from `first` on are in m->raw; *sum grows by their squared errors. */
 static slm_status convert_chunk(maker *m, const slm_tensor *t, uint64_t first, double *sum, slm_error *err)
 {
-    char shown[SLM_SHOWN];
     const size_t pieces = slm_ceil_div(m->n, PIECE);
     slm_team_run(m->team, pieces, convert_piece, m);
     for (size_t i = 0; i < pieces; i++) {
         const uint64_t at = first + i * PIECE + m->bad[i];
         if (m->bad[i] != SIZE_MAX && m->bad_out[i])
             return slm_fail(err, SLM_E_NUMERIC, "%s: tensor '%s': the values from index %" PRIu64 " on are too large for %s", m->in,
-                            slm_shown(shown, t->name, strlen(t->name)), at, m->to->name);
+                            t->shown, at, m->to->name);
         if (m->bad[i] != SIZE_MAX)
             return slm_fail(err, SLM_E_NUMERIC, "%s: tensor '%s': a value that is no finite number at index %" PRIu64 "%s", m->in,
-                            slm_shown(shown, t->name, strlen(t->name)), at, m->from->block > 1 ? " or in its block" : "");
+                            t->shown, at, m->from->block > 1 ? " or in its block" : "");
         *sum += m->squares[i];
     }
     return SLM_OK;
@@ -185,10 +184,8 @@ static slm_status convert_tensor(maker *m, size_t index, slm_error *err)
     }
     if (!status)
         status = slm_writer_put(m->writer, zeros, (size_t)(-m->tensors[index].bytes & 31), err);
-    if (!status && m->params.tensor) {
-        char shown[SLM_SHOWN];
-        m->params.tensor(m->params.user, slm_shown(shown, t->name, strlen(t->name)), m->to->name, sum / (double)n);
-    }
+    if (!status && m->params.tensor)
+        m->params.tensor(m->params.user, t->shown, m->to->name, sum / (double)n);
     return status;
 }
 
@@ -200,13 +197,12 @@ static slm_status choose_types(maker *m, const slm_type *want, slm_error *err)
     const char *head = slm_file_find(m->file, "output.weight") ? "output.weight" : "token_embd.weight";
     for (size_t i = 0; i < m->file->n_tensors; i++) {
         const slm_tensor *t = &m->file->tensors[i];
-        char shown[SLM_SHOWN];
         if (!t->type) {
             const char *name = "?";
             uint32_t block, bytes;
             (void)slm_type_shape(t->type_id, &name, &block, &bytes);
             return slm_fail(err, SLM_E_UNSUPPORTED, "%s: tensor '%s': cannot read its type %u (%s)", m->in,
-                            slm_shown(shown, t->name, strlen(t->name)), t->type_id, name);
+                            t->shown, t->type_id, name);
         }
         slm_gguf_tensor *g = &m->tensors[i];
         g->name = t->name;
