@@ -21,6 +21,7 @@ LIBS  = -lutf8proc -lm -lpthread
 FLOORS = core kernels quant format text model session
 LIB   := $(wildcard $(FLOORS:%=src/%/*.c) src/kernels/*/*.c)
 TESTS := $(wildcard tests/test_*.c)
+HARNESS := $(wildcard tests/harness/check_*.c)
 SLM   := $(wildcard examples/slm/*.c)
 EXAMPLES := $(wildcard examples/*.c)
 obj    = $(1:%.c=$(BUILD)/%.o)
@@ -52,6 +53,10 @@ $(BUILD)/bin/slm: $(call obj,$(SLM)) $(BUILD)/libslm.a
 	@mkdir -p $(@D)
 	$(CC) $^ $(LINK) -ljansson $(LIBS) -o $@
 
+$(BUILD)/bin/check_kernels: $(call obj,$(HARNESS)) $(BUILD)/libslm.a
+	@mkdir -p $(@D)
+	$(CC) $^ $(LINK) $(LIBS) -o $@
+
 $(BUILD)/bin/test_%: $(BUILD)/tests/test_%.o $(BUILD)/libslm.a
 	@mkdir -p $(@D)
 	$(CC) $^ $(LINK) -lcmocka $(LIBS) -o $@
@@ -72,10 +77,14 @@ deps:                           ## installs what is missing, by name, with apt-g
 check: deps                     ## builds and runs every test in its short form
 	@$(MAKE) --no-print-directory all
 	@$(MAKE) --no-print-directory check-unit
+	@$(MAKE) --no-print-directory check-kernels
 
 check-unit: $(TESTS:tests/%.c=$(BUILD)/bin/%)  ## the cmocka programs, one per noun
 	@failed=; for t in $^; do echo "== $$(basename $$t)"; $$t 2>&1 || failed="$$failed $$(basename $$t)"; done; \
 	if [ -n "$$failed" ]; then echo "failed:$$failed"; exit 1; fi
+
+check-kernels: $(BUILD)/bin/check_kernels  ## every kernel this CPU has against the scalar reference, bit by bit
+	$(BUILD)/bin/check_kernels
 
 clean:                          ## removes build/
 	rm -rf $(BUILD)
@@ -83,4 +92,4 @@ clean:                          ## removes build/
 help:                           ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile
 
--include $(patsubst %.o,%.d,$(call obj,$(LIB) $(SLM) $(TESTS) $(EXAMPLES)))
+-include $(patsubst %.o,%.d,$(call obj,$(LIB) $(SLM) $(TESTS) $(HARNESS) $(EXAMPLES)))
