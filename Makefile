@@ -21,7 +21,8 @@ LIBS  = -lutf8proc -lm -lpthread
 FLOORS = core kernels quant format text model session
 LIB   := $(wildcard $(FLOORS:%=src/%/*.c) src/kernels/*/*.c)
 TESTS := $(wildcard tests/test_*.c)
-HARNESS := $(shell grep -Ls '^int main' tests/harness/*.c)  # what tests share; the programs there have their own rules
+CHECKS := $(wildcard tests/harness/check_*.c)               # the kernel checker
+HARNESS := $(filter-out $(CHECKS),$(shell grep -Ls '^int main' tests/harness/*.c))  # what tests share
 SLM   := $(wildcard examples/slm/*.c)
 EXAMPLES := $(wildcard examples/*.c)
 obj    = $(1:%.c=$(BUILD)/%.o)
@@ -53,6 +54,10 @@ $(BUILD)/bin/slm: $(call obj,$(SLM)) $(BUILD)/libslm.a
 	@mkdir -p $(@D)
 	$(CC) $^ $(LINK) -ljansson $(LIBS) -o $@
 
+$(BUILD)/bin/check_kernels: $(call obj,$(CHECKS)) $(BUILD)/libslm.a
+	@mkdir -p $(@D)
+	$(CC) $^ $(LINK) $(LIBS) -o $@
+
 $(BUILD)/libharness.a: $(call obj,$(HARNESS))    # an archive: a test gets only what it calls
 	@mkdir -p $(@D)
 	rm -f $@ && $(AR) rcs $@ $^
@@ -77,10 +82,14 @@ deps:                           ## installs what is missing, by name, with apt-g
 check: deps                     ## builds and runs every test in its short form
 	@$(MAKE) --no-print-directory all
 	@$(MAKE) --no-print-directory check-unit
+	@$(MAKE) --no-print-directory check-kernels
 
 check-unit: $(TESTS:tests/%.c=$(BUILD)/bin/%) check-header  ## the cmocka programs, one per noun
 	@failed=; for t in $(filter $(BUILD)/bin/%,$^); do echo "== $$(basename $$t)"; $$t 2>&1 || failed="$$failed $$(basename $$t)"; done; \
 	if [ -n "$$failed" ]; then echo "failed:$$failed"; exit 1; fi
+
+check-kernels: $(BUILD)/bin/check_kernels  ## every kernel this CPU has against the scalar reference, bit by bit
+	$(BUILD)/bin/check_kernels
 
 check-header:                   ## each public header alone, as C99, C11 and C++11
 	@for h in include/*.h; do \
