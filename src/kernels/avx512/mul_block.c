@@ -9,13 +9,12 @@
  *   more             token blocks whose activations stay in L2; within them groups of PANELS panels; within them chunks of steps
  *                    that stay in L1 while all tokens of the block pass, partial sums waiting in y. A partial sum stored and
  *                    loaded is the same bits, so the chunks do not show. */
+#include "kernels/inline.h"
 #include "kernels/kernels.h"
 
 #include <immintrin.h>
 #include <stdbool.h>
 
-#define INLINE static inline __attribute__((always_inline))
-#define UNROLL _Pragma("GCC unroll 16")
 
 enum { Q8_0, Q4_0 };
 enum {

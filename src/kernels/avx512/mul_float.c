@@ -2,13 +2,12 @@
  *
  * One register is one k of 16 rows (lane = row); each lane runs the chain of C3 on its own, k ascending. A chain advances by one
  * fma in four cycles, so a tile needs eight of them to fill two ports: with few tokens several panels go side by side. */
+#include "kernels/inline.h"
 #include "kernels/kernels.h"
 
 #include <immintrin.h>
 #include <stdbool.h>
 
-#define INLINE static inline __attribute__((always_inline))
-#define UNROLL _Pragma("GCC unroll 24")
 
 enum { F32, F16, BF16 };
 enum {
