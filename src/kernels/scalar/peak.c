@@ -6,6 +6,7 @@
  *                  with zeros: the same in every implementation
  *
  * The chains are independent and enough to hide the latency of the instruction on two ports. */
+#include "kernels/inline.h"
 #include "kernels/kernels.h"
 #include "kernels/math.h"
 
@@ -16,11 +17,13 @@ double slm_peak_dot_i8_scalar(size_t n)
     int32_t sum[CHAINS] = { 0 };
     volatile int8_t w = 3, x = -5;
     const int32_t a = w, b = x;
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n; i++) {
+        UNROLL
         for (size_t c = 0; c < CHAINS; c++) {
             sum[c] += a * b;
             __asm__ volatile("" : "+r"(sum[c]));
         }
+    }
     return (double)n * CHAINS;
 }
 
@@ -29,9 +32,11 @@ double slm_peak_fma_f32_scalar(size_t n)
     float sum[CHAINS] = { 0 };
     volatile float w = 0.75f, x = 0.5f;
     const float a = w, b = x;
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n; i++) {
+        UNROLL
         for (size_t c = 0; c < CHAINS; c++)
             sum[c] = fmaf(a, b, sum[c]);
+    }
     w = sum[0] + sum[1] + sum[2] + sum[3] + sum[4] + sum[5] + sum[6] + sum[7];
     return (double)n * CHAINS * 2;
 }
