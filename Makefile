@@ -27,10 +27,11 @@ SLM   := $(wildcard examples/slm/*.c)
 EXAMPLES := $(wildcard examples/*.c)
 obj    = $(1:%.c=$(BUILD)/%.o)
 
-.PHONY: all lib deps demo check check-unit check-header check-kernels check-determinism check-shared asan ubsan tsan fuzz lint bench install uninstall clean help FORCE
+.PHONY: all lib deps demo check check-unit check-cli check-header check-kernels check-determinism check-shared asan ubsan tsan fuzz lint bench install uninstall clean help FORCE
 all: lib $(BUILD)/bin/slm $(EXAMPLES:examples/%.c=$(BUILD)/bin/%)  ## the library, the program, the examples
 lib: $(BUILD)/libslm.a
 
+CPP   =                         # of the folder; make's own default is a compiler
 $(BUILD)/src/%.o:                CPP := -Isrc
 $(BUILD)/tests/%.o:              CPP := -Isrc -Itests -Wno-missing-prototypes
 $(BUILD)/bench/%.o:              CPP := -Isrc -Wno-missing-prototypes
@@ -83,6 +84,7 @@ check: deps                     ## builds and runs every test in its short form
 	@$(MAKE) --no-print-directory all
 	@$(MAKE) --no-print-directory check-unit
 	@$(MAKE) --no-print-directory check-kernels
+	@$(MAKE) --no-print-directory check-cli
 
 check-unit: $(TESTS:tests/%.c=$(BUILD)/bin/%) check-header  ## the cmocka programs, one per noun
 	@failed=; for t in $(filter $(BUILD)/bin/%,$^); do echo "== $$(basename $$t)"; $$t 2>&1 || failed="$$failed $$(basename $$t)"; done; \
@@ -106,6 +108,9 @@ tsan:                           ## ... under ThreadSanitizer, with the pthread t
 
 lint: lib                       ## layers, banned calls, symbols, globals, stack use, recursion, spills
 	@python3 tests/lint.py --build $(BUILD) --cc $(CC)
+
+check-cli: $(BUILD)/bin/slm     ## what the program prints, says and exits with, against the files in tests/cli
+	@SHARED='$(SHARED)' sh tests/cli/run.sh $<
 
 clean:                          ## removes build/
 	rm -rf $(BUILD)
