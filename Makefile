@@ -10,6 +10,7 @@ endif
 CFLAGS ?= -O2 -g
 OPENMP ?= -fopenmp
 SHARED ?= ../shared
+Q      := $(if $(V),,@)         # make V=1 shows the commands
 
 WARN  = -Wall -Wextra -Wconversion -Wsign-conversion -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wframe-larger-than=8192 -Werror
 HARD  = $(if $(SAN),,-D_FORTIFY_SOURCE=2 -fstack-protector-strong -fstack-clash-protection -fcf-protection)
@@ -21,15 +22,17 @@ LIBS  = -lutf8proc -lm -lpthread
 FLOORS = core kernels quant format text model session
 LIB   := $(wildcard $(FLOORS:%=src/%/*.c) src/kernels/*/*.c)
 TESTS := $(wildcard tests/test_*.c)
-HARNESS := $(shell grep -Ls '^int main' tests/harness/*.c)  # what tests share; the programs there have their own rules
+CHECKS := $(wildcard tests/harness/check_*.c)               # the kernel checker
+HARNESS := $(filter-out $(CHECKS),$(shell grep -Ls '^int main' tests/harness/*.c))  # what tests share
 SLM   := $(wildcard examples/slm/*.c)
 EXAMPLES := $(wildcard examples/*.c)
 obj    = $(1:%.c=$(BUILD)/%.o)
 
-.PHONY: all lib deps demo check check-unit check-header check-kernels check-determinism check-shared asan ubsan tsan fuzz lint bench install uninstall clean help FORCE
+.PHONY: all lib deps demo check check-unit check-cli check-header check-kernels check-determinism check-shared asan ubsan tsan fuzz lint bench install uninstall clean help FORCE
 all: lib $(BUILD)/bin/slm $(EXAMPLES:examples/%.c=$(BUILD)/bin/%)  ## the library, the program, the examples
 lib: $(BUILD)/libslm.a
 
+CPP   =                         # of the folder; make's own default is a compiler
 $(BUILD)/src/%.o:                CPP := -Isrc
 $(BUILD)/tests/%.o:              CPP := -Isrc -Itests -Wno-missing-prototypes
 $(BUILD)/bench/%.o:              CPP := -Isrc -Wno-missing-prototypes
@@ -39,7 +42,8 @@ $(BUILD)/src/kernels/avx512/%.o: ISA := -mavx512f -mavx512bw -mavx512vl -mavx512
 
 $(BUILD)/%.o: %.c $(BUILD)/flags
 	@mkdir -p $(@D)
-	$(CC) $(FLAGS) $(CPP) $(ISA) -MMD -MP -c $< -o $@
+	$(if $(V),,@echo '  CC  $@')
+	$(Q)$(CC) $(FLAGS) $(CPP) $(ISA) -MMD -MP -c $< -o $@
 
 $(BUILD)/flags: FORCE           # rewritten only when the flags differ: no `make clean` between variants
 	@mkdir -p $(@D)
@@ -47,27 +51,36 @@ $(BUILD)/flags: FORCE           # rewritten only when the flags differ: no `make
 
 $(BUILD)/libslm.a: $(call obj,$(LIB))
 	@mkdir -p $(@D)
-	rm -f $@ && $(AR) rcs $@ $^
+	$(Q)rm -f $@ && $(AR) rcs $@ $^
 
 $(BUILD)/bin/slm: $(call obj,$(SLM)) $(BUILD)/libslm.a
 	@mkdir -p $(@D)
-	$(CC) $^ $(LINK) -ljansson $(LIBS) -o $@
+	$(if $(V),,@echo '  LD  $@')
+	$(Q)$(CC) $^ $(LINK) -ljansson $(LIBS) -o $@
+
+$(BUILD)/bin/check_kernels: $(call obj,$(CHECKS)) $(BUILD)/libslm.a
+	@mkdir -p $(@D)
+	$(if $(V),,@echo '  LD  $@')
+	$(Q)$(CC) $^ $(LINK) $(LIBS) -o $@
 
 $(BUILD)/libharness.a: $(call obj,$(HARNESS))    # an archive: a test gets only what it calls
 	@mkdir -p $(@D)
-	rm -f $@ && $(AR) rcs $@ $^
+	$(Q)rm -f $@ && $(AR) rcs $@ $^
 
 $(BUILD)/bin/test_%: $(BUILD)/tests/test_%.o $(BUILD)/libharness.a $(BUILD)/libslm.a
 	@mkdir -p $(@D)
-	$(CC) $^ $(LINK) -lcmocka $(LIBS) -o $@
+	$(if $(V),,@echo '  LD  $@')
+	$(Q)$(CC) $^ $(LINK) -lcmocka $(LIBS) -o $@
 
 $(BUILD)/bin/%: $(BUILD)/examples/%.o $(BUILD)/libslm.a
 	@mkdir -p $(@D)
-	$(CC) $^ $(LINK) $(LIBS) -o $@
+	$(if $(V),,@echo '  LD  $@')
+	$(Q)$(CC) $^ $(LINK) $(LIBS) -o $@
 
 $(BUILD)/bin/%: $(BUILD)/bench/%.o $(BUILD)/libslm.a
 	@mkdir -p $(@D)
-	$(CC) $^ $(LINK) $(LIBS) -o $@
+	$(if $(V),,@echo '  LD  $@')
+	$(Q)$(CC) $^ $(LINK) $(LIBS) -o $@
 
 DEPS = gcc make libc6-dev libutf8proc-dev libcmocka-dev libjansson-dev python3
 deps:                           ## installs what is missing, by name, with apt-get
@@ -77,10 +90,15 @@ deps:                           ## installs what is missing, by name, with apt-g
 check: deps                     ## builds and runs every test in its short form
 	@$(MAKE) --no-print-directory all
 	@$(MAKE) --no-print-directory check-unit
+	@$(MAKE) --no-print-directory check-kernels
+	@$(MAKE) --no-print-directory check-cli
 
 check-unit: $(TESTS:tests/%.c=$(BUILD)/bin/%) check-header  ## the cmocka programs, one per noun
 	@failed=; for t in $(filter $(BUILD)/bin/%,$^); do echo "== $$(basename $$t)"; $$t 2>&1 || failed="$$failed $$(basename $$t)"; done; \
 	if [ -n "$$failed" ]; then echo "failed:$$failed"; exit 1; fi
+
+check-kernels: $(BUILD)/bin/check_kernels  ## every kernel this CPU has against the scalar reference, bit by bit
+	$(BUILD)/bin/check_kernels
 
 check-header:                   ## each public header alone, as C99, C11 and C++11
 	@for h in include/*.h; do \
@@ -97,6 +115,9 @@ tsan:                           ## ... under ThreadSanitizer, with the pthread t
 
 lint: lib                       ## layers, banned calls, symbols, globals, stack use, recursion, spills
 	@python3 tests/lint.py --build $(BUILD) --cc $(CC)
+
+check-cli: $(BUILD)/bin/slm     ## what the program prints, says and exits with, against the files in tests/cli
+	@SHARED='$(SHARED)' sh tests/cli/run.sh $<
 
 clean:                          ## removes build/
 	rm -rf $(BUILD)

@@ -39,6 +39,10 @@ slm_status slm_keys_add_f32(slm_keys *keys, const char *name, float value, slm_e
 slm_status slm_keys_add_bool(slm_keys *keys, const char *name, bool value, slm_error *err);
 slm_status slm_keys_add_str(slm_keys *keys, const char *name, const char *text, slm_error *err);
 
+/* The same at the end without looking for an older one: for readers, which refuse duplicates afterwards. */
+slm_status slm_keys_append(slm_keys *keys, const char *name, size_t name_len, uint32_t type, bool array, uint64_t count,
+                           const void *value, size_t bytes, slm_error *err);
+
 /* NULL if there is none. */
 const slm_key *slm_keys_find(const slm_keys *keys, const char *name);
 const char *slm_key_type_name(uint32_t type);   /* "u32"; "?" */
