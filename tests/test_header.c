@@ -46,7 +46,7 @@ static void structs_end_with_their_last_field(void **state)
     assert_int_equal(END(slm_tensor_info, bytes), sizeof(slm_tensor_info));
     assert_int_equal(END(slm_key_info, text_len), sizeof(slm_key_info));
     assert_int_equal(END(slm_quantize_params, tensor), sizeof(slm_quantize_params));
-    assert_int_equal(END(slm_tokenizer_info, reserved), sizeof(slm_tokenizer_info));
+    assert_int_equal(END(slm_tokenizer_info, duplicates), sizeof(slm_tokenizer_info));
     assert_int_equal(END(slm_model_params, progress_user), sizeof(slm_model_params));
     assert_int_equal(END(slm_model_info, reserved), sizeof(slm_model_info));
     assert_int_equal(END(slm_session_params, deadline_ms), sizeof(slm_session_params));
