@@ -114,7 +114,7 @@ tsan:                           ## ... under ThreadSanitizer, with the pthread t
 	$(SANITIZE) BUILD=$(BUILD)/tsan SAN=thread OPENMP=
 
 lint: lib                       ## layers, banned calls, symbols, globals, stack use, recursion, spills
-	@python3 tests/lint.py --build $(BUILD) --cc $(CC)
+	@python3 tests/lint.py --build $(BUILD)
 
 check-cli: $(BUILD)/bin/slm     ## what the program prints, says and exits with, against the files in tests/cli
 	@SHARED='$(SHARED)' sh tests/cli/run.sh $<
