@@ -18,11 +18,12 @@ static inline uint32_t rotate(uint32_t v, int n)
 }
 
 /* One round. Instead of moving eight words along, the next round names them one place further: eight rounds bring them home. */
-#define ROUND(a, b, c, d, e, f, g, h, i)                                                                                           \
-    do {                                                                                                                           \
-        const uint32_t t = (h) + (rotate(e, 6) ^ rotate(e, 11) ^ rotate(e, 25)) + (((e) & (f)) ^ (~(e) & (g))) + round_constant[i] + w[i]; \
-        (d) += t;                                                                                                                  \
-        (h) = t + (rotate(a, 2) ^ rotate(a, 13) ^ rotate(a, 22)) + (((a) & (b)) ^ ((a) & (c)) ^ ((b) & (c)));                      \
+#define ROUND(a, b, c, d, e, f, g, h, i)                                                                             \
+    do {                                                                                                             \
+        const uint32_t t = (h) + (rotate(e, 6) ^ rotate(e, 11) ^ rotate(e, 25)) + (((e) & (f)) ^ (~(e) & (g))) +     \
+                           round_constant[i] + w[i];                                                                 \
+        (d) += t;                                                                                                    \
+        (h) = t + (rotate(a, 2) ^ rotate(a, 13) ^ rotate(a, 22)) + (((a) & (b)) ^ ((a) & (c)) ^ ((b) & (c)));        \
     } while (0)
 
 static void block(uint32_t state[8], const uint8_t *p)
