@@ -421,6 +421,26 @@ static void very_long_numbers(void **state)
     free(text);
 }
 
+static void *deepest_calls(void *arg)
+{
+    static char text[200];
+    char out[200];
+    double v;
+    memset(text, '[', 64);
+    memcpy(text + 64, "\"\\u00e9\"", 8);
+    memset(text + 72, ']', 64);
+    if (events(text, 136, out, sizeof out, NULL))
+        return NULL;
+    return to_double("1.7976931348623157e308", &v, NULL) || to_double("4.9e-324", &v, NULL) ? NULL : arg;
+}
+
+static void a_small_stack_suffices(void **state)
+{
+    char token;
+    (void)state;
+    assert_ptr_equal(test_small_stack(deepest_calls, &token), &token);
+}
+
 /* Any bytes: an answer, no crash, and what is accepted is accepted again. */
 static void random_bytes(void **state)
 {
@@ -465,6 +485,7 @@ int main(void)
         cmocka_unit_test(random_numbers_as_the_oracle),
         cmocka_unit_test(the_callers_rounding_changes_no_bit),
         cmocka_unit_test(very_long_numbers),
+        cmocka_unit_test(a_small_stack_suffices),
         cmocka_unit_test(random_bytes),
     };
     return cmocka_run_group_tests_name("json", tests, NULL, NULL) != 0;
