@@ -87,11 +87,18 @@ deps:                           ## installs what is missing, by name, with apt-g
 	@missing=; for p in $(DEPS); do dpkg -s $$p >/dev/null 2>&1 || missing="$$missing $$p"; done; \
 	if [ -n "$$missing" ]; then $$( [ "$$(id -u)" = 0 ] || echo sudo ) sh -c "apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -y -q $$missing"; fi
 
+demo: deps                      ## builds, then lets the shipped model tell a story
+	@$(MAKE) --no-print-directory -j2 all
+	$(BUILD)/bin/slm generate -p "Once upon a time" -n 120 --temp 0.7 --seed 7
+
 check: deps                     ## builds and runs every test in its short form
-	@$(MAKE) --no-print-directory all
+	@$(MAKE) --no-print-directory -j2 all
 	@$(MAKE) --no-print-directory check-unit
 	@$(MAKE) --no-print-directory check-kernels
 	@$(MAKE) --no-print-directory check-cli
+	@$(MAKE) --no-print-directory check-determinism
+	@$(MAKE) --no-print-directory lint
+	@echo "check: everything passed"
 
 check-unit: $(TESTS:tests/%.c=$(BUILD)/bin/%) check-header  ## the cmocka programs, one per noun
 	@failed=; for t in $(filter $(BUILD)/bin/%,$^); do echo "== $$(basename $$t)"; $$t 2>&1 || failed="$$failed $$(basename $$t)"; done; \
@@ -112,6 +119,22 @@ ubsan:                          ## ... under UndefinedBehaviorSanitizer
 	$(SANITIZE) BUILD=$(BUILD)/ubsan SAN=undefined,float-cast-overflow
 tsan:                           ## ... under ThreadSanitizer, with the pthread team: it does not understand libgomp
 	$(SANITIZE) BUILD=$(BUILD)/tsan SAN=thread OPENMP=
+
+# One hash a model over all ways to compute it, the same from two compilers at two levels of optimisation, and equal to the stored one.
+SAME  = $(wildcard models/*/*.gguf $(SHARED)/models/stories260k/*.gguf $(SHARED)/models/golden/llama-*.gguf $(SHARED)/models/golden/qwen2.gguf \
+        $(SHARED)/models/golden/quantized/g96-*16.gguf $(SHARED)/models/golden/quantized/g96-F32.gguf $(SHARED)/models/golden/quantized/g96-Q[48]_0.gguf)
+OTHER_CC ?= $(shell command -v clang-14)
+$(BUILD)/bin/determinism: $(BUILD)/tests/harness/determinism.o $(BUILD)/libslm.a
+	@mkdir -p $(@D)
+	$(if $(V),,@echo '  LD  $@')
+	$(Q)$(CC) $^ $(LINK) $(LIBS) -o $@
+
+check-determinism: $(BUILD)/bin/determinism  ## the same bits for all threads, chunks, instruction sets, compilers
+	@[ -d $(SHARED) ] || echo "determinism: skipped: no $(SHARED): only the shipped model"
+	$(BUILD)/bin/determinism --stored tests/determinism.txt $(SAME) > $(BUILD)/determinism.txt
+	@if [ -z "$(OTHER_CC)" ]; then echo "determinism: skipped: no second compiler"; else \
+	$(MAKE) --no-print-directory -j2 BUILD=$(BUILD)/other CC=$(OTHER_CC) CFLAGS=-O1 $(BUILD)/other/bin/determinism && \
+	$(BUILD)/other/bin/determinism $(SAME) | cmp - $(BUILD)/determinism.txt && echo "determinism: $(OTHER_CC) -O1 gives the same"; fi
 
 lint: lib                       ## layers, banned calls, symbols, globals, stack use, recursion, spills
 	@python3 tests/lint.py --build $(BUILD) --cc $(CC)
