@@ -23,9 +23,10 @@ LIB   := $(wildcard $(FLOORS:%=src/%/*.c) src/kernels/*/*.c)
 TESTS := $(wildcard tests/test_*.c)
 SLM   := $(wildcard examples/slm/*.c)
 EXAMPLES := $(wildcard examples/*.c)
+FUZZERS := $(wildcard tests/fuzz/fuzz_*.c)
 obj    = $(1:%.c=$(BUILD)/%.o)
 
-.PHONY: all lib deps demo check check-unit check-kernels check-determinism check-shared asan ubsan tsan fuzz lint bench install uninstall clean help FORCE
+.PHONY: all lib deps demo check check-unit check-kernels check-determinism check-shared asan ubsan tsan fuzz fuzz-run fuzz-replay lint bench install uninstall clean help FORCE
 all: lib $(BUILD)/bin/slm $(EXAMPLES:examples/%.c=$(BUILD)/bin/%)  ## the library, the program, the examples
 lib: $(BUILD)/libslm.a
 
@@ -76,6 +77,28 @@ check: deps                     ## builds and runs every test in its short form
 check-unit: $(TESTS:tests/%.c=$(BUILD)/bin/%)  ## the cmocka programs, one per noun
 	@failed=; for t in $^; do echo "== $$(basename $$t)"; $$t 2>&1 || failed="$$failed $$(basename $$t)"; done; \
 	if [ -n "$$failed" ]; then echo "failed:$$failed"; exit 1; fi
+
+# The whole library again with clang and its sanitizers, without OpenMP, which they do not understand.
+FUZZ_CC      ?= clang-14
+FUZZ_SECONDS ?= 60
+fuzz:                           ## libFuzzer on each target for FUZZ_SECONDS=60; finds go on in build/fuzz/corpus
+	@$(MAKE) --no-print-directory BUILD=$(BUILD)/fuzz CC=$(FUZZ_CC) OPENMP= SAN=address,undefined,fuzzer-no-link CFLAGS='-O1 -g' fuzz-run
+
+fuzz-run: $(FUZZERS:tests/fuzz/%.c=$(BUILD)/bin/%)
+	@for f in $^; do n=$$(basename $$f | sed s/fuzz_//); mkdir -p $(BUILD)/corpus/$$n; echo "== fuzz_$$n"; \
+	$$f -max_total_time=$(FUZZ_SECONDS) -rss_limit_mb=1024 -timeout=10 -dict=tests/fuzz/$$n.dict -artifact_prefix=$(BUILD)/ \
+	    -verbosity=0 -print_final_stats=1 $(BUILD)/corpus/$$n tests/fuzz/seeds/$$n || exit 1; done
+
+fuzz-replay: $(FUZZERS:tests/fuzz/fuzz_%.c=$(BUILD)/bin/replay_%)  ## the fuzz targets over their seeds, with any compiler
+	@for f in $^; do n=$$(basename $$f | sed s/replay_//); $$f tests/fuzz/seeds/$$n || exit 1; done
+
+$(BUILD)/bin/fuzz_%: $(BUILD)/tests/fuzz/fuzz_%.o $(BUILD)/libslm.a
+	@mkdir -p $(@D)
+	$(CC) $^ $(LINK) -fsanitize=fuzzer $(LIBS) -o $@
+
+$(BUILD)/bin/replay_%: $(BUILD)/tests/fuzz/fuzz_%.o $(BUILD)/tests/fuzz/replay.o $(BUILD)/libslm.a
+	@mkdir -p $(@D)
+	$(CC) $^ $(LINK) $(LIBS) -o $@
 
 clean:                          ## removes build/
 	rm -rf $(BUILD)
