@@ -26,9 +26,10 @@ CHECKS := $(wildcard tests/harness/check_*.c)               # the kernel checker
 HARNESS := $(filter-out $(CHECKS),$(shell grep -Ls '^int main' tests/harness/*.c))  # what tests share
 SLM   := $(wildcard examples/slm/*.c)
 EXAMPLES := $(wildcard examples/*.c)
+FUZZERS := $(wildcard tests/fuzz/fuzz_*.c)
 obj    = $(1:%.c=$(BUILD)/%.o)
 
-.PHONY: all lib deps demo check check-unit check-cli check-header check-kernels check-determinism check-shared asan ubsan tsan fuzz lint bench install uninstall clean help FORCE
+.PHONY: all lib deps demo check check-unit check-cli check-header check-kernels check-determinism check-shared asan ubsan tsan fuzz lint bench install uninstall clean help fuzz-run fuzz-replay FORCE
 all: lib $(BUILD)/bin/slm $(EXAMPLES:examples/%.c=$(BUILD)/bin/%)  ## the library, the program, the examples
 lib: $(BUILD)/libslm.a
 
@@ -96,6 +97,7 @@ check: deps                     ## builds and runs every test in its short form
 	@$(MAKE) --no-print-directory check-unit
 	@$(MAKE) --no-print-directory check-kernels
 	@$(MAKE) --no-print-directory check-cli
+	@$(MAKE) --no-print-directory fuzz-replay
 	@$(MAKE) --no-print-directory check-determinism
 	@$(MAKE) --no-print-directory lint
 	@echo "check: everything passed"
@@ -141,6 +143,29 @@ lint: lib                       ## layers, banned calls, symbols, globals, stack
 
 check-cli: $(BUILD)/bin/slm     ## what the program prints, says and exits with, against the files in tests/cli
 	@SHARED='$(SHARED)' sh tests/cli/run.sh $<
+
+# The whole library again with clang and its sanitizers, without OpenMP, which they do not understand.
+FUZZ_CC      ?= clang-14
+FUZZ_SECONDS ?= 60
+fuzz:                           ## libFuzzer on each target for FUZZ_SECONDS=60; finds go on in build/fuzz/corpus
+	@$(MAKE) --no-print-directory BUILD=$(BUILD)/fuzz CC=$(FUZZ_CC) OPENMP= SAN=address,undefined,fuzzer-no-link CFLAGS='-O1 -g' fuzz-run
+
+fuzz-run: $(FUZZERS:tests/fuzz/%.c=$(BUILD)/bin/%)
+	@for f in $^; do n=$$(basename $$f | sed s/fuzz_//); mkdir -p $(BUILD)/corpus/$$n; echo "== fuzz_$$n"; \
+	$$f -max_total_time=$(FUZZ_SECONDS) -rss_limit_mb=1024 -timeout=10 -dict=tests/fuzz/$$n.dict -artifact_prefix=$(BUILD)/ \
+	    -verbosity=0 -print_final_stats=1 $(BUILD)/corpus/$$n tests/fuzz/seeds/$$n || exit 1; done
+
+fuzz-replay: $(FUZZERS:tests/fuzz/fuzz_%.c=$(BUILD)/bin/replay_%)  ## the fuzz targets over their seeds, with any compiler
+	@for f in $^; do n=$$(basename $$f | sed s/replay_//); $$f tests/fuzz/seeds/$$n || exit 1; done
+
+$(BUILD)/bin/fuzz_%: $(BUILD)/tests/fuzz/fuzz_%.o $(BUILD)/libslm.a
+	@mkdir -p $(@D)
+	$(if $(V),,@echo '  LD  $@')
+	$(Q)$(CC) $^ $(LINK) -fsanitize=fuzzer $(LIBS) -o $@
+
+$(BUILD)/bin/replay_%: $(BUILD)/tests/fuzz/fuzz_%.o $(BUILD)/tests/fuzz/replay.o $(BUILD)/libslm.a
+	@mkdir -p $(@D)
+	$(CC) $^ $(LINK) $(LIBS) -o $@
 
 clean:                          ## removes build/
 	rm -rf $(BUILD)
