@@ -21,11 +21,13 @@ LIBS  = -lutf8proc -lm -lpthread
 FLOORS = core kernels quant format text model session
 LIB   := $(wildcard $(FLOORS:%=src/%/*.c) src/kernels/*/*.c)
 TESTS := $(wildcard tests/test_*.c)
+CHECKS := $(wildcard tests/harness/check_*.c)               # the kernel checker
+HARNESS := $(filter-out $(CHECKS),$(shell grep -Ls '^int main' tests/harness/*.c))  # what tests share
 SLM   := $(wildcard examples/slm/*.c)
 EXAMPLES := $(wildcard examples/*.c)
 obj    = $(1:%.c=$(BUILD)/%.o)
 
-.PHONY: all lib deps demo check check-unit check-cli check-kernels check-determinism check-shared asan ubsan tsan fuzz lint bench install uninstall clean help FORCE
+.PHONY: all lib deps demo check check-unit check-cli check-header check-kernels check-determinism check-shared asan ubsan tsan fuzz lint bench install uninstall clean help FORCE
 all: lib $(BUILD)/bin/slm $(EXAMPLES:examples/%.c=$(BUILD)/bin/%)  ## the library, the program, the examples
 lib: $(BUILD)/libslm.a
 
@@ -53,7 +55,15 @@ $(BUILD)/bin/slm: $(call obj,$(SLM)) $(BUILD)/libslm.a
 	@mkdir -p $(@D)
 	$(CC) $^ $(LINK) -ljansson $(LIBS) -o $@
 
-$(BUILD)/bin/test_%: $(BUILD)/tests/test_%.o $(BUILD)/libslm.a
+$(BUILD)/bin/check_kernels: $(call obj,$(CHECKS)) $(BUILD)/libslm.a
+	@mkdir -p $(@D)
+	$(CC) $^ $(LINK) $(LIBS) -o $@
+
+$(BUILD)/libharness.a: $(call obj,$(HARNESS))    # an archive: a test gets only what it calls
+	@mkdir -p $(@D)
+	rm -f $@ && $(AR) rcs $@ $^
+
+$(BUILD)/bin/test_%: $(BUILD)/tests/test_%.o $(BUILD)/libharness.a $(BUILD)/libslm.a
 	@mkdir -p $(@D)
 	$(CC) $^ $(LINK) -lcmocka $(LIBS) -o $@
 
@@ -74,13 +84,33 @@ check: deps                     ## builds and runs every test in its short form
 	@$(MAKE) --no-print-directory all
 	@$(MAKE) --no-print-directory check-unit
 	@$(MAKE) --no-print-directory check-cli
+	@$(MAKE) --no-print-directory check-kernels
 
-check-unit: $(TESTS:tests/%.c=$(BUILD)/bin/%)  ## the cmocka programs, one per noun
-	@failed=; for t in $^; do echo "== $$(basename $$t)"; $$t 2>&1 || failed="$$failed $$(basename $$t)"; done; \
+check-unit: $(TESTS:tests/%.c=$(BUILD)/bin/%) check-header  ## the cmocka programs, one per noun
+	@failed=; for t in $(filter $(BUILD)/bin/%,$^); do echo "== $$(basename $$t)"; $$t 2>&1 || failed="$$failed $$(basename $$t)"; done; \
 	if [ -n "$$failed" ]; then echo "failed:$$failed"; exit 1; fi
 
 check-cli: $(BUILD)/bin/slm     ## what the program prints, says and exits with, against the files in tests/cli
 	@SHARED='$(SHARED)' sh tests/cli/run.sh $<
+
+check-kernels: $(BUILD)/bin/check_kernels  ## every kernel this CPU has against the scalar reference, bit by bit
+	$(BUILD)/bin/check_kernels
+
+check-header:                   ## each public header alone, as C99, C11 and C++11
+	@for h in include/*.h; do \
+	for std in 'c -std=c99 -Wstrict-prototypes' 'c -std=c11' 'c++ -std=c++11'; do \
+	echo "== $$h as $$std"; $(CC) -x $$std -pedantic -Wall -Wextra -Wshadow -Werror -fsyntax-only $$h || exit 1; done; done
+
+SANITIZE = $(MAKE) --no-print-directory CFLAGS='-O1 -g' check-unit
+asan:                           ## the tests under AddressSanitizer
+	$(SANITIZE) BUILD=$(BUILD)/asan SAN=address
+ubsan:                          ## ... under UndefinedBehaviorSanitizer
+	$(SANITIZE) BUILD=$(BUILD)/ubsan SAN=undefined,float-cast-overflow
+tsan:                           ## ... under ThreadSanitizer, with the pthread team: it does not understand libgomp
+	$(SANITIZE) BUILD=$(BUILD)/tsan SAN=thread OPENMP=
+
+lint: lib                       ## layers, banned calls, symbols, globals, stack use, recursion, spills
+	@python3 tests/lint.py --build $(BUILD) --cc $(CC)
 
 clean:                          ## removes build/
 	rm -rf $(BUILD)
@@ -88,4 +118,4 @@ clean:                          ## removes build/
 help:                           ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile
 
--include $(patsubst %.o,%.d,$(call obj,$(LIB) $(SLM) $(TESTS) $(EXAMPLES)))
+-include $(patsubst %.o,%.d,$(call obj,$(LIB) $(SLM) $(TESTS) $(HARNESS) $(EXAMPLES)))

@@ -1,0 +1,203 @@
+/* mul.c -- how fast the products are, as ratios to what the machine gives in the same minute: each measurement of a kernel stands
+ * between two of the peak, and the median of the ratios counts.
+ *
+ *   bench/mul [-t threads] [-i isa mask] [-n rounds] [-k tokens] [type ...]
+ *
+ * One to twelve tokens: the matrices together are 256 MiB, beyond any last cache, and are read in turn; "read" is the ratio of the
+ * bytes of weights per second to the bandwidth of read_sum. "of 1" is the time over that of one token. */
+#include "core/clock.h"
+#include "core/cpu.h"
+#include "core/team.h"
+#include "kernels/kernels.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { MOST_TOKENS = 512, MOST_ROUNDS = 101 };
+static const size_t BUFFER = (size_t)256 << 20;
+
+typedef struct job {
+    slm_kernels k;
+    slm_mul_fn *mul;
+    double (*peak)(size_t);
+    uint8_t *w;
+    float *y;
+    const void *x;
+    size_t n, ldx, tokens, rows, steps, step_bytes, matrices, repeats;
+    uint64_t peak_ns;
+    double work[64];
+} job;
+
+static void fill(void *ctx, size_t index)
+{
+    const job *j = ctx;
+    size_t begin, end;
+    slm_team_part(BUFFER / 4096, j->n, index, &begin, &end);
+    uint64_t state = index + 1;
+    for (size_t i = begin * 512; i < end * 512; i++) {
+        state = state * 6364136223846793005u + 1442695040888963407u;
+        /* halves and floats between about 0.01 and 2 in size in every field, whatever the type */
+        const uint64_t v = (state >> 8 & UINT64_C(0x83ff83ff83ff83ff)) | UINT64_C(0x3c002c003c002c00);
+        memcpy(j->w + 8 * i, &v, 8);
+    }
+}
+
+static void product(void *ctx, size_t index)
+{
+    const job *j = ctx;
+    const size_t panels = j->rows / 16, panel = j->steps * j->step_bytes;
+    size_t begin, end;
+    slm_team_part(panels, j->n, index, &begin, &end);
+    for (size_t r = 0; r < j->repeats; r++)
+        for (size_t m = 0; m < j->matrices; m++)
+            j->mul(j->y + begin * 16, j->rows, j->w + (m * panels + begin) * panel, j->x, j->ldx, j->tokens, (end - begin) * 16, j->steps);
+}
+
+static void peak(void *ctx, size_t index)
+{
+    job *j = ctx;
+    const uint64_t until = slm_clock_ns() + j->peak_ns;
+    double work = 0;
+    do
+        work += j->peak(2000);
+    while (slm_clock_ns() < until);
+    j->work[index] = work;
+}
+
+static void read_all(void *ctx, size_t index)
+{
+    job *j = ctx;
+    size_t begin, end;
+    slm_team_part(BUFFER / 4096, j->n, index, &begin, &end);
+    j->work[index] = (double)(j->k.read_sum(j->w + begin * 4096, (end - begin) * 4096) & 1) * 1e-30 + (double)((end - begin) * 4096);
+}
+
+static double rate(slm_team *team, job *j, slm_task_fn *fn)
+{
+    const uint64_t start = slm_clock_ns();
+    slm_team_run(team, j->n, fn, j);
+    const uint64_t ns = slm_clock_ns() - start;
+    double work = 0;
+    for (size_t i = 0; i < j->n; i++)
+        work += j->work[i];
+    return work / (double)ns;
+}
+
+static double timed(slm_team *team, job *j)
+{
+    const uint64_t start = slm_clock_ns();
+    slm_team_run(team, j->n, product, j);
+    return (double)(slm_clock_ns() - start) / (double)(j->matrices * j->repeats);
+}
+
+static int by_value(const void *a, const void *b)
+{
+    const double x = *(const double *)a, y = *(const double *)b;
+    return x < y ? -1 : x > y;
+}
+
+static double median(double *v, size_t n)
+{
+    qsort(v, n, sizeof *v, by_value);
+    return v[n / 2];
+}
+
+int main(int argc, char **argv)
+{
+    static const struct { const char *name; size_t step; int block; } types[] = {
+        { "f32", SLM_STEP_F32, 0 }, { "f16", SLM_STEP_F16, 0 }, { "bf16", SLM_STEP_F16, 0 },
+        { "q8_0", SLM_STEP_Q8_0, 1 }, { "q4_0", SLM_STEP_Q4_0, 1 },
+    };
+    static const struct { size_t cols, rows; } shapes[] = { { 2048, 5632 }, { 5632, 2048 }, { 896, 4864 }, { 576, 1536 } };
+    static const size_t lengths[] = { 1, 2, 4, 8, 12, 16, 512 };
+    size_t rounds = 7, only_tokens = 0;
+    unsigned isa = 0;
+    uint32_t only_threads = 0;
+    int at = 1;
+    for (; at + 1 < argc && argv[at][0] == '-'; at += 2) {
+        const size_t v = strtoul(argv[at + 1], NULL, 10);
+        if (argv[at][1] == 't') only_threads = (uint32_t)v;
+        if (argv[at][1] == 'i') isa = (unsigned)v;
+        if (argv[at][1] == 'n') rounds = v < 1 ? 1 : v > MOST_ROUNDS ? MOST_ROUNDS : v;
+        if (argv[at][1] == 'k') only_tokens = v;
+    }
+    slm_heap heap;
+    slm_error err;
+    job *j = calloc(1, sizeof *j);
+    slm_heap_init(&heap, NULL, 0);
+    slm_kernels_select(&j->k, slm_cpu_masked(isa));
+    j->w = slm_heap_alloc(&heap, BUFFER);
+    j->y = slm_heap_alloc(&heap, sizeof(float) * MOST_TOKENS * 5632);
+    float *xf = slm_heap_alloc(&heap, sizeof(float) * MOST_TOKENS * 5632);
+    slm_xblock *xb = slm_heap_alloc(&heap, sizeof(slm_xblock) * MOST_TOKENS * 5632 / 32);
+    if (!j->w || !j->y || !xf || !xb)
+        return fprintf(stderr, "mul: no memory\n"), 1;
+    for (size_t i = 0; i < (size_t)MOST_TOKENS * 5632; i++)
+        xf[i] = (float)((int)(i * 2654435761u % 2001) - 1000) * 1e-3f;
+    (void)slm_quantize_x_scalar(xb, xf, (size_t)MOST_TOKENS * 5632);
+    printf("%-5s %4s x %-4s %7s %7s %9s %6s %8s %6s %6s\n", "type", "cols", "rows", "threads", "tokens", "GMAC/s", "peak", "GB/s", "read", "of 1");
+    for (uint32_t threads = 1; threads <= 2; threads++) {
+        if (only_threads && threads != only_threads)
+            continue;
+        slm_team *team = NULL;
+        if (slm_team_new(&team, &heap, SLM_TEAM_OPENMP, threads, NULL, &err))
+            return fprintf(stderr, "mul: %s\n", err.text), 1;
+        j->n = slm_team_width(team);
+        slm_team_run(team, j->n, fill, j);
+        for (size_t y = 0; y < sizeof types / sizeof *types; y++) {
+            int wanted = at >= argc;
+            for (int a = at; a < argc; a++)
+                wanted |= strcmp(argv[a], types[y].name) == 0;
+            if (!wanted)
+                continue;
+            slm_mul_fn *const fns[] = { j->k.mul_f32, j->k.mul_f16, j->k.mul_bf16, j->k.mul_q8_0, j->k.mul_q4_0 };
+            j->mul = fns[y];
+            j->step_bytes = types[y].step;
+            j->peak = types[y].block ? j->k.peak_dot_i8 : j->k.peak_fma_f32;
+            for (size_t s = 0; s < sizeof shapes / sizeof *shapes; s++) {
+                double one = 0;
+                j->rows = shapes[s].rows;
+                j->steps = shapes[s].cols / 64;
+                j->x = types[y].block ? (const void *)xb : (const void *)xf;
+                j->ldx = types[y].block ? j->steps * 2 : j->steps * 64;
+                const double macs = (double)shapes[s].rows * (double)shapes[s].cols;
+                const size_t bytes = j->rows / 16 * j->steps * j->step_bytes;
+                for (size_t l = 0; l < sizeof lengths / sizeof *lengths; l++) {
+                    double of_peak[MOST_ROUNDS], of_read[MOST_ROUNDS], ns[MOST_ROUNDS];
+                    if (only_tokens && lengths[l] != only_tokens && lengths[l] != 1)
+                        continue;
+                    j->tokens = lengths[l];
+                    j->matrices = lengths[l] <= 16 ? BUFFER / bytes : 1;
+                    j->repeats = lengths[l] <= 16 ? 1 : 1 + (size_t)(2e10 / (macs * (double)lengths[l]));
+                    j->peak_ns = 10000000;
+                    for (size_t r = 0; r < rounds; r++) {
+                        const double p = rate(team, j, peak) * (types[y].block ? 1.0 : 0.5);
+                        const double b = rate(team, j, read_all);
+                        ns[r] = timed(team, j);
+                        const double b2 = rate(team, j, read_all);
+                        const double p2 = rate(team, j, peak) * (types[y].block ? 1.0 : 0.5);
+                        of_peak[r] = macs * (double)j->tokens / ns[r] / ((p + p2) / 2);
+                        of_read[r] = (double)bytes / ns[r] / ((b + b2) / 2);
+                    }
+                    const double t = median(ns, rounds);
+                    one = lengths[l] == 1 ? t : one;
+                    printf("%-5s %4zu x %-4zu %7" PRIu32 " %7zu %9.1f %6.3f", types[y].name, shapes[s].cols, shapes[s].rows, threads,
+                           j->tokens, macs * (double)j->tokens / t, median(of_peak, rounds));
+                    if (lengths[l] <= 16)
+                        printf(" %8.2f %6.3f %6.2f", (double)bytes / t, median(of_read, rounds), t / one);
+                    printf("\n");
+                    fflush(stdout);
+                }
+            }
+        }
+        slm_team_free(team);
+    }
+    slm_heap_free(&heap, xb);
+    slm_heap_free(&heap, xf);
+    slm_heap_free(&heap, j->y);
+    slm_heap_free(&heap, j->w);
+    free(j);
+    return 0;
+}

@@ -1,0 +1,154 @@
+/* mul_block.c -- products with Q8_0 and Q4_0 weights on AVX2; the contract stands in scalar/mul.c.
+ *
+ * A step of four k for 16 rows is two registers. Without VNNI, vpmaddubsw adds pairs of u8 x s8 to s16 and saturates, so:
+ *   Q4_0   a pair is within 2 * 15 * 127 = 3,810 and the eight groups of a block within 30,480: summed in s16, widened once.
+ *   Q8_0   the weight is taken back to signed, q = u - 128; |q| <= 128 as the unsigned operand, x with the sign of q as the other:
+ *          a pair is within 2 * 128 * 127 = 32,512; widened at once. No offset remains to be taken out.
+ * The integer sums are exact either way and therefore the reference's.
+ *
+ * Panels are the outer loop; chunks of a panel stay in L1 while all tokens of a block pass, partial sums waiting in y. */
+#include "kernels/inline.h"
+#include "kernels/kernels.h"
+
+#include <immintrin.h>
+#include <stdbool.h>
+
+enum { Q8_0, Q4_0 };
+enum {
+    TOKENS = 3,             /* of a tile: 6 integer and 6 float accumulators, 2 weights, an operand, a temporary */
+    L1_BYTES = 20 * 1024,   /* weights of one chunk */
+    L2_BYTES = 160 * 1024,  /* activations of one token block: half of the smallest L2 in use */
+    AHEAD = 1024            /* bytes of prefetch */
+};
+
+INLINE size_t step_bytes(int type)
+{
+    return type == Q8_0 ? SLM_STEP_Q8_0 : SLM_STEP_Q4_0;
+}
+
+/* Four k of eight rows: half h of group g of block b of a step. */
+INLINE __m256i group(int type, const uint8_t *step, int b, int g, int h)
+{
+    if (type == Q8_0)
+        return _mm256_xor_si256(_mm256_load_si256((const void *)(step + 64 + b * 512 + g * 64 + 32 * h)), _mm256_set1_epi8(-128));
+    const __m256i both = _mm256_load_si256((const void *)(step + 64 + b * 256 + g % 4 * 64 + 32 * h)), low = _mm256_set1_epi8(15);
+    return _mm256_and_si256(g < 4 ? both : _mm256_srli_epi16(both, 4), low);
+}
+
+INLINE __m256i broadcast4(const int8_t *q)
+{
+    int32_t v;
+    __builtin_memcpy(&v, q, sizeof v);
+    return _mm256_set1_epi32(v);
+}
+
+INLINE __m256i lanes(size_t rows, int h)
+{
+    const int n = rows < 16 ? (int)rows : 16;
+    return _mm256_cmpgt_epi32(_mm256_set1_epi32(n - 8 * h), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+}
+
+/* y for T tokens and the first `rows` rows of one panel over `steps` steps, on top of what y holds unless `first`. */
+INLINE void tile(int type, int T, float *y, size_t ldy, const uint8_t *w, const slm_xblock *x, size_t ldx, size_t rows, size_t steps,
+                 bool first)
+{
+    __m256 acc[2 * TOKENS];
+    UNROLL
+    for (int t = 0; t < T; t++)
+        UNROLL
+        for (int h = 0; h < 2; h++)
+            acc[2 * t + h] = first        ? _mm256_setzero_ps()
+                             : rows >= 16 ? _mm256_loadu_ps(y + (size_t)t * ldy + 8 * h)
+                                          : _mm256_maskload_ps(y + (size_t)t * ldy + 8 * h, lanes(rows, h));
+    for (size_t s = 0; s < steps; s++, w += step_bytes(type), x += 2) {
+        UNROLL
+        for (size_t i = 0; i < step_bytes(type) / 64; i++)
+            _mm_prefetch((const char *)((uintptr_t)w + AHEAD + 64 * i), _MM_HINT_T0);
+        UNROLL
+        for (int b = 0; b < 2; b++) {
+            __m256i sum[2 * TOKENS];
+            UNROLL
+            for (int i = 0; i < 2 * T; i++)
+                sum[i] = _mm256_setzero_si256();
+            UNROLL
+            for (int g = 0; g < 8; g++) {
+                __m256i v[2];
+                UNROLL
+                for (int h = 0; h < 2; h++)
+                    v[h] = group(type, w, b, g, h);
+                UNROLL
+                for (int t = 0; t < T; t++) {
+                    const __m256i q = broadcast4(x[(size_t)t * ldx + (size_t)b].q + 4 * g);
+                    UNROLL
+                    for (int h = 0; h < 2; h++)
+                        sum[2 * t + h] =
+                            type == Q4_0 ? _mm256_add_epi16(sum[2 * t + h], _mm256_maddubs_epi16(v[h], q))
+                                         : _mm256_add_epi32(sum[2 * t + h],
+                                                            _mm256_madd_epi16(_mm256_maddubs_epi16(_mm256_abs_epi8(v[h]),
+                                                                                                   _mm256_sign_epi8(q, v[h])),
+                                                                              _mm256_set1_epi16(1)));
+                }
+            }
+            UNROLL
+            for (int t = 0; t < T; t++) {
+                const slm_xblock *xb = x + (size_t)t * ldx + b;
+                const __m256 dx = _mm256_set1_ps(xb->d);
+                UNROLL
+                for (int h = 0; h < 2; h++) {
+                    const __m256 dw = _mm256_cvtph_ps(_mm_load_si128((const void *)(w + 32 * b + 16 * h)));
+                    __m256i isum = sum[2 * t + h];
+                    if (type == Q4_0)
+                        isum = _mm256_add_epi32(_mm256_slli_epi32(_mm256_set1_epi32(xb->nsum), 3),
+                                                _mm256_madd_epi16(isum, _mm256_set1_epi16(1)));
+                    acc[2 * t + h] = _mm256_fmadd_ps(_mm256_cvtepi32_ps(isum), _mm256_mul_ps(dw, dx), acc[2 * t + h]);
+                }
+            }
+        }
+    }
+    UNROLL
+    for (int t = 0; t < T; t++)
+        UNROLL
+        for (int h = 0; h < 2; h++) {
+            if (rows >= 16)
+                _mm256_storeu_ps(y + (size_t)t * ldy + 8 * h, acc[2 * t + h]);
+            else
+                _mm256_maskstore_ps(y + (size_t)t * ldy + 8 * h, lanes(rows, h), acc[2 * t + h]);
+        }
+}
+
+INLINE void mul(int type, float *y, size_t ldy, const uint8_t *w, const slm_xblock *x, size_t ldx, size_t tokens, size_t rows,
+                size_t steps)
+{
+    const size_t chunk = L1_BYTES / step_bytes(type);
+    size_t block = L2_BYTES / (2 * sizeof *x * (steps ? steps : 1)) / TOKENS * TOKENS;
+    block = block < 12 * TOKENS ? 12 * TOKENS : block;
+    for (size_t t0 = 0; t0 < tokens; t0 += block) {
+        const size_t t1 = tokens - t0 < block ? tokens : t0 + block;
+        for (size_t r = 0; r < rows; r += 16) {
+            size_t s = 0;
+            do {
+                const size_t n = steps - s < chunk ? steps - s : chunk;
+                const uint8_t *at = w + (r / 16 * steps + s) * step_bytes(type);
+                const slm_xblock *xs = x + 2 * s;
+                size_t t = t0;
+                for (; t + TOKENS <= t1; t += TOKENS)
+                    tile(type, TOKENS, y + t * ldy + r, ldy, at, xs + t * ldx, ldx, rows - r, n, s == 0);
+                if (t + 2 == t1)
+                    tile(type, 2, y + t * ldy + r, ldy, at, xs + t * ldx, ldx, rows - r, n, s == 0);
+                else if (t + 1 == t1)
+                    tile(type, 1, y + t * ldy + r, ldy, at, xs + t * ldx, ldx, rows - r, n, s == 0);
+                s += n;
+            } while (s < steps);
+        }
+    }
+}
+
+void slm_mul_q8_0_avx2(float *y, size_t ldy, const void *w, const void *x, size_t ldx, size_t tokens, size_t rows, size_t steps)
+{
+    mul(Q8_0, y, ldy, w, x, ldx, tokens, rows, steps);
+}
+
+void slm_mul_q4_0_avx2(float *y, size_t ldy, const void *w, const void *x, size_t ldx, size_t tokens, size_t rows, size_t steps)
+{
+    mul(Q4_0, y, ldy, w, x, ldx, tokens, rows, steps);
+}
