@@ -83,15 +83,12 @@ deps:                           ## installs what is missing, by name, with apt-g
 check: deps                     ## builds and runs every test in its short form
 	@$(MAKE) --no-print-directory all
 	@$(MAKE) --no-print-directory check-unit
-	@$(MAKE) --no-print-directory check-cli
 	@$(MAKE) --no-print-directory check-kernels
+	@$(MAKE) --no-print-directory check-cli
 
 check-unit: $(TESTS:tests/%.c=$(BUILD)/bin/%) check-header  ## the cmocka programs, one per noun
 	@failed=; for t in $(filter $(BUILD)/bin/%,$^); do echo "== $$(basename $$t)"; $$t 2>&1 || failed="$$failed $$(basename $$t)"; done; \
 	if [ -n "$$failed" ]; then echo "failed:$$failed"; exit 1; fi
-
-check-cli: $(BUILD)/bin/slm     ## what the program prints, says and exits with, against the files in tests/cli
-	@SHARED='$(SHARED)' sh tests/cli/run.sh $<
 
 check-kernels: $(BUILD)/bin/check_kernels  ## every kernel this CPU has against the scalar reference, bit by bit
 	$(BUILD)/bin/check_kernels
@@ -111,6 +108,9 @@ tsan:                           ## ... under ThreadSanitizer, with the pthread t
 
 lint: lib                       ## layers, banned calls, symbols, globals, stack use, recursion, spills
 	@python3 tests/lint.py --build $(BUILD) --cc $(CC)
+
+check-cli: $(BUILD)/bin/slm     ## what the program prints, says and exits with, against the files in tests/cli
+	@SHARED='$(SHARED)' sh tests/cli/run.sh $<
 
 clean:                          ## removes build/
 	rm -rf $(BUILD)
