@@ -60,7 +60,7 @@ int main(int argc, char **argv)
     account used = { 0 };
     size_t tasks = 0;
     const slm_allocator allocator = { &used, take, give };
-    const slm_executor executor = { &tasks, 1, 0, run_here };
+    const slm_executor executor = { &tasks, 2, 0, run_here };
     const slm_log messages = { stderr, line };
     slm_model_params params = SLM_MODEL_PARAMS_INIT;
     slm_generate_params generate = SLM_GENERATE_PARAMS_INIT;
