@@ -10,6 +10,7 @@ endif
 CFLAGS ?= -O2 -g
 OPENMP ?= -fopenmp
 SHARED ?= ../shared
+Q      := $(if $(V),,@)         # make V=1 shows the commands
 
 WARN  = -Wall -Wextra -Wconversion -Wsign-conversion -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wframe-larger-than=8192 -Werror
 HARD  = $(if $(SAN),,-D_FORTIFY_SOURCE=2 -fstack-protector-strong -fstack-clash-protection -fcf-protection)
@@ -41,7 +42,8 @@ $(BUILD)/src/kernels/avx512/%.o: ISA := -mavx512f -mavx512bw -mavx512vl -mavx512
 
 $(BUILD)/%.o: %.c $(BUILD)/flags
 	@mkdir -p $(@D)
-	$(CC) $(FLAGS) $(CPP) $(ISA) -MMD -MP -c $< -o $@
+	$(if $(V),,@echo '  CC  $@')
+	$(Q)$(CC) $(FLAGS) $(CPP) $(ISA) -MMD -MP -c $< -o $@
 
 $(BUILD)/flags: FORCE           # rewritten only when the flags differ: no `make clean` between variants
 	@mkdir -p $(@D)
@@ -49,31 +51,36 @@ $(BUILD)/flags: FORCE           # rewritten only when the flags differ: no `make
 
 $(BUILD)/libslm.a: $(call obj,$(LIB))
 	@mkdir -p $(@D)
-	rm -f $@ && $(AR) rcs $@ $^
+	$(Q)rm -f $@ && $(AR) rcs $@ $^
 
 $(BUILD)/bin/slm: $(call obj,$(SLM)) $(BUILD)/libslm.a
 	@mkdir -p $(@D)
-	$(CC) $^ $(LINK) -ljansson $(LIBS) -o $@
+	$(if $(V),,@echo '  LD  $@')
+	$(Q)$(CC) $^ $(LINK) -ljansson $(LIBS) -o $@
 
 $(BUILD)/bin/check_kernels: $(call obj,$(CHECKS)) $(BUILD)/libslm.a
 	@mkdir -p $(@D)
-	$(CC) $^ $(LINK) $(LIBS) -o $@
+	$(if $(V),,@echo '  LD  $@')
+	$(Q)$(CC) $^ $(LINK) $(LIBS) -o $@
 
 $(BUILD)/libharness.a: $(call obj,$(HARNESS))    # an archive: a test gets only what it calls
 	@mkdir -p $(@D)
-	rm -f $@ && $(AR) rcs $@ $^
+	$(Q)rm -f $@ && $(AR) rcs $@ $^
 
 $(BUILD)/bin/test_%: $(BUILD)/tests/test_%.o $(BUILD)/libharness.a $(BUILD)/libslm.a
 	@mkdir -p $(@D)
-	$(CC) $^ $(LINK) -lcmocka $(LIBS) -o $@
+	$(if $(V),,@echo '  LD  $@')
+	$(Q)$(CC) $^ $(LINK) -lcmocka $(LIBS) -o $@
 
 $(BUILD)/bin/%: $(BUILD)/examples/%.o $(BUILD)/libslm.a
 	@mkdir -p $(@D)
-	$(CC) $^ $(LINK) $(LIBS) -o $@
+	$(if $(V),,@echo '  LD  $@')
+	$(Q)$(CC) $^ $(LINK) $(LIBS) -o $@
 
 $(BUILD)/bin/%: $(BUILD)/bench/%.o $(BUILD)/libslm.a
 	@mkdir -p $(@D)
-	$(CC) $^ $(LINK) $(LIBS) -o $@
+	$(if $(V),,@echo '  LD  $@')
+	$(Q)$(CC) $^ $(LINK) $(LIBS) -o $@
 
 DEPS = gcc make libc6-dev libutf8proc-dev libcmocka-dev libjansson-dev python3
 deps:                           ## installs what is missing, by name, with apt-get
