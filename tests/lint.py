@@ -26,6 +26,7 @@ HEAP = re.compile(r'^(malloc|calloc|realloc|reallocarray|free|posix_memalign|ali
 HEAP_HOME = 'src/core/heap.c'
 OPEN = re.compile(r'^(open|openat|creat|open64|openat64|fopen|fopen64|fdopen|freopen|tmpfile|mkstemp|mkostemp|opendir)$')
 OPEN_HOMES = {'src/core/source.c', 'src/core/writer.c', 'src/core/cpu.c'}
+ACCEPTED_SPILLS = {}    # function: most stores in one innermost loop; each line says why, and what was measured
 WRITABLE = {('src/core/cpu.c', 'cached')}
 
 findings = []
@@ -321,7 +322,7 @@ def check_spills(code):
                         else:
                             loads += 1
                 rows.append((path, f.name, f'{a - f.address:x}..{b - f.address:x}', len(body), vectors, stores, loads))
-                if stores:
+                if stores > ACCEPTED_SPILLS.get(f.name, 0):
                     finding(path, f.name, f'spills: {stores} vector stores to the stack in the innermost loop at +{a - f.address:x}')
     if rows:
         print(f'{"kernel":44} {"loop":>13} {"instr":>6} {"vector":>6} {"stores":>6} {"loads":>6}   (to and from the stack)')
