@@ -146,7 +146,7 @@ check-determinism: $(BUILD)/bin/determinism  ## the same bits for all threads, c
 	$(BUILD)/other/bin/determinism $(SAME) | cmp - $(BUILD)/determinism.txt && echo "determinism: $(OTHER_CC) -O1 gives the same"; fi
 
 lint: lib                       ## layers, banned calls, symbols, globals, stack use, recursion, spills
-	@python3 tests/lint.py --build $(BUILD) --cc $(CC)
+	@python3 tests/lint.py --build $(BUILD)
 
 check-cli: $(BUILD)/bin/slm     ## what the program prints, says and exits with, against the files in tests/cli
 	@SHARED='$(SHARED)' sh tests/cli/run.sh $<
