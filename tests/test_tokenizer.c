@@ -95,7 +95,7 @@ static void compare_text(void *user, const vector *v, size_t line)
 {
     job *j = user;
     size_t n;
-    if (strstr(v->text, "\xe2\x96\x81") || memchr(v->text, 0x1d, v->len))      /* named as exceptions by the fixtures' README */
+    if (memmem(v->text, v->len, "\xe2\x96\x81", 3) || memchr(v->text, 0x1d, v->len))      /* named as exceptions by the fixtures' README */
         return;
     char *text = decoded(j->tokenizer, v->ids, v->n, 0, &n);
     j->lines++;
