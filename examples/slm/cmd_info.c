@@ -264,9 +264,10 @@ static void print_text(const slm_file *file, const facts *f, bool has_tokenizer,
     else
         line("tokenizer", f->no_tokenizer);
     line("template", f->template_family ? f->template_family : "none");
-    printf("%-14s about %.1f MB: weights %.1f, cache %.1f for %llu tokens\n", "memory",
-           (double)(f->weight_bytes + context * cache_bytes(f)) * 1e-6, (double)f->weight_bytes * 1e-6,
-           (double)(context * cache_bytes(f)) * 1e-6, (unsigned long long)context);
+    if (f->weight_bytes)
+        printf("%-14s about %.1f MB: weights %.1f, cache %.1f for %llu tokens\n", "memory",
+               (double)(f->weight_bytes + context * cache_bytes(f)) * 1e-6, (double)f->weight_bytes * 1e-6,
+               (double)(context * cache_bytes(f)) * 1e-6, (unsigned long long)context);
     for (size_t k = 0; odd(file, f, has_tokenizer, k, text, sizeof text); k++)
         line(k ? "" : "odd", text);
 }

@@ -78,8 +78,8 @@ static void print(const cli *c, const sum *s, size_t context)
         cli_json_count(&j, "windows", s->windows);
         cli_json_line(&j);
     } else {
-        printf("%llu tokens in %llu windows of %zu: %.6f nats per token, perplexity %.6f\n", (unsigned long long)s->tokens,
-               (unsigned long long)s->windows, context, nll, exp(nll));
+        printf("%llu tokens in windows of %zu: %.6f nats per token, perplexity %.6f\n", (unsigned long long)s->tokens, context, nll,
+               exp(nll));
     }
 }
 

@@ -7,7 +7,7 @@ static void counts(check *c, double (*fn)(size_t), size_t n)
         return;
     check_begin(c);
     const double done = fn(n);
-    check_return_int(c, done >= (double)n && done == n * (fn(1) - 0.0), 1);    /* at least one a round, the same in each */
+    check_return_int(c, done >= (double)n && done == (double)n * fn(1), 1);    /* at least one a round, the same in each */
     check_end(c);
 }
 
@@ -38,4 +38,20 @@ void check_read_sum(check *c, slm_read_sum_fn *fn)
         check_return_int(c, (int64_t)got, (int64_t)want);
         check_end(c);
     }
+}
+
+void bench_peak_dot_i8(check *c, slm_peak_dot_i8_fn *fn)
+{
+    CHECK_TIME(c, "registers", fn(1) * 100000, "MAC", 0, (void)fn(100000));
+}
+
+void bench_peak_fma_f32(check *c, slm_peak_fma_f32_fn *fn)
+{
+    CHECK_TIME(c, "registers", fn(1) * 100000, "FLOP", c->peak, (void)fn(100000));
+}
+
+void bench_read_sum(check *c, slm_read_sum_fn *fn)
+{
+    const uint8_t *bytes = check_in(c, CHECK_ROOM / 4, 1);
+    CHECK_TIME(c, "1 MiB", CHECK_ROOM / 4, "B", 0, (void)fn(bytes, CHECK_ROOM / 4));
 }
