@@ -1,4 +1,5 @@
-/* keys.c -- metadata: an ordered list of named, typed values. Each key owns one block: its name, then its value. */
+/* keys.c -- metadata: an ordered list of named, typed values. A key's name and value stand together in a block; small keys share one,
+ * for a file of sixty thousand of them may not cost more than a few times its bytes. A value that was replaced goes with the list. */
 #include "format/keys.h"
 
 #include "core/size.h"
@@ -21,6 +22,14 @@ size_t slm_key_type_bytes(uint32_t type)
     return type < SLM_KEY_TYPES ? types[type].bytes : 0;
 }
 
+enum { BLOCK = 8192, SMALL = 1024 };
+
+typedef struct slm_keys_block {
+    struct slm_keys_block *next;
+    size_t used, size;
+    char bytes[];
+} block;
+
 void slm_keys_init(slm_keys *keys, slm_heap *heap, const char *file)
 {
     *keys = (slm_keys){ .heap = heap, .file = file };
@@ -28,8 +37,11 @@ void slm_keys_init(slm_keys *keys, slm_heap *heap, const char *file)
 
 void slm_keys_free(slm_keys *keys)
 {
-    for (size_t i = 0; i < keys->n; i++)
-        slm_heap_free(keys->heap, (void *)(uintptr_t)keys->list[i].name);
+    for (block *b = keys->blocks, *next; b; b = next) {
+        next = b->next;
+        slm_heap_free(keys->heap, b);
+    }
+    keys->blocks = NULL;
     slm_heap_free(keys->heap, keys->list);
     keys->list = NULL;
     keys->n = keys->room = 0;
@@ -48,18 +60,39 @@ const slm_key *slm_keys_find(const slm_keys *keys, const char *name)
     return find(keys, name);
 }
 
-/* One block with the name and the value; NULL if refused. */
-static char *make_block(slm_heap *heap, const char *name, size_t name_len, const void *value, size_t bytes)
+/* n bytes: of the first block, or of a new one, which comes first only if small keys will follow in it. NULL if refused. */
+static char *take(slm_keys *keys, size_t n)
+{
+    block *first = keys->blocks, *b = first;
+    if (!b || n > b->size - b->used) {
+        size_t whole;
+        const size_t size = n > SMALL ? n : BLOCK;
+        if (!slm_size_add(size, sizeof *b, &whole) || !(b = slm_heap_alloc(keys->heap, whole)))
+            return NULL;
+        *b = (block){ first, 0, size };
+        keys->blocks = b;
+        if (n > SMALL && first) {
+            b->next = first->next;
+            first->next = b;
+            keys->blocks = first;
+        }
+    }
+    b->used += n;
+    return b->bytes + b->used - n;
+}
+
+/* Name and value, one behind the other; NULL if refused. */
+static char *put(slm_keys *keys, const char *name, size_t name_len, const void *value, size_t bytes)
 {
     size_t size;
-    char *block = slm_size_add(name_len + 1, bytes, &size) ? slm_heap_alloc(heap, size) : NULL;
-    if (!block)
+    char *at = slm_size_add(name_len + 1, bytes, &size) ? take(keys, size) : NULL;
+    if (!at)
         return NULL;
-    memcpy(block, name, name_len);
-    block[name_len] = 0;
+    memcpy(at, name, name_len);
+    at[name_len] = 0;
     if (bytes)
-        memcpy(block + name_len + 1, value, bytes);
-    return block;
+        memcpy(at + name_len + 1, value, bytes);
+    return at;
 }
 
 slm_status slm_keys_append(slm_keys *keys, const char *name, size_t name_len, uint32_t type, bool array, uint64_t count,
@@ -76,10 +109,10 @@ slm_status slm_keys_append(slm_keys *keys, const char *name, size_t name_len, ui
         keys->list = list;
         keys->room = room;
     }
-    char *block = make_block(keys->heap, name, name_len, value, bytes);
-    if (!block)
+    char *at = put(keys, name, name_len, value, bytes);
+    if (!at)
         return slm_fail(err, SLM_E_MEMORY, "%s: key of %zu bytes", keys->file, bytes);
-    keys->list[keys->n++] = (slm_key){ block, type, array, count, (const uint8_t *)block + name_len + 1, bytes };
+    keys->list[keys->n++] = (slm_key){ at, type, array, count, (const uint8_t *)at + name_len + 1, bytes };
     return SLM_OK;
 }
 
@@ -90,11 +123,10 @@ slm_status slm_keys_add(slm_keys *keys, const char *name, uint32_t type, bool ar
     slm_key *old = find(keys, name);
     if (!old)
         return slm_keys_append(keys, name, name_len, type, array, count, value, bytes, err);
-    char *block = make_block(keys->heap, name, name_len, value, bytes);
-    if (!block)
+    char *at = put(keys, name, name_len, value, bytes);
+    if (!at)
         return slm_fail(err, SLM_E_MEMORY, "%s: key '%s' of %zu bytes", keys->file, name, bytes);
-    slm_heap_free(keys->heap, (void *)(uintptr_t)old->name);
-    *old = (slm_key){ block, type, array, count, (const uint8_t *)block + name_len + 1, bytes };
+    *old = (slm_key){ at, type, array, count, (const uint8_t *)at + name_len + 1, bytes };
     return SLM_OK;
 }
 
