@@ -29,7 +29,7 @@ EXAMPLES := $(wildcard examples/*.c)
 FUZZERS := $(wildcard tests/fuzz/fuzz_*.c)
 obj    = $(1:%.c=$(BUILD)/%.o)
 
-.PHONY: all lib deps demo check check-unit check-cli check-readme check-header check-kernels check-determinism check-shared asan ubsan tsan fuzz lint bench install uninstall clean help fuzz-run fuzz-replay FORCE
+.PHONY: all lib deps demo check check-unit check-cli check-readme check-header check-kernels check-determinism check-shared asan ubsan tsan fuzz lint bench install uninstall clean help fuzz-run fuzz-replay bench-kernels FORCE
 all: lib $(BUILD)/bin/slm $(EXAMPLES:examples/%.c=$(BUILD)/bin/%)  ## the library, the program, the examples
 lib: $(BUILD)/libslm.a
 
@@ -116,6 +116,9 @@ check-readme: lib               ## the README's program is examples/minimal.c, a
 	$(CC) examples/minimal.c -Iinclude $(BUILD)/libslm.a $(if $(SAN),-fsanitize=$(SAN)) $(OPENMP) -lutf8proc -lm -lpthread -o $(BUILD)/bin/readme
 	$(BUILD)/bin/readme models/tiny-stories/tiny-stories.gguf "Once upon a time" | grep -q '[a-z]'
 
+bench-kernels: $(BUILD)/bin/check_kernels  ## the same rows timed, attention as a share of the fma peak
+	$(BUILD)/bin/check_kernels --bench
+
 check-header:                   ## each public header alone, as C99, C11 and C++11
 	@for h in include/*.h; do \
 	for std in 'c -std=c99 -Wstrict-prototypes' 'c -std=c11' 'c++ -std=c++11'; do \
@@ -180,4 +183,4 @@ clean:                          ## removes build/
 help:                           ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile
 
--include $(patsubst %.o,%.d,$(call obj,$(LIB) $(SLM) $(TESTS) $(HARNESS) $(EXAMPLES)))
+-include $(patsubst %.o,%.d,$(call obj,$(LIB) $(SLM) $(TESTS) $(HARNESS) $(CHECKS) $(EXAMPLES) $(wildcard bench/*.c)))
