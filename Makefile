@@ -26,9 +26,10 @@ CHECKS := $(wildcard tests/harness/check_*.c)               # the kernel checker
 HARNESS := $(filter-out $(CHECKS),$(shell grep -Ls '^int main' tests/harness/*.c))  # what tests share
 SLM   := $(wildcard examples/slm/*.c)
 EXAMPLES := $(wildcard examples/*.c)
+FUZZERS := $(wildcard tests/fuzz/fuzz_*.c)
 obj    = $(1:%.c=$(BUILD)/%.o)
 
-.PHONY: all lib deps demo check check-unit check-cli check-header check-kernels check-determinism check-shared asan ubsan tsan fuzz lint bench install uninstall clean help FORCE
+.PHONY: all lib deps demo check check-unit check-cli check-header check-kernels check-determinism check-shared asan ubsan tsan fuzz lint bench install uninstall clean help fuzz-run fuzz-replay FORCE
 all: lib $(BUILD)/bin/slm $(EXAMPLES:examples/%.c=$(BUILD)/bin/%)  ## the library, the program, the examples
 lib: $(BUILD)/libslm.a
 
@@ -87,11 +88,19 @@ deps:                           ## installs what is missing, by name, with apt-g
 	@missing=; for p in $(DEPS); do dpkg -s $$p >/dev/null 2>&1 || missing="$$missing $$p"; done; \
 	if [ -n "$$missing" ]; then $$( [ "$$(id -u)" = 0 ] || echo sudo ) sh -c "apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -y -q $$missing"; fi
 
+demo: deps                      ## builds, then lets the shipped model tell a story
+	@$(MAKE) --no-print-directory -j2 all
+	$(BUILD)/bin/slm generate -p "Once upon a time" -n 120 --temp 0.7 --seed 7
+
 check: deps                     ## builds and runs every test in its short form
-	@$(MAKE) --no-print-directory all
+	@$(MAKE) --no-print-directory -j2 all
 	@$(MAKE) --no-print-directory check-unit
 	@$(MAKE) --no-print-directory check-kernels
 	@$(MAKE) --no-print-directory check-cli
+	@$(MAKE) --no-print-directory fuzz-replay
+	@$(MAKE) --no-print-directory check-determinism
+	@$(MAKE) --no-print-directory lint
+	@echo "check: everything passed"
 
 check-unit: $(TESTS:tests/%.c=$(BUILD)/bin/%) check-header  ## the cmocka programs, one per noun
 	@failed=; for t in $(filter $(BUILD)/bin/%,$^); do echo "== $$(basename $$t)"; $$t 2>&1 || failed="$$failed $$(basename $$t)"; done; \
@@ -113,11 +122,50 @@ ubsan:                          ## ... under UndefinedBehaviorSanitizer
 tsan:                           ## ... under ThreadSanitizer, with the pthread team: it does not understand libgomp
 	$(SANITIZE) BUILD=$(BUILD)/tsan SAN=thread OPENMP=
 
+# One hash a model over all ways to compute it, the same from two compilers at two levels of optimisation, and equal to the stored one.
+SAME  = $(wildcard models/*/*.gguf $(SHARED)/models/stories260k/*.gguf $(SHARED)/models/golden/llama-*.gguf $(SHARED)/models/golden/qwen2.gguf \
+        $(SHARED)/models/golden/quantized/g96-*16.gguf $(SHARED)/models/golden/quantized/g96-F32.gguf $(SHARED)/models/golden/quantized/g96-Q[48]_0.gguf)
+OTHER_CC ?= $(shell command -v clang-14)
+$(BUILD)/bin/determinism: $(BUILD)/tests/harness/determinism.o $(BUILD)/libslm.a
+	@mkdir -p $(@D)
+	$(if $(V),,@echo '  LD  $@')
+	$(Q)$(CC) $^ $(LINK) $(LIBS) -o $@
+
+check-determinism: $(BUILD)/bin/determinism  ## the same bits for all threads, chunks, instruction sets, compilers
+	@[ -d $(SHARED) ] || echo "determinism: skipped: no $(SHARED): only the shipped model"
+	$(BUILD)/bin/determinism --stored tests/determinism.txt $(SAME) > $(BUILD)/determinism.txt
+	@if [ -z "$(OTHER_CC)" ]; then echo "determinism: skipped: no second compiler"; else \
+	$(MAKE) --no-print-directory -j2 BUILD=$(BUILD)/other CC=$(OTHER_CC) CFLAGS=-O1 $(BUILD)/other/bin/determinism && \
+	$(BUILD)/other/bin/determinism $(SAME) | cmp - $(BUILD)/determinism.txt && echo "determinism: $(OTHER_CC) -O1 gives the same"; fi
+
 lint: lib                       ## layers, banned calls, symbols, globals, stack use, recursion, spills
 	@python3 tests/lint.py --build $(BUILD) --cc $(CC)
 
 check-cli: $(BUILD)/bin/slm     ## what the program prints, says and exits with, against the files in tests/cli
 	@SHARED='$(SHARED)' sh tests/cli/run.sh $<
+
+# The whole library again with clang and its sanitizers, without OpenMP, which they do not understand.
+FUZZ_CC      ?= clang-14
+FUZZ_SECONDS ?= 60
+fuzz:                           ## libFuzzer on each target for FUZZ_SECONDS=60; finds go on in build/fuzz/corpus
+	@$(MAKE) --no-print-directory BUILD=$(BUILD)/fuzz CC=$(FUZZ_CC) OPENMP= SAN=address,undefined,fuzzer-no-link CFLAGS='-O1 -g' fuzz-run
+
+fuzz-run: $(FUZZERS:tests/fuzz/%.c=$(BUILD)/bin/%)
+	@for f in $^; do n=$$(basename $$f | sed s/fuzz_//); mkdir -p $(BUILD)/corpus/$$n; echo "== fuzz_$$n"; \
+	$$f -max_total_time=$(FUZZ_SECONDS) -rss_limit_mb=1024 -timeout=10 -dict=tests/fuzz/$$n.dict -artifact_prefix=$(BUILD)/ \
+	    -verbosity=0 -print_final_stats=1 $(BUILD)/corpus/$$n tests/fuzz/seeds/$$n || exit 1; done
+
+fuzz-replay: $(FUZZERS:tests/fuzz/fuzz_%.c=$(BUILD)/bin/replay_%)  ## the fuzz targets over their seeds, with any compiler
+	@for f in $^; do n=$$(basename $$f | sed s/replay_//); $$f tests/fuzz/seeds/$$n || exit 1; done
+
+$(BUILD)/bin/fuzz_%: $(BUILD)/tests/fuzz/fuzz_%.o $(BUILD)/libslm.a
+	@mkdir -p $(@D)
+	$(if $(V),,@echo '  LD  $@')
+	$(Q)$(CC) $^ $(LINK) -fsanitize=fuzzer $(LIBS) -o $@
+
+$(BUILD)/bin/replay_%: $(BUILD)/tests/fuzz/fuzz_%.o $(BUILD)/tests/fuzz/replay.o $(BUILD)/libslm.a
+	@mkdir -p $(@D)
+	$(CC) $^ $(LINK) $(LIBS) -o $@
 
 clean:                          ## removes build/
 	rm -rf $(BUILD)

@@ -236,9 +236,8 @@ typedef struct slm_tokenizer_info {
     int32_t     bos, eos, unk; /* -1: none */
     uint32_t    add_bos, add_eos, add_space_prefix;  /* what the file asks for */
     uint32_t    duplicates;  /* tokens whose text another token of lower id has */
-    uint32_t    reserved;
 } slm_tokenizer_info;
-#define SLM_TOKENIZER_INFO_INIT { sizeof(slm_tokenizer_info), NULL, NULL, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+#define SLM_TOKENIZER_INFO_INIT { sizeof(slm_tokenizer_info), NULL, NULL, 0, 0, 0, 0, 0, 0, 0, 0 }
 
 enum {
     SLM_TEXT_SPECIAL = 1,  /* encode: text may yield control tokens. Never set it for text of strangers: it forges turns */

@@ -30,6 +30,7 @@ enum {
     WORK_BYTES = 24 << 20,      /* of activations; more tokens at once gain nothing in the products */
     TILE_BYTES = 256 << 10,     /* of scores a thread keeps: an L2's share */
     TILE_TOKENS = 16,
+    TASK_BYTES = 32 << 10,      /* of weights times tokens (or of cache): less than this is done sooner than a thread is told */
     HEAD_ROWS = 16,             /* rows of logits computed together */
     HEAD_BYTES = 8 << 20
 };
@@ -239,6 +240,7 @@ static void run_product(const slm_model *model, product *p)
         p->panels += slm_matrix_panels(p->m[i]);
     p->unit = p->tokens > 16 ? 4 : 1;
     p->n_tasks = slm_max(1, slm_min(slm_ceil_div(p->panels, p->unit), p->tokens > 16 ? 4 * width : width));
+    p->n_tasks = slm_min(p->n_tasks, slm_max(1, p->panels * p->m[0]->panel_bytes * p->tokens / TASK_BYTES));
     slm_team_run(model->team, p->n_tasks, product_part, p);
 }
 
@@ -413,7 +415,8 @@ static void layer(pass *p, const slm_layer *before)
     if (atomic_load(&p->bad) != SIZE_MAX)
         return;
     atomic_store(&p->next, 0);
-    slm_team_run(m->team, slm_team_width(m->team), attention, p);
+    const size_t cache = p->n * (p->first + p->n) * c->kv_heads * d * p->kv->element;
+    slm_team_run(m->team, slm_max(1, slm_min(slm_team_width(m->team), cache / TASK_BYTES)), attention, p);
     if (!l->o.type->float_x)
         slm_team_run(m->team, p->n, quantize_attention, p);
     run_product(m, &(product){ .m = { &l->o }, .y = { w->delta }, .ldy = { e }, .count = 1, .tokens = p->n, .x = &w->att });

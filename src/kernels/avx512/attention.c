@@ -19,7 +19,7 @@ typedef struct problem {
     __mmask16 last;             /* lanes of the tile's last vector */
 } problem;
 
-SLM_INLINE __m512 load(const uint8_t *base, size_t index, int half, __mmask16 mask, int masked)
+INLINE __m512 load(const uint8_t *base, size_t index, int half, __mmask16 mask, int masked)
 {
     const uint8_t *at = base + index * (half ? 2 : 4);
     if (half)
@@ -27,107 +27,123 @@ SLM_INLINE __m512 load(const uint8_t *base, size_t index, int half, __mmask16 ma
     return masked ? _mm512_maskz_loadu_ps(mask, at) : _mm512_loadu_ps(at);
 }
 
-SLM_INLINE void qk_tile(const problem *a, const size_t rows, const size_t groups, const int half)
+INLINE void qk_tile(const problem *a, const size_t rows, const size_t groups, const int half)
 {
     const size_t d = a->d, ldq = a->ldin, lds = a->ldout;
     const float *q = a->in;
     const uint8_t *k = a->cache;
-    __m512 acc[MOST_ROWS][4];
-#pragma GCC unroll 6
+    float *s = a->out;
+    __m512 acc[MOST_ROWS * 4];
+    UNROLL
     for (size_t i = 0; i < rows; i++)
-#pragma GCC unroll 4
+        UNROLL
         for (size_t g = 0; g < groups; g++)
-            acc[i][g] = _mm512_setzero_ps();
+            acc[i * groups + g] = _mm512_setzero_ps();
     for (size_t e = 0; e < d; e++) {
         __m512 kv[4];
-#pragma GCC unroll 4
+        UNROLL
         for (size_t g = 0; g < groups; g++)
             kv[g] = load(k, (g * d + e) * 16, half, 0, 0);
-#pragma GCC unroll 6
+        UNROLL
         for (size_t i = 0; i < rows; i++) {
             const __m512 qv = _mm512_set1_ps(q[i * ldq + e]);
-#pragma GCC unroll 4
+            UNROLL
             for (size_t g = 0; g < groups; g++)
-                acc[i][g] = _mm512_fmadd_ps(kv[g], qv, acc[i][g]);
+                acc[i * groups + g] = _mm512_fmadd_ps(kv[g], qv, acc[i * groups + g]);
         }
     }
     const __m512 scale = _mm512_set1_ps(a->scale);
-#pragma GCC unroll 6
+    UNROLL
     for (size_t i = 0; i < rows; i++)
-#pragma GCC unroll 4
+        UNROLL
         for (size_t g = 0; g < groups; g++)
-            _mm512_mask_storeu_ps(a->out + i * lds + g * 16, g + 1 == groups ? a->last : (__mmask16)0xffff,
-                                  _mm512_mul_ps(acc[i][g], scale));
+            _mm512_mask_storeu_ps(s + i * lds + g * 16, g + 1 == groups ? a->last : (__mmask16)0xffff,
+                                  _mm512_mul_ps(acc[i * groups + g], scale));
 }
 
-SLM_INLINE void pv_tile(const problem *a, const size_t rows, const size_t columns, const int half, const int masked)
+/* Keeps a vector in a register: from a loop of plain loads or stores clang makes a memcpy of the array, which then is memory. */
+INLINE __m512 held(__m512 v)
+{
+#ifdef __clang__
+    __asm__("" : "+v"(v));
+#endif
+    return v;
+}
+
+INLINE void pv_tile(const problem *a, const size_t rows, const size_t columns, const int half, const int masked)
 {
     const size_t d = a->d, ldp = a->ldin, ldo = a->ldout, keys = a->keys;
     const float *p = a->in;
     const uint8_t *v = a->cache;
     float *o = a->out;
-    __m512 acc[MOST_ROWS][4];
-#pragma GCC unroll 6
+    __m512 acc[MOST_ROWS * 4];
+    UNROLL
     for (size_t i = 0; i < rows; i++)
-#pragma GCC unroll 4
+        UNROLL
         for (size_t j = 0; j < columns; j++)
-            acc[i][j] = masked ? _mm512_maskz_loadu_ps(a->last, o + i * ldo) : _mm512_loadu_ps(o + i * ldo + j * 16);
+            acc[i * columns + j] = masked ? _mm512_maskz_loadu_ps(a->last, o + i * ldo) : held(_mm512_loadu_ps(o + i * ldo + j * 16));
     for (size_t t = 0; t < keys; t++) {
         __m512 vv[4];
-#pragma GCC unroll 4
+        UNROLL
         for (size_t j = 0; j < columns; j++)
             vv[j] = load(v, t * d + j * 16, half, a->last, masked);
-#pragma GCC unroll 6
+        UNROLL
         for (size_t i = 0; i < rows; i++) {
             const __m512 pv = _mm512_set1_ps(p[i * ldp + t]);
-#pragma GCC unroll 4
+            UNROLL
             for (size_t j = 0; j < columns; j++)
-                acc[i][j] = _mm512_fmadd_ps(pv, vv[j], acc[i][j]);
+                acc[i * columns + j] = _mm512_fmadd_ps(pv, vv[j], acc[i * columns + j]);
         }
     }
-#pragma GCC unroll 6
+    UNROLL
     for (size_t i = 0; i < rows; i++)
-#pragma GCC unroll 4
+        UNROLL
         for (size_t j = 0; j < columns; j++)
             if (masked)
-                _mm512_mask_storeu_ps(o + i * ldo, a->last, acc[i][j]);
+                _mm512_mask_storeu_ps(o + i * ldo, a->last, acc[i * columns + j]);
             else
-                _mm512_storeu_ps(o + i * ldo + j * 16, acc[i][j]);
+                _mm512_storeu_ps(o + i * ldo + j * 16, held(acc[i * columns + j]));
 }
 
-/* A tile of `rows` (1 .. 6) known only here becomes one of six with the number built in. */
-#define BY_ROWS(rows, tile, ...)                    \
-    switch (rows) {                                 \
-    case 1: tile(&a, 1, __VA_ARGS__); break;        \
-    case 2: tile(&a, 2, __VA_ARGS__); break;        \
-    case 3: tile(&a, 3, __VA_ARGS__); break;        \
-    case 4: tile(&a, 4, __VA_ARGS__); break;        \
-    case 5: tile(&a, 5, __VA_ARGS__); break;        \
-    default: tile(&a, 6, __VA_ARGS__); break;       \
-    }
+/* Every tile is a function of its own, [rows - 1][columns]: inlined into one, gcc 12 runs out of registers in some of them. */
+typedef void tile_fn(const problem *a);
+
+#define QK(rows, groups, half) \
+    static __attribute__((noinline)) void qk_##rows##x##groups##_##half(const problem *a) { qk_tile(a, rows, groups, half); }
+#define PV(rows, columns, half) \
+    static __attribute__((noinline)) void pv_##rows##x##columns##_##half(const problem *a) { pv_tile(a, rows, columns, half, 0); }
+#define PV_LAST(rows, half) \
+    static __attribute__((noinline)) void pv_##rows##x0_##half(const problem *a) { pv_tile(a, rows, 1, half, 1); }
+#define ROW(rows) \
+    QK(rows, 1, 0) QK(rows, 2, 0) QK(rows, 4, 0) QK(rows, 1, 1) QK(rows, 2, 1) QK(rows, 4, 1) \
+    PV(rows, 1, 0) PV(rows, 2, 0) PV(rows, 3, 0) PV(rows, 4, 0) PV(rows, 1, 1) PV(rows, 2, 1) PV(rows, 3, 1) PV(rows, 4, 1) \
+    PV_LAST(rows, 0) PV_LAST(rows, 1)
+ROW(1) ROW(2) ROW(3) ROW(4) ROW(5) ROW(6)
+
+#define QK_ROW(rows, half) { qk_##rows##x1_##half, qk_##rows##x2_##half, qk_##rows##x4_##half }
+#define PV_ROW(rows, half) \
+    { pv_##rows##x0_##half, pv_##rows##x1_##half, pv_##rows##x2_##half, pv_##rows##x3_##half, pv_##rows##x4_##half }
+#define TABLE(row, half) { row(1, half), row(2, half), row(3, half), row(4, half), row(5, half), row(6, half) }
+
+static tile_fn *const qk_tiles[2][MOST_ROWS][3] = { TABLE(QK_ROW, 0), TABLE(QK_ROW, 1) };
+static tile_fn *const pv_tiles[2][MOST_ROWS][5] = { TABLE(PV_ROW, 0), TABLE(PV_ROW, 1) };
 
 /* What the next of the tiles for `left` of a kind takes, at most `most` each, evenly. */
-SLM_INLINE size_t share(size_t left, size_t most)
+INLINE size_t share(size_t left, size_t most)
 {
     const size_t tiles = (left + most - 1) / most;
     return (left + tiles - 1) / tiles;
 }
 
-SLM_INLINE void qk(float *s, size_t lds, const float *q, size_t ldq, size_t nq, const uint8_t *k, size_t d, size_t keys, float scale,
-                   const int half)
+static void qk(float *s, size_t lds, const float *q, size_t ldq, size_t nq, const uint8_t *k, size_t d, size_t keys, float scale,
+               int half)
 {
     for (size_t t = 0; t < keys;) {
-        const size_t left = (keys - t + 15) / 16, groups = left >= 4 ? 4 : left >= 2 ? 2 : 1;
+        const size_t left = (keys - t + 15) / 16, choice = left >= 4 ? 2 : left >= 2 ? 1 : 0, groups = (size_t)1 << choice;
         problem a = { s + t, q, k + t * d * (half ? 2 : 4), lds, ldq, d, keys, scale, first_lanes(keys - t - 16 * (groups - 1)) };
         for (size_t i = 0; i < nq;) {
             const size_t rows = share(nq - i, MOST_ROWS);
-            if (groups == 4) {
-                BY_ROWS(rows, qk_tile, 4, half)
-            } else if (groups == 2) {
-                BY_ROWS(rows, qk_tile, 2, half)
-            } else {
-                BY_ROWS(rows, qk_tile, 1, half)
-            }
+            qk_tiles[half][rows - 1][choice](&a);
             a.out += rows * lds;
             a.in += rows * ldq;
             i += rows;
@@ -136,20 +152,14 @@ SLM_INLINE void qk(float *s, size_t lds, const float *q, size_t ldq, size_t nq, 
     }
 }
 
-SLM_INLINE void pv(float *o, size_t ldo, const float *p, size_t ldp, size_t nq, const uint8_t *v, size_t d, size_t keys, const int half)
+static void pv(float *o, size_t ldo, const float *p, size_t ldp, size_t nq, const uint8_t *v, size_t d, size_t keys, int half)
 {
     for (size_t e = 0; e < d;) {
         const size_t whole = (d - e) / 16, columns = whole ? share(whole, 4) : 0;
         problem a = { o + e, p, v + e * (half ? 2 : 4), ldo, ldp, d, keys, 0, first_lanes(d - e) };
         for (size_t i = 0; i < nq;) {
             const size_t rows = share(nq - i, MOST_ROWS);
-            switch (columns) {
-            case 0: BY_ROWS(rows, pv_tile, 1, half, 1) break;
-            case 1: BY_ROWS(rows, pv_tile, 1, half, 0) break;
-            case 2: BY_ROWS(rows, pv_tile, 2, half, 0) break;
-            case 3: BY_ROWS(rows, pv_tile, 3, half, 0) break;
-            default: BY_ROWS(rows, pv_tile, 4, half, 0) break;
-            }
+            pv_tiles[half][rows - 1][columns](&a);
             a.out += rows * ldo;
             a.in += rows * ldp;
             i += rows;

@@ -2,21 +2,20 @@
 #ifndef SLM_KERNELS_AVX512_LANES_H
 #define SLM_KERNELS_AVX512_LANES_H
 
+#include "kernels/inline.h"
 #include "kernels/math.h"
 
 #include <immintrin.h>
 #include <stddef.h>
 
-#define SLM_INLINE static inline __attribute__((always_inline))
-
 /* The first n lanes, all from 16 on. */
-SLM_INLINE __mmask16 first_lanes(size_t n)
+INLINE __mmask16 first_lanes(size_t n)
 {
     return n < 16 ? (__mmask16)((1u << n) - 1) : (__mmask16)0xffff;
 }
 
 /* lane[i] += lane[i + half] for half = 8, 4, 2, 1 (C7); not the compiler's reduction, whose order is its own. */
-SLM_INLINE float fold(__m512 lane)
+INLINE float fold(__m512 lane)
 {
     const __m256 eight = _mm256_add_ps(_mm512_castps512_ps256(lane), _mm512_extractf32x8_ps(lane, 1));
     const __m128 four = _mm_add_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1));
@@ -26,7 +25,7 @@ SLM_INLINE float fold(__m512 lane)
 
 /* slm_exp_f32 on 16 lanes. The last step there, p * 2^half * 2^(n - half), rounds once, as scalef does: p is within 0.7 and 1.42, and
  * p * 2^half is exact. min with the limit on the left keeps a NaN. */
-SLM_INLINE __m512 exp_lanes(__m512 x)
+INLINE __m512 exp_lanes(__m512 x)
 {
     const __mmask16 kept = _mm512_cmp_ps_mask(x, _mm512_set1_ps(SLM_EXP_LEAST), _CMP_NLT_UQ);
     x = _mm512_min_ps(_mm512_set1_ps(SLM_EXP_MOST), x);
