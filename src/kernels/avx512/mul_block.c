@@ -21,8 +21,8 @@ enum {
     FEW = 12,               /* most tokens of a one-panel tile */
     TOKENS = 3, PANELS = 4, /* the tile of many tokens */
     ROOM = 12,              /* most accumulators of a tile */
-    L1_BYTES = 24 * 1024,   /* weights of one chunk */
-    L2_BYTES = 320 * 1024,  /* activations of one token block */
+    WEIGHTS = 400 * 1024,   /* bytes of one chunk: with the activations, most of L2 */
+    ACTIVATIONS = 480 * 1024, /* bytes of one token block */
     AHEAD = 2048            /* bytes of prefetch */
 };
 
@@ -62,8 +62,9 @@ INLINE void prefetch(const uint8_t *step, size_t bytes)
 }
 
 /* y for T tokens and P panels over `steps` steps, on top of what y holds unless `first`. w: the first step of the first panel, the
- * next panel `stride` bytes on. mask: rows of the last panel. */
-INLINE void tile(int type, int T, int P, bool stream, float *y, size_t ldy, const uint8_t *w, size_t stride, const slm_xblock *x,
+ * next panel `stride` bytes on. mask: rows of the last panel. ahead: memory to fetch into L2 meanwhile, NULL: the stream of w itself
+ * into L1. */
+INLINE void tile(int type, int T, int P, const uint8_t *ahead, float *y, size_t ldy, const uint8_t *w, size_t stride, const slm_xblock *x,
                  size_t ldx, size_t steps, bool first, __mmask16 mask)
 {
     __m512 acc[ROOM];
@@ -75,8 +76,12 @@ INLINE void tile(int type, int T, int P, bool stream, float *y, size_t ldy, cons
             acc[t * P + p] = first ? _mm512_setzero_ps() : _mm512_maskz_loadu_ps(m, y + (size_t)t * ldy + 16 * (size_t)p);
         }
     for (size_t s = 0; s < steps; s++, w += step_bytes(type), x += 2) {
-        if (stream)
+        if (ahead) {
+            _mm_prefetch((const char *)ahead, _MM_HINT_T1);
+            ahead += 64;
+        } else {
             prefetch(w, step_bytes(type));
+        }
         UNROLL
         for (int b = 0; b < 2; b++) {
             __m512i sum[ROOM], v[PANELS];
@@ -130,7 +135,7 @@ INLINE void few(int type, int T, float *y, size_t ldy, const uint8_t *w, const s
 {
     const size_t stride = steps * step_bytes(type);
     for (size_t r = 0; r < rows; r += 16, w += stride)
-        tile(type, T, 1, true, y + r, ldy, w, stride, x, ldx, steps, true, lanes(rows - r));
+        tile(type, T, 1, NULL, y + r, ldy, w, stride, x, ldx, steps, true, lanes(rows - r));
 }
 
 #define FEW_CASE(n) case n: few(type, n, y, ldy, w, x, ldx, rows, steps); break;
@@ -144,6 +149,14 @@ INLINE void few_tokens(int type, float *y, size_t ldy, const uint8_t *w, const s
     }
 }
 
+/* A tile over n steps fetches 64 bytes per step. The part of the next chunk that falls to tile i, or something near where
+ * that chunk is fetched already. */
+INLINE const uint8_t *part(int type, const uint8_t *next, size_t stride, size_t n, size_t i)
+{
+    const size_t parts = step_bytes(type) / 64;        /* tiles per panel */
+    return i < PANELS * parts ? next + i / parts * stride + i % parts * n * 64 : next;
+}
+
 typedef void few_fn(float *y, size_t ldy, const uint8_t *w, const slm_xblock *x, size_t ldx, size_t tokens, size_t rows, size_t steps);
 
 INLINE void mul(int type, few_fn *few_rows, float *y, size_t ldy, const uint8_t *w, const slm_xblock *x, size_t ldx, size_t tokens, size_t rows,
@@ -154,8 +167,8 @@ INLINE void mul(int type, few_fn *few_rows, float *y, size_t ldy, const uint8_t 
         return;
     }
     const size_t stride = steps * step_bytes(type), whole = rows / (16 * PANELS) * (16 * PANELS);
-    const size_t chunk = L1_BYTES / (PANELS * step_bytes(type));
-    size_t block = L2_BYTES / (2 * sizeof *x * (steps ? steps : 1)) / FEW * FEW;
+    const size_t chunks = PANELS * stride / WEIGHTS + 1, chunk = (steps + chunks - 1) / chunks;
+    size_t block = ACTIVATIONS / (2 * sizeof *x * (steps ? steps : 1)) / FEW * FEW;
     block = block < 4 * FEW ? 4 * FEW : block;
     for (size_t t0 = 0; t0 < tokens; t0 += block) {
         const size_t t1 = tokens - t0 < block ? tokens : t0 + block;
@@ -164,11 +177,13 @@ INLINE void mul(int type, few_fn *few_rows, float *y, size_t ldy, const uint8_t 
             do {
                 const size_t n = steps - s < chunk ? steps - s : chunk;
                 const uint8_t *at = w + r / 16 * stride + s * step_bytes(type);
+                const uint8_t *next = s + n < steps ? at + n * step_bytes(type) : r + 16 * PANELS < whole ? at + PANELS * stride - s * step_bytes(type) : at;
                 size_t t = t0;
                 for (; t + TOKENS <= t1; t += TOKENS)
-                    tile(type, TOKENS, PANELS, false, y + t * ldy + r, ldy, at, stride, x + t * ldx + 2 * s, ldx, n, s == 0, 0xffff);
+                    tile(type, TOKENS, PANELS, part(type, next, stride, n, (t - t0) / TOKENS), y + t * ldy + r, ldy, at, stride,
+                         x + t * ldx + 2 * s, ldx, n, s == 0, 0xffff);
                 for (; t < t1; t++)
-                    tile(type, 1, PANELS, false, y + t * ldy + r, ldy, at, stride, x + t * ldx + 2 * s, ldx, n, s == 0, 0xffff);
+                    tile(type, 1, PANELS, at, y + t * ldy + r, ldy, at, stride, x + t * ldx + 2 * s, ldx, n, s == 0, 0xffff);
                 s += n;
             } while (s < steps);
         }
