@@ -29,10 +29,15 @@ void *slm_pool_take(slm_pool *pool, size_t n)
 {
     if (!pool->chunks || n > pool->room - pool->used) {
         size_t bytes;
-        const size_t room = slm_max(n, slm_min(MOST, slm_max(FIRST, pool->room * 2)));
+        const size_t room = n > MOST / 4 ? n : slm_max(n, slm_min(MOST, slm_max(FIRST, pool->room * 2)));
         struct slm_pool_chunk *chunk = slm_size_add(room, sizeof *chunk, &bytes) ? slm_heap_alloc(pool->heap, bytes) : NULL;
         if (!chunk)
             return NULL;
+        if (n > MOST / 4 && pool->chunks) {      /* behind the newest, which goes on serving small pieces */
+            chunk->older = pool->chunks->older;
+            pool->chunks->older = chunk;
+            return chunk->bytes;
+        }
         chunk->older = pool->chunks;
         pool->chunks = chunk;
         pool->used = 0;

@@ -29,6 +29,7 @@ typedef struct slm_keys {
     size_t    n, room;
     slm_pool  pool;          /* names and values; a replaced value stays until the end */
     const char *file;        /* for messages; not owned */
+    struct slm_keys_block *blocks;   /* names and values; the first has room for small ones */
 } slm_keys;
 
 /* Adding copies name and value; a key of that name is replaced in place. SLM_E_MEMORY. */
