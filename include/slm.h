@@ -106,6 +106,19 @@ typedef struct slm_log {
     void (*line)(void *user, int level, const char *text);
 } slm_log;
 
+/* Bytes of a file that lie elsewhere: in memory, or wherever the caller's read_at gets them. Both must stay until the call that takes
+ * this returns; nothing is read later. */
+typedef struct slm_input {
+    size_t      size;
+    uint64_t    bytes;   /* of the whole                                                                    0.1.0 */
+    const void *memory;  /* [bytes], or NULL: read_at is asked                                               0.1.0 */
+    /* Puts the n bytes from `offset` on into dst and returns 0; anything else is SLM_E_IO with it in the text. offset + n never passes
+     * `bytes`. Called from several threads at once.                                                         0.1.0 */
+    int       (*read_at)(void *user, uint64_t offset, void *dst, size_t n);
+    void       *user;
+} slm_input;
+#define SLM_INPUT_INIT { sizeof(slm_input), 0, NULL, NULL, NULL }
+
 /* Progress of a long call. done and total are in the unit of the call (bytes or tokens). A result other than 0 stops it with
  * SLM_E_CALLBACK. Called on the calling thread. */
 typedef int slm_progress_fn(void *user, uint64_t done, uint64_t total);
@@ -284,8 +297,9 @@ typedef struct slm_model_params {
     uint32_t             isa;             /* mask of SLM_ISA_...; 0: all there are                          0.1.0 */
     slm_progress_fn     *progress;        /* bytes of weights read; may be NULL                             0.1.0 */
     void                *progress_user;   /* 0.1.0 */
+    const slm_input     *input;           /* read instead of the file at path, which is then a name for messages; NULL: none 0.1.0 */
 } slm_model_params;
-#define SLM_MODEL_PARAMS_INIT { sizeof(slm_model_params), NULL, 0, NULL, NULL, NULL, 0, 0, NULL, NULL }
+#define SLM_MODEL_PARAMS_INIT { sizeof(slm_model_params), NULL, 0, NULL, NULL, NULL, 0, 0, NULL, NULL, NULL }
 
 typedef struct slm_model_info {
     size_t      size;
@@ -332,13 +346,26 @@ typedef struct slm_session_params {
 } slm_session_params;
 #define SLM_SESSION_PARAMS_INIT { sizeof(slm_session_params), 0, 0, 0, 0 }
 
-/* Starts an empty sequence. Returns SLM_OK, SLM_E_ARG (context beyond 2^24), SLM_E_MEMORY. The session keeps the model alive. Since 0.1.0 */
+/* Starts an empty sequence. Returns SLM_OK, SLM_E_ARG (context beyond 2^24), SLM_E_MEMORY. The session keeps the model alive. The
+ * cache grows with the sequence by pages of 64 positions; the memory for computing is taken by the first feed. Since 0.1.0 */
 SLM_API slm_status slm_session_new(slm_session **out, slm_model *model, const slm_session_params *params, slm_error *err);
 SLM_API void slm_session_free(slm_session *session);
+
+/* A second session with the same tokens, logits and params. The two go on independently and may be used by two threads.
+ *   out      set on success; ended with slm_session_free, before or after `session`
+ *   session  is not changed
+ * Returns  SLM_OK; SLM_E_STATE while another call on session is running; SLM_E_MEMORY.
+ * Cost     tokens and logits are copied; the cache is shared page by page, and a page of 64 positions is copied only when one of its
+ *          holders writes into it: at most one page for a fork.
+ * Since    0.1.0 */
+SLM_API slm_status slm_session_fork(slm_session **out, slm_session *session, slm_error *err);
 
 /* Tokens in the sequence, and how many more fit the context. Since 0.1.0 */
 SLM_API size_t slm_session_position(const slm_session *session);
 SLM_API size_t slm_session_room(const slm_session *session);
+
+/* The tokens [slm_session_position()], owned by the session and valid until its next call. Since 0.1.0 */
+SLM_API const int32_t *slm_session_tokens(const slm_session *session);
 
 /* Appends tokens and evaluates them.
  *   session  grows by n tokens on success, is unchanged on every failure
@@ -371,6 +398,12 @@ SLM_API slm_status slm_session_feed_text(slm_session *session, const char *text,
 /* The logits [vocab] after the last token, owned by the session and valid until its next call; NULL while it is empty or after
  * truncate. Since 0.1.0 */
 SLM_API const float *slm_session_logits(const slm_session *session);
+
+/* One turn of generation: picks a token from the logits after the last one by `sampling` (NULL: greedy) for the present position and
+ * feeds it. *token is what was fed, an end token too. Errors of slm_sample and feed, SLM_E_STATE without logits; after an error neither
+ * session nor *token has changed. Since 0.1.0 */
+struct slm_sampling;
+SLM_API slm_status slm_session_step(slm_session *session, const struct slm_sampling *sampling, int32_t *token, slm_error *err);
 
 /* Drops all tokens from position n on. SLM_E_ARG if n is beyond the position. The next call must feed before it can generate. Since 0.1.0 */
 SLM_API slm_status slm_session_truncate(slm_session *session, size_t n, slm_error *err);
