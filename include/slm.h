@@ -412,6 +412,92 @@ SLM_API slm_status slm_session_truncate(slm_session *session, size_t n, slm_erro
  * The call that sees the flag clears it. Since 0.1.0 */
 SLM_API void slm_session_cancel(slm_session *session);
 
+/* ---- sessions in one file --------------------------------------------------------------------------------------------------- */
+
+/* Writes the sequence, its cache and its logits to a file, so that a later process goes on without evaluating anything again. The same
+ * state gives the same bytes. The file holds the text, so its mode is 0600; it appears whole or not at all.
+ * Returns  SLM_OK; SLM_E_IO (the old file, if any, is untouched); SLM_E_MEMORY; SLM_E_STATE while another call is running.
+ * Cost     size of the cache; the first save or load of a model hashes its weights once.
+ * Since    0.1.0 */
+SLM_API slm_status slm_session_save(slm_session *session, const char *path, slm_error *err);
+
+/* A new session as it was saved: tokens, cache, logits.
+ *   model   must be the one it was saved with, by the hash of its weights and numbers; where and how it was opened does not matter
+ *   params  context 0: as saved; else it must hold the tokens. kv: as saved, SLM_KV_F32 for a file with f16 is SLM_E_MISMATCH. May be NULL
+ * Returns  SLM_OK
+ *          SLM_E_NOT_FOUND, SLM_E_IO
+ *          SLM_E_FORMAT       no session file, cut, damaged (every part has a hash), a token outside the vocabulary
+ *          SLM_E_UNSUPPORTED  of another version
+ *          SLM_E_MISMATCH     of another model
+ *          SLM_E_CONTEXT      params->context is too small
+ *          SLM_E_MEMORY, SLM_E_ARG
+ * A hash finds damage, not an enemy: a file of a stranger cannot harm memory, but it can hold any thoughts.
+ * Since 0.1.0 */
+SLM_API slm_status slm_session_load(slm_session **out, slm_model *model, const char *path, const slm_session_params *params,
+                                    slm_error *err);
+
+/* ---- many sessions at once --------------------------------------------------------------------------------------------------- */
+
+/* Steps sessions together: their tokens go through each layer in one pass over the weights, which for a few sessions costs little more
+ * than for one. Sessions come and go between steps as they like; a prompt in pieces and single tokens mix in one step. */
+typedef struct slm_batch slm_batch;
+
+typedef struct slm_batch_params {
+    size_t   size;
+    uint32_t tokens;    /* of all items in one pass; 0: 512. More are done in several passes; no result depends on it 0.1.0 */
+    uint32_t context;   /* the highest position a session may reach in it; 0: as for a session                     0.1.0 */
+} slm_batch_params;
+#define SLM_BATCH_PARAMS_INIT { sizeof(slm_batch_params), 0, 0 }
+
+/* One session's part of a step. This struct is never extended. */
+typedef struct slm_batch_item {
+    slm_session   *session;
+    const int32_t *tokens;     /* [n], as for slm_session_feed */
+    size_t         n;
+    slm_error     *err;        /* filled if this item fails; may be NULL */
+    slm_status     status;     /* out: how this item went */
+    uint32_t       reserved;
+} slm_batch_item;
+
+/* Memory for steps of sessions of one model. Returns SLM_OK, SLM_E_ARG, SLM_E_MEMORY. The batch keeps the model alive. Since 0.1.0 */
+SLM_API slm_status slm_batch_new(slm_batch **out, slm_model *model, const slm_batch_params *params, slm_error *err);
+SLM_API void slm_batch_free(slm_batch *batch);
+
+/* Feeds each item's tokens to its session. Logits, positions and everything else are, to the bit, what slm_session_feed of the same tokens
+ * gives. Items stand for themselves: one that fails has its status and its session unchanged, and the others go on.
+ *   items  [n] each session at most once (a second time is SLM_E_STATE for that item); n 0 does nothing
+ * Returns  SLM_OK            every item is SLM_OK
+ *          SLM_E_STATE       another step of this batch is running; SLM_E_ARG: batch or items is NULL; SLM_E_MEMORY: more items than
+ *                            ever before, and no room for their table. Then nothing was done and no item was written
+ *          another           the status of the first item that failed; err says which one and why. Of an item:
+ *          SLM_E_MISMATCH    its session is of another model
+ *          SLM_E_CONTEXT     its tokens do not fit its session or the batch's context
+ *          SLM_E_ARG, SLM_E_STATE, SLM_E_MEMORY, SLM_E_NUMERIC, SLM_E_CANCELLED, SLM_E_DEADLINE as for slm_session_feed
+ * Threads  one step of a batch at a time, and no other call on its sessions meanwhile; they can be cancelled from anywhere.
+ * Cost     one pass over the weights for every `tokens` tokens of all items; in steady state it allocates nothing but pages.
+ * Since    0.1.0 */
+SLM_API slm_status slm_batch_step(slm_batch *batch, slm_batch_item *items, size_t n, slm_error *err);
+
+/* ---- memory before opening ---------------------------------------------------------------------------------------------------- */
+
+/* Bytes of heap, as slm_model_info counts them. Thread stacks and the caller's input are not in it. */
+typedef struct slm_plan_info {
+    size_t   size;
+    uint64_t weight_bytes;    /* of all weights in memory */
+    uint64_t model_bytes;     /* the open model: weights, tokenizer, tables */
+    uint64_t open_peak;       /* the most that opening takes */
+    uint64_t kv_bytes;        /* the cache of one session, full */
+    uint64_t work_bytes;      /* computing alone; not needed by a session that is only stepped in batches */
+    uint64_t session_bytes;   /* one session, its cache full: kv_bytes, work_bytes, tokens and logits */
+    uint64_t peak;            /* the most at any time with one session */
+} slm_plan_info;
+#define SLM_PLAN_INFO_INIT { sizeof(slm_plan_info), 0, 0, 0, 0, 0, 0, 0 }
+
+/* What slm_model_open and slm_session_new with these arguments and a full context will take, within 2 % and 1 MB. Reads the tables of
+ * the file and its tokenizer, no weight. Errors of slm_model_open as far as the tables show them. Since 0.1.0 */
+SLM_API slm_status slm_plan(slm_plan_info *plan, const char *path, const slm_model_params *model, const slm_session_params *session,
+                            slm_error *err);
+
 /* log p(token | what precedes it) in nats for one row of logits, in double. SLM_E_ARG if token is outside. Since 0.1.0 */
 SLM_API slm_status slm_logits_score(const float *logits, size_t vocab, int32_t token, double *nats, slm_error *err);
 
