@@ -297,11 +297,16 @@ static slm_status get_section(slm_session *s, const slm_source *src, const head 
         status = get(&in, s->kv.pages[i]->bytes, s->kv.page_bytes, err);
     if (!status)
         status = SLM_CHECK(in.left < sizeof padding, err);
+    const size_t n_padding = (size_t)in.left;
     if (!status)
-        status = get(&in, padding, (size_t)in.left, err);
+        status = get(&in, padding, n_padding, err);
     if (!status && slm_xxh64_end(&in.hash) != part->hash)
         status = slm_fail_at(err, SLM_E_FORMAT, part->offset, "%s: section %s: is damaged: the hash of its %" PRIu64 " bytes is %016" PRIx64
                              ", the head says %016" PRIx64, src->name, names[index], part->bytes, slm_xxh64_end(&in.hash), part->hash);
+    for (size_t i = 0; !status && i < n_padding; i++)
+        if (padding[i])
+            status = slm_fail_at(err, SLM_E_FORMAT, part->offset + part->bytes - n_padding + i, "%s: section %s: byte %u behind its end "
+                                 "(allowed 0)", src->name, names[index], padding[i]);
     return status;
 }
 
