@@ -22,12 +22,13 @@
 enum { Q8_0, Q4_0 };
 enum {
     FEW = 24, NARROW = 6,   /* most tokens of the second path, and of its tiles */
-    NARROW_BYTES = 10 * 1024, /* weights of a chunk there: this one, the next and the activations fill L1 */
+    NARROW_BYTES = 20 * 1024, /* weights of a chunk there: this one, the next and the activations fill L1 */
     TOKENS = 3, PANELS = 4, /* the tile of many tokens */
     ROOM = 12,              /* most accumulators of a tile */
     WEIGHTS = 400 * 1024,   /* bytes of one chunk: with the activations, most of L2 */
     ACTIVATIONS = 480 * 1024, /* bytes of one token block */
-    AHEAD = 2048            /* bytes of prefetch */
+    ONCE = _MM_HINT_NTA,
+    AHEAD = 4096            /* bytes of prefetch */
 };
 
 INLINE size_t step_bytes(int type)
@@ -65,6 +66,14 @@ INLINE void fetch(uintptr_t at, size_t bytes)
         _mm_prefetch((const char *)(at + i), _MM_HINT_T0);
 }
 
+/* For weights used once: they must not push the activations out of L1. */
+INLINE void fetch_once(uintptr_t at, size_t bytes)
+{
+    UNROLL
+    for (size_t i = 0; i < bytes; i += 64)
+        _mm_prefetch((const char *)(at + i), ONCE);
+}
+
 /* What a tile fetches as it goes: into L1, from its own stream AHEAD bytes on; into L1, the next chunk of the panels that a and b
  * point to (NULL: none); into L2, one line per step from a on. */
 typedef struct ahead { enum { STREAM, CHUNK, LINES } kind; const uint8_t *a, *b; } ahead;
@@ -84,7 +93,7 @@ INLINE void tile(int type, int T, int P, ahead next, float *y, size_t ldy, const
         }
     for (size_t s = 0; s < steps; s++, w += step_bytes(type), x += 2) {
         if (next.kind == STREAM) {
-            fetch((uintptr_t)w + AHEAD, step_bytes(type));
+            fetch_once((uintptr_t)w + AHEAD, step_bytes(type));
         } else if (next.kind == CHUNK) {
             if (next.a)
                 fetch((uintptr_t)next.a + s * step_bytes(type), step_bytes(type));
