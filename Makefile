@@ -10,8 +10,9 @@ endif
 CFLAGS ?= -O2 -g
 OPENMP ?= -fopenmp
 SHARED ?= ../shared
+Q      := $(if $(V),,@)         # make V=1 shows the commands
 
-WARN  = -Wall -Wextra -Wconversion -Wsign-conversion -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wframe-larger-than=8192 -Werror
+WARN  = -Wall -Wextra -Wconversion -Wsign-conversion -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla $(if $(SAN),,-Wframe-larger-than=8192) -Werror
 HARD  = $(if $(SAN),,-D_FORTIFY_SOURCE=2 -fstack-protector-strong -fstack-clash-protection -fcf-protection)
 FLAGS = -std=c11 -D_GNU_SOURCE -Iinclude -fPIC -fvisibility=hidden -ffp-contract=off $(WARN) $(HARD) \
         $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer) $(CFLAGS)
@@ -21,14 +22,18 @@ LIBS  = -lutf8proc -lm -lpthread
 FLOORS = core kernels quant format text model session
 LIB   := $(wildcard $(FLOORS:%=src/%/*.c) src/kernels/*/*.c)
 TESTS := $(wildcard tests/test_*.c)
+CHECKS := $(wildcard tests/harness/check_*.c)               # the kernel checker
+HARNESS := $(filter-out $(CHECKS),$(shell grep -Ls '^int main' tests/harness/*.c))  # what tests share
 SLM   := $(wildcard examples/slm/*.c)
 EXAMPLES := $(wildcard examples/*.c)
+FUZZERS := $(wildcard tests/fuzz/fuzz_*.c)
 obj    = $(1:%.c=$(BUILD)/%.o)
 
-.PHONY: all lib deps demo check check-unit check-kernels check-determinism check-shared asan ubsan tsan fuzz lint bench install uninstall clean help FORCE
+.PHONY: all lib deps demo check check-unit check-cli check-readme check-header check-kernels check-determinism check-shared asan ubsan tsan fuzz lint bench install uninstall clean help fuzz-run fuzz-replay bench-kernels FORCE
 all: lib $(BUILD)/bin/slm $(EXAMPLES:examples/%.c=$(BUILD)/bin/%)  ## the library, the program, the examples
 lib: $(BUILD)/libslm.a
 
+CPP   =                         # of the folder; make's own default is a compiler
 $(BUILD)/src/%.o:                CPP := -Isrc
 $(BUILD)/tests/%.o:              CPP := -Isrc -Itests -Wno-missing-prototypes
 $(BUILD)/bench/%.o:              CPP := -Isrc -Wno-missing-prototypes
@@ -38,7 +43,8 @@ $(BUILD)/src/kernels/avx512/%.o: ISA := -mavx512f -mavx512bw -mavx512vl -mavx512
 
 $(BUILD)/%.o: %.c $(BUILD)/flags
 	@mkdir -p $(@D)
-	$(CC) $(FLAGS) $(CPP) $(ISA) -MMD -MP -c $< -o $@
+	$(if $(V),,@echo '  CC  $@')
+	$(Q)$(CC) $(FLAGS) $(CPP) $(ISA) -MMD -MP -c $< -o $@
 
 $(BUILD)/flags: FORCE           # rewritten only when the flags differ: no `make clean` between variants
 	@mkdir -p $(@D)
@@ -46,36 +52,130 @@ $(BUILD)/flags: FORCE           # rewritten only when the flags differ: no `make
 
 $(BUILD)/libslm.a: $(call obj,$(LIB))
 	@mkdir -p $(@D)
-	rm -f $@ && $(AR) rcs $@ $^
+	$(Q)rm -f $@ && $(AR) rcs $@ $^
 
 $(BUILD)/bin/slm: $(call obj,$(SLM)) $(BUILD)/libslm.a
 	@mkdir -p $(@D)
-	$(CC) $^ $(LINK) -ljansson $(LIBS) -o $@
+	$(if $(V),,@echo '  LD  $@')
+	$(Q)$(CC) $^ $(LINK) -ljansson $(LIBS) -o $@
 
-$(BUILD)/bin/test_%: $(BUILD)/tests/test_%.o $(BUILD)/libslm.a
+$(BUILD)/bin/check_kernels: $(call obj,$(CHECKS)) $(BUILD)/libslm.a
 	@mkdir -p $(@D)
-	$(CC) $^ $(LINK) -lcmocka $(LIBS) -o $@
+	$(if $(V),,@echo '  LD  $@')
+	$(Q)$(CC) $^ $(LINK) $(LIBS) -o $@
+
+$(BUILD)/libharness.a: $(call obj,$(HARNESS))    # an archive: a test gets only what it calls
+	@mkdir -p $(@D)
+	$(Q)rm -f $@ && $(AR) rcs $@ $^
+
+$(BUILD)/bin/test_%: $(BUILD)/tests/test_%.o $(BUILD)/libharness.a $(BUILD)/libslm.a
+	@mkdir -p $(@D)
+	$(if $(V),,@echo '  LD  $@')
+	$(Q)$(CC) $^ $(LINK) -lcmocka $(LIBS) -o $@
 
 $(BUILD)/bin/%: $(BUILD)/examples/%.o $(BUILD)/libslm.a
 	@mkdir -p $(@D)
-	$(CC) $^ $(LINK) $(LIBS) -o $@
+	$(if $(V),,@echo '  LD  $@')
+	$(Q)$(CC) $^ $(LINK) $(LIBS) -o $@
 
 $(BUILD)/bin/%: $(BUILD)/bench/%.o $(BUILD)/libslm.a
 	@mkdir -p $(@D)
-	$(CC) $^ $(LINK) $(LIBS) -o $@
+	$(if $(V),,@echo '  LD  $@')
+	$(Q)$(CC) $^ $(LINK) $(LIBS) -o $@
 
 DEPS = gcc make libc6-dev libutf8proc-dev libcmocka-dev libjansson-dev python3
 deps:                           ## installs what is missing, by name, with apt-get
 	@missing=; for p in $(DEPS); do dpkg -s $$p >/dev/null 2>&1 || missing="$$missing $$p"; done; \
 	if [ -n "$$missing" ]; then $$( [ "$$(id -u)" = 0 ] || echo sudo ) sh -c "apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -y -q $$missing"; fi
 
-check: deps                     ## builds and runs every test in its short form
-	@$(MAKE) --no-print-directory all
-	@$(MAKE) --no-print-directory check-unit
+demo: deps                      ## builds, then lets the shipped model tell a story
+	@$(MAKE) --no-print-directory -j2 all
+	$(BUILD)/bin/slm generate -p "Once upon a time" -n 120 --temp 0.7 --seed 7
 
-check-unit: $(TESTS:tests/%.c=$(BUILD)/bin/%)  ## the cmocka programs, one per noun
-	@failed=; for t in $^; do echo "== $$(basename $$t)"; $$t 2>&1 || failed="$$failed $$(basename $$t)"; done; \
+check: deps                     ## builds and runs every test in its short form
+	@$(MAKE) --no-print-directory -j2 all
+	@$(MAKE) --no-print-directory check-unit
+	@$(MAKE) --no-print-directory check-readme
+	@$(MAKE) --no-print-directory check-kernels
+	@$(MAKE) --no-print-directory check-cli
+	@$(MAKE) --no-print-directory fuzz-replay
+	@$(MAKE) --no-print-directory check-determinism
+	@$(MAKE) --no-print-directory lint
+	@echo "check: everything passed"
+
+check-unit: $(TESTS:tests/%.c=$(BUILD)/bin/%) check-header  ## the cmocka programs, one per noun
+	@failed=; for t in $(filter $(BUILD)/bin/%,$^); do echo "== $$(basename $$t)"; $$t 2>&1 || failed="$$failed $$(basename $$t)"; done; \
 	if [ -n "$$failed" ]; then echo "failed:$$failed"; exit 1; fi
+
+check-kernels: $(BUILD)/bin/check_kernels  ## every kernel this CPU has against the scalar reference, bit by bit
+	$(BUILD)/bin/check_kernels
+
+check-readme: lib               ## the README's program is examples/minimal.c, and builds and runs as the README says
+	@awk '/^```c$$/ { on = 1; next } /^```$$/ { on = 0 } on' README.md | cmp - examples/minimal.c
+	@mkdir -p $(BUILD)/bin
+	$(CC) examples/minimal.c -Iinclude $(BUILD)/libslm.a $(if $(SAN),-fsanitize=$(SAN)) $(OPENMP) -lutf8proc -lm -lpthread -o $(BUILD)/bin/readme
+	$(BUILD)/bin/readme models/tiny-stories/tiny-stories.gguf "Once upon a time" | grep -q '[a-z]'
+
+bench-kernels: $(BUILD)/bin/check_kernels  ## the same rows timed, attention as a share of the fma peak
+	$(BUILD)/bin/check_kernels --bench
+
+check-header:                   ## each public header alone, as C99, C11 and C++11
+	@for h in include/*.h; do \
+	for std in 'c -std=c99 -Wstrict-prototypes' 'c -std=c11' 'c++ -std=c++11'; do \
+	echo "== $$h as $$std"; $(CC) -x $$std -pedantic -Wall -Wextra -Wshadow -Werror -fsyntax-only $$h || exit 1; done; done
+
+SANITIZE = $(MAKE) --no-print-directory CFLAGS='-O1 -g' check-unit
+asan:                           ## the tests under AddressSanitizer
+	$(SANITIZE) BUILD=$(BUILD)/asan SAN=address
+ubsan:                          ## ... under UndefinedBehaviorSanitizer
+	$(SANITIZE) BUILD=$(BUILD)/ubsan SAN=undefined,float-cast-overflow
+tsan:                           ## ... under ThreadSanitizer, with the pthread team: it does not understand libgomp
+	$(SANITIZE) BUILD=$(BUILD)/tsan SAN=thread OPENMP=
+
+# One hash a model over all ways to compute it, the same from two compilers at two levels of optimisation, and equal to the stored one.
+SAME  = $(wildcard models/*/*.gguf $(SHARED)/models/stories260k/*.gguf $(SHARED)/models/golden/llama-*.gguf $(SHARED)/models/golden/qwen2.gguf \
+        $(SHARED)/models/golden/quantized/g96-*16.gguf $(SHARED)/models/golden/quantized/g96-F32.gguf $(SHARED)/models/golden/quantized/g96-Q[48]_0.gguf)
+OTHER_CC ?= $(shell command -v clang-14)
+$(BUILD)/bin/determinism: $(BUILD)/tests/harness/determinism.o $(BUILD)/libslm.a
+	@mkdir -p $(@D)
+	$(if $(V),,@echo '  LD  $@')
+	$(Q)$(CC) $^ $(LINK) $(LIBS) -o $@
+
+check-determinism: $(BUILD)/bin/determinism  ## the same bits for all threads, chunks, instruction sets, compilers
+	@[ -d $(SHARED) ] || echo "determinism: skipped: no $(SHARED): only the shipped model"
+	$(BUILD)/bin/determinism --stored tests/determinism.txt $(SAME) > $(BUILD)/determinism.txt
+	@if [ -z "$(OTHER_CC)" ]; then echo "determinism: skipped: no second compiler"; else \
+	$(MAKE) --no-print-directory -j2 BUILD=$(BUILD)/other CC=$(OTHER_CC) CFLAGS=-O1 $(BUILD)/other/bin/determinism && \
+	$(BUILD)/other/bin/determinism $(SAME) | cmp - $(BUILD)/determinism.txt && echo "determinism: $(OTHER_CC) -O1 gives the same"; fi
+
+lint: lib                       ## layers, banned calls, symbols, globals, stack use, recursion, spills
+	@python3 tests/lint.py --build $(BUILD)
+
+check-cli: $(BUILD)/bin/slm     ## what the program prints, says and exits with, against the files in tests/cli
+	@SHARED='$(SHARED)' sh tests/cli/run.sh $<
+
+# The whole library again with clang and its sanitizers, without OpenMP, which they do not understand.
+FUZZ_CC      ?= clang-14
+FUZZ_SECONDS ?= 60
+fuzz:                           ## libFuzzer on each target for FUZZ_SECONDS=60; finds go on in build/fuzz/corpus
+	@$(MAKE) --no-print-directory BUILD=$(BUILD)/fuzz CC=$(FUZZ_CC) OPENMP= SAN=address,undefined,fuzzer-no-link CFLAGS='-O1 -g' fuzz-run
+
+fuzz-run: $(FUZZERS:tests/fuzz/%.c=$(BUILD)/bin/%)
+	@for f in $^; do n=$$(basename $$f | sed s/fuzz_//); mkdir -p $(BUILD)/corpus/$$n; echo "== fuzz_$$n"; \
+	$$f -max_total_time=$(FUZZ_SECONDS) -rss_limit_mb=1024 -timeout=10 -dict=tests/fuzz/$$n.dict -artifact_prefix=$(BUILD)/ \
+	    -verbosity=0 -print_final_stats=1 $(BUILD)/corpus/$$n tests/fuzz/seeds/$$n || exit 1; done
+
+fuzz-replay: $(FUZZERS:tests/fuzz/fuzz_%.c=$(BUILD)/bin/replay_%)  ## the fuzz targets over their seeds, with any compiler
+	@for f in $^; do n=$$(basename $$f | sed s/replay_//); $$f tests/fuzz/seeds/$$n || exit 1; done
+
+$(BUILD)/bin/fuzz_%: $(BUILD)/tests/fuzz/fuzz_%.o $(BUILD)/libslm.a
+	@mkdir -p $(@D)
+	$(if $(V),,@echo '  LD  $@')
+	$(Q)$(CC) $^ $(LINK) -fsanitize=fuzzer $(LIBS) -o $@
+
+$(BUILD)/bin/replay_%: $(BUILD)/tests/fuzz/fuzz_%.o $(BUILD)/tests/fuzz/replay.o $(BUILD)/libslm.a
+	@mkdir -p $(@D)
+	$(CC) $^ $(LINK) $(LIBS) -o $@
 
 clean:                          ## removes build/
 	rm -rf $(BUILD)
@@ -83,4 +183,4 @@ clean:                          ## removes build/
 help:                           ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile
 
--include $(patsubst %.o,%.d,$(call obj,$(LIB) $(SLM) $(TESTS) $(EXAMPLES)))
+-include $(patsubst %.o,%.d,$(call obj,$(LIB) $(SLM) $(TESTS) $(HARNESS) $(CHECKS) $(EXAMPLES) $(wildcard bench/*.c)))

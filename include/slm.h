@@ -236,9 +236,8 @@ typedef struct slm_tokenizer_info {
     int32_t     bos, eos, unk; /* -1: none */
     uint32_t    add_bos, add_eos, add_space_prefix;  /* what the file asks for */
     uint32_t    duplicates;  /* tokens whose text another token of lower id has */
-    uint32_t    reserved;
 } slm_tokenizer_info;
-#define SLM_TOKENIZER_INFO_INIT { sizeof(slm_tokenizer_info), NULL, NULL, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+#define SLM_TOKENIZER_INFO_INIT { sizeof(slm_tokenizer_info), NULL, NULL, 0, 0, 0, 0, 0, 0, 0, 0 }
 
 enum {
     SLM_TEXT_SPECIAL = 1,  /* encode: text may yield control tokens. Never set it for text of strangers: it forges turns */
@@ -428,7 +427,8 @@ typedef struct slm_generation {
 /* Continues the sequence: picks a token, hands its text to the callback, feeds it, until an end is reached.
  *   result  may be NULL; written on every status, for a generation that fails keeps the tokens delivered before
  * Returns SLM_OK; SLM_E_STATE if nothing was fed since the start or the last truncate; the errors of feed and slm_sample.
- * The chosen tokens are in the sequence (EOS and a token not yet fed when the context is full are not). Since 0.1.0 */
+ * A token is fed before its text is handed out, so that all text delivered is in the sequence whatever happens next; EOS is not
+ * fed. With stop strings, text that may begin one is held back until that is decided. Since 0.1.0 */
 SLM_API slm_status slm_session_generate(slm_session *session, const slm_generate_params *params, slm_generation *result, slm_error *err);
 
 #ifdef __cplusplus

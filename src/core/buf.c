@@ -26,7 +26,7 @@ uint8_t *slm_buf_grow(slm_buf *buf, size_t n)
         buf->failed = SLM_E_LIMIT;
         return NULL;
     }
-    if (need > buf->room) {
+    if (need > buf->room || !buf->data) {        /* even 0 bytes get a pointer: NULL means refused */
         size_t room = slm_min(buf->most, slm_max(need, slm_max(256, buf->room * 2)));
         uint8_t *data = slm_heap_alloc(buf->heap, room);
         if (!data) {

@@ -6,11 +6,18 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #if defined(__x86_64__)
 #include <cpuid.h>
 #include <immintrin.h>
+
+__attribute__((target("xsave"))) static uint64_t saved_by_system(void)
+{
+    return (uint64_t)_xgetbv(0);
+}
 
 /* AVX2 stands for AVX2 + FMA + F16C; AVX512 for F + BW + VL + DQ + VNNI. XCR0 says whether the system saves ymm and zmm. */
 static unsigned detect(void)
@@ -18,8 +25,7 @@ static unsigned detect(void)
     unsigned a, b, c, d, found = SLM_ISA_SCALAR;
     if (!__get_cpuid(1, &a, &b, &c, &d) || !(c & bit_OSXSAVE) || !(c & bit_FMA) || !(c & bit_F16C) || !(c & bit_AVX))
         return found;
-    unsigned low, high;
-    __asm__ volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
+    const uint64_t low = saved_by_system();
     if ((low & 0x06) != 0x06 || !__get_cpuid_count(7, 0, &a, &b, &c, &d) || !(b & bit_AVX2))
         return found;
     found |= SLM_ISA_AVX2;
@@ -57,15 +63,26 @@ void slm_fp_leave(unsigned saved)
 }
 #endif
 
+/* Low half: the mask, 0 while nobody has looked; high half: the process that looked first. Every thread finds the same. */
+static uint64_t detected(void)
+{
+    static _Atomic uint64_t cached;
+    uint64_t found = atomic_load_explicit(&cached, memory_order_relaxed);
+    if (!found) {
+        found = (uint64_t)getpid() << 32 | detect();
+        atomic_store_explicit(&cached, found, memory_order_relaxed);
+    }
+    return found;
+}
+
 unsigned slm_cpu_isa(void)
 {
-    static _Atomic unsigned cached;     /* 0: not looked yet; every thread finds the same */
-    unsigned isa = atomic_load_explicit(&cached, memory_order_relaxed);
-    if (!isa) {
-        isa = detect();
-        atomic_store_explicit(&cached, isa, memory_order_relaxed);
-    }
-    return isa;
+    return (unsigned)detected();
+}
+
+bool slm_cpu_forked(void)
+{
+    return (pid_t)(detected() >> 32) != getpid();
 }
 
 unsigned slm_cpu_masked(unsigned mask)
@@ -92,36 +109,72 @@ static size_t digits(const char *text, size_t n, size_t at, uint64_t *value)
     return at;
 }
 
-/* cgroup v2: "QUOTA PERIOD" or "max PERIOD" in cpu.max of the process's own root; v1: two files. Quota rounded up, 0: none. */
-static uint32_t quota(void)
+static uint32_t whole_cpus(uint64_t us, uint64_t period)
+{
+    if (!us || !period || us / period >= SLM_LIMIT_THREADS)
+        return 0;
+    return (uint32_t)(us / period + (us % period != 0));
+}
+
+/* "QUOTA PERIOD" or "max PERIOD": whole CPUs, rounded up; 0: no bound. */
+static uint32_t quota_v2(const char *path)
 {
     char text[64];
     uint64_t us = 0, period = 0;
-    size_t n = read_small("/sys/fs/cgroup/cpu.max", text, sizeof text);
-    if (n) {
-        size_t at = digits(text, n, 0, &us);
-        if (at == 0 || at >= n || text[at] != ' ')
-            return 0;
-        digits(text, n, at + 1, &period);
-    } else {
-        if ((n = read_small("/sys/fs/cgroup/cpu/cpu.cfs_quota_us", text, sizeof text)) == 0 || text[0] == '-')
-            return 0;
-        digits(text, n, 0, &us);
-        n = read_small("/sys/fs/cgroup/cpu/cpu.cfs_period_us", text, sizeof text);
-        digits(text, n, 0, &period);
-    }
-    if (!us || !period || us / period >= SLM_LIMIT_THREADS)
+    const size_t n = read_small(path, text, sizeof text);
+    const size_t at = digits(text, n, 0, &us);
+    if (at == 0 || at >= n || text[at] != ' ')
         return 0;
-    return (uint32_t)((us + period - 1) / period);
+    (void)digits(text, n, at + 1, &period);
+    return whole_cpus(us, period);
+}
+
+static uint32_t quota_v1(void)
+{
+    char text[64];
+    uint64_t us = 0, period = 0;
+    size_t n = read_small("/sys/fs/cgroup/cpu/cpu.cfs_quota_us", text, sizeof text);
+    (void)digits(text, n, 0, &us);                          /* "-1", no quota, has no digit at its start */
+    n = read_small("/sys/fs/cgroup/cpu/cpu.cfs_period_us", text, sizeof text);
+    (void)digits(text, n, 0, &period);
+    return whole_cpus(us, period);
+}
+
+static uint32_t smaller_bound(uint32_t a, uint32_t b)       /* 0: none */
+{
+    return !a || (b && b < a) ? b : a;
+}
+
+/* The least quota of this process's cgroup and of all above it: a slice's quota binds what runs in it. In a container the path is
+ * "/" or does not exist below the mount, and the mount's own file speaks. */
+static uint32_t quota(void)
+{
+    enum { ROOM = 1024 };
+    char text[ROOM], path[ROOM + 32];
+    const size_t n = read_small("/proc/self/cgroup", text, sizeof text - 1);
+    uint32_t most = smaller_bound(quota_v2("/sys/fs/cgroup/cpu.max"), quota_v1());
+    text[n] = 0;
+    char *own = strncmp(text, "0::", 3) == 0 ? text : strstr(text, "\n0::");
+    own = own ? strchr(own, '/') : NULL;
+    if (!own)
+        return most;
+    own[strcspn(own, "\n")] = 0;
+    for (char *slash = own + strlen(own); slash && slash != own; slash = strrchr(own, '/')) {
+        *slash = 0;
+        (void)snprintf(path, sizeof path, "/sys/fs/cgroup%s/cpu.max", own);
+        most = smaller_bound(most, quota_v2(path));
+    }
+    return most;
 }
 
 uint32_t slm_cpu_threads(void)
 {
     cpu_set_t set;
     CPU_ZERO(&set);
-    uint32_t n = sched_getaffinity(0, sizeof set, &set) == 0 ? (uint32_t)CPU_COUNT(&set) : 1;
+    long n = sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set)
+                                                         : sysconf(_SC_NPROCESSORS_ONLN);   /* over 1,024 CPUs */
     const uint32_t most = quota();
-    if (most && most < n)
-        n = most;
-    return n < 1 ? 1 : n > SLM_LIMIT_THREADS ? SLM_LIMIT_THREADS : n;
+    if (most && n > (long)most)
+        n = (long)most;
+    return n < 1 ? 1 : n > SLM_LIMIT_THREADS ? SLM_LIMIT_THREADS : (uint32_t)n;
 }

@@ -37,11 +37,15 @@ static bool reserve(slm_heap *heap, uint64_t bytes)
         if (bytes > heap->limit || now > heap->limit - bytes)
             return false;
     } while (!atomic_compare_exchange_weak(&heap->current, &now, now + bytes));
-    const uint64_t total = now + bytes;
+    return true;
+}
+
+static void note_peak(slm_heap *heap)
+{
+    const uint64_t total = atomic_load_explicit(&heap->current, memory_order_relaxed);
     uint64_t peak = atomic_load_explicit(&heap->peak, memory_order_relaxed);
     while (total > peak && !atomic_compare_exchange_weak(&heap->peak, &peak, total))
         ;
-    return true;
 }
 
 void *slm_heap_alloc(slm_heap *heap, size_t bytes)
@@ -54,6 +58,7 @@ void *slm_heap_alloc(slm_heap *heap, size_t bytes)
         atomic_fetch_sub(&heap->current, whole);
         return NULL;
     }
+    note_peak(heap);
     atomic_fetch_add(&heap->count, 1);
     memcpy(block, &whole, sizeof whole);
     return block + HEADER;

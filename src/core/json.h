@@ -31,14 +31,16 @@ slm_status slm_json_init(slm_json *json, const void *text, size_t n, const char 
  * SLM_JSON_END, which needs the whole text to be one value, every call gives SLM_JSON_END again. */
 slm_status slm_json_next(slm_json *json, slm_error *err);
 
-/* Skips the rest of the value whose first event was just returned (a scalar: nothing to do). */
+/* Skips the rest of the value whose first event was just returned (a scalar: nothing to do); after a key, its whole value. */
 slm_status slm_json_skip(slm_json *json, slm_error *err);
 
-/* The string or key of the last event appended to buf with its escapes undone, as UTF-8. A lone surrogate is SLM_E_FORMAT. */
+/* The string or key of the last event appended to buf with its escapes undone, as UTF-8. A lone surrogate is SLM_E_FORMAT. On
+ * failure buf holds what it held. */
 slm_status slm_json_string(const slm_json *json, slm_buf *buf, slm_error *err);
-bool slm_json_is(const slm_json *json, const char *text);   /* string or key equals text (which needs no escapes) */
+bool slm_json_is(const slm_json *json, const char *text);   /* string or key, escapes undone, equals text */
 
-/* The number of the last event. Exact: the u64 form wants digits only and the range; the double is the nearest. */
+/* The number of the last event. Exact: the u64 form wants digits only and the range; the double is the nearest, ties to even, and
+ * SLM_E_FORMAT if that would be infinite. */
 slm_status slm_json_u64(const slm_json *json, uint64_t *value, slm_error *err);
 slm_status slm_json_double(const slm_json *json, double *value, slm_error *err);
 

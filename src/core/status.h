@@ -4,7 +4,8 @@
 
 #include "slm.h"
 
-/* Fills err (if not NULL and still SLM_OK or unused) with status and a message; returns status, so that one line does both.
+/* Fills err (if not NULL) with status and a message; returns status, so that one line does both. The first cause wins because
+ * whoever only passes a status on does not call this again: err may be uninitialised, so nothing in it can be looked at.
  * Keeps errno, needs no memory. */
 slm_status slm_fail(slm_error *err, slm_status status, const char *format, ...) __attribute__((format(printf, 3, 4)));
 

@@ -1,7 +1,13 @@
 /* team.c -- the four ways to run tasks. OpenMP lends its threads; the pthread team owns width-1 threads that take task numbers
- * from a counter, spin about 20 us for the next run and then sleep; an executor is the caller's; in place is the fallback of all.
+ * from a counter; an executor is the caller's; in place is the fallback of all. Whoever waits spins 20 us and then sleeps.
  *
- * libgomp hangs in a child forked after a parallel region, so the team remembers the process it was made in. */
+ * A run of the pthread team: the caller writes the job, counts `generation` up under the lock and wakes everybody; all take task
+ * numbers from `next` until they are used up; each worker then counts `left` down, and the last one wakes the caller if it sleeps.
+ * No worker can miss a run or see half of the next job, because the caller leaves only when `left` is 0. A sleeper looks at its
+ * condition under the lock that the waker takes after changing it: no wake-up can fall in between.
+ *
+ * libgomp hangs in a child forked after a parallel region, so the team remembers the process it was made in and runs in place in
+ * any other; a team made in a forked child uses threads of its own. */
 #include "core/team.h"
 
 #include "core/cpu.h"
@@ -9,6 +15,7 @@
 #include "core/limits.h"
 
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <unistd.h>
@@ -20,18 +27,20 @@
 #define HAVE_OPENMP 0
 #endif
 
+enum { SPIN_NS = 20000 };
+
 struct slm_team {
     slm_heap *heap;
     slm_team_kind kind;
     uint32_t width;
     slm_executor executor;
     pid_t pid;
+    atomic_bool busy;            /* pthread and executor: a run is going on, a second one runs in place */
     /* pthread */
     pthread_t *threads;
     size_t n_threads;
     pthread_mutex_t lock;
-    pthread_cond_t wake;
-    atomic_bool busy;
+    pthread_cond_t wake, done;   /* for the workers, for the caller */
     atomic_bool quit;
     atomic_uint generation;      /* counts runs; workers wait for it to change */
     atomic_size_t next, left;    /* next task, workers not yet finished with this run */
@@ -67,38 +76,54 @@ static void take_tasks(slm_team *team)
     }
 }
 
+static bool has_run(slm_team *team, unsigned seen)
+{
+    return atomic_load_explicit(&team->generation, memory_order_acquire) != seen || atomic_load(&team->quit);
+}
+
+static bool all_left(slm_team *team, unsigned unused)
+{
+    (void)unused;
+    return atomic_load_explicit(&team->left, memory_order_acquire) == 0;
+}
+
+/* Spins, then sleeps on `cond` until ready() holds; who makes it hold takes the lock before signalling. */
+static void wait_until(slm_team *team, pthread_cond_t *cond, bool (*ready)(slm_team *team, unsigned seen), unsigned seen)
+{
+    const uint64_t until = slm_clock_ns() + SPIN_NS;
+    while (!ready(team, seen)) {
+        if (slm_clock_ns() < until) {
+            pause_once();
+            continue;
+        }
+        pthread_mutex_lock(&team->lock);
+        while (!ready(team, seen))
+            pthread_cond_wait(cond, &team->lock);
+        pthread_mutex_unlock(&team->lock);
+    }
+}
+
 static void *worker(void *arg)
 {
     slm_team *team = arg;
     unsigned seen = 0;
     (void)slm_fp_enter();
     for (;;) {
-        const uint64_t until = slm_clock_ns() + 20000;
-        while (atomic_load_explicit(&team->generation, memory_order_acquire) == seen && !atomic_load(&team->quit)) {
-            if (slm_clock_ns() < until) {
-                pause_once();
-                continue;
-            }
-            pthread_mutex_lock(&team->lock);
-            while (atomic_load_explicit(&team->generation, memory_order_acquire) == seen && !atomic_load(&team->quit))
-                pthread_cond_wait(&team->wake, &team->lock);
-            pthread_mutex_unlock(&team->lock);
-        }
+        wait_until(team, &team->wake, has_run, seen);
         if (atomic_load(&team->quit))
             return NULL;
         seen = atomic_load_explicit(&team->generation, memory_order_acquire);
         take_tasks(team);
-        atomic_fetch_sub_explicit(&team->left, 1, memory_order_release);
+        if (atomic_fetch_sub_explicit(&team->left, 1, memory_order_acq_rel) == 1) {
+            pthread_mutex_lock(&team->lock);
+            pthread_cond_signal(&team->done);
+            pthread_mutex_unlock(&team->lock);
+        }
     }
 }
 
 static void run_pthread(slm_team *team, size_t n, slm_task_fn *fn, void *ctx)
 {
-    bool idle = false;
-    if (!atomic_compare_exchange_strong(&team->busy, &idle, true)) {
-        in_place(n, fn, ctx);
-        return;
-    }
     team->n = n;
     team->fn = fn;
     team->ctx = ctx;
@@ -111,13 +136,7 @@ static void run_pthread(slm_team *team, size_t n, slm_task_fn *fn, void *ctx)
     const unsigned saved = slm_fp_enter();
     take_tasks(team);
     slm_fp_leave(saved);
-    for (unsigned spins = 0; atomic_load_explicit(&team->left, memory_order_acquire) != 0; spins++) {
-        if (spins < 2000)
-            pause_once();
-        else
-            (void)sched_yield();
-    }
-    atomic_store(&team->busy, false);
+    wait_until(team, &team->done, all_left, 0);
 }
 
 static slm_status start_threads(slm_team *team, slm_error *err)
@@ -126,11 +145,12 @@ static slm_status start_threads(slm_team *team, slm_error *err)
     team->threads = slm_heap_array(team->heap, want ? want : 1, sizeof *team->threads);
     if (!team->threads)
         return slm_fail(err, SLM_E_MEMORY, "team of %zu threads", want);
-    for (size_t i = 0; i < want; i++)      /* fewer threads than asked change no result */
-        if (pthread_create(&team->threads[team->n_threads], NULL, worker, team) == 0)
-            team->n_threads++;
-        else
-            break;
+    sigset_t all, before;                  /* the host's signals are for the host's threads */
+    sigfillset(&all);
+    (void)pthread_sigmask(SIG_SETMASK, &all, &before);
+    while (team->n_threads < want && pthread_create(&team->threads[team->n_threads], NULL, worker, team) == 0)
+        team->n_threads++;                 /* fewer threads than asked change no result */
+    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
     return SLM_OK;
 }
 
@@ -149,6 +169,13 @@ static void executor_task(void *arg, size_t index)
     slm_fp_leave(saved);
 }
 
+static void run_executor(slm_team *team, size_t n, slm_task_fn *fn, void *ctx)
+{
+    job j = { fn, ctx };
+    if (team->executor.run(team->executor.user, n, executor_task, &j) != 0)
+        in_place(n, fn, ctx);
+}
+
 /* ---- all ---- */
 
 slm_status slm_team_new(slm_team **out, slm_heap *heap, slm_team_kind kind, uint32_t threads, const slm_executor *executor,
@@ -159,17 +186,24 @@ slm_status slm_team_new(slm_team **out, slm_heap *heap, slm_team_kind kind, uint
     if (executor && (!executor->run || executor->width < 1 || executor->width > SLM_LIMIT_THREADS))
         return slm_fail(err, SLM_E_ARG, "executor: width is %u (allowed 1 .. %d), run is %s", executor->width, SLM_LIMIT_THREADS,
                         executor->run ? "set" : "NULL");
+    if (!executor && (unsigned)kind > SLM_TEAM_IN_PLACE)
+        return slm_fail(err, SLM_E_ARG, "team kind is %d (allowed 0 .. %d)", (int)kind, SLM_TEAM_IN_PLACE);
+    if (!executor && kind == SLM_TEAM_EXECUTOR)
+        return slm_fail(err, SLM_E_ARG, "team kind is executor, but none was given");
     slm_team *team = slm_heap_zalloc(heap, sizeof *team);
     if (!team)
         return slm_fail(err, SLM_E_MEMORY, "team of %u threads", threads);
     team->heap = heap;
-    team->kind = executor ? SLM_TEAM_EXECUTOR : kind == SLM_TEAM_OPENMP && !HAVE_OPENMP ? SLM_TEAM_PTHREAD : kind;
+    if (kind == SLM_TEAM_OPENMP && (!HAVE_OPENMP || slm_cpu_forked()))
+        kind = SLM_TEAM_PTHREAD;
+    team->kind = executor ? SLM_TEAM_EXECUTOR : kind;
     team->width = threads ? threads : executor ? executor->width : slm_cpu_threads();
     team->pid = getpid();
     if (executor)
         team->executor = *executor;
     pthread_mutex_init(&team->lock, NULL);
     pthread_cond_init(&team->wake, NULL);
+    pthread_cond_init(&team->done, NULL);
     if (team->kind == SLM_TEAM_PTHREAD && team->width > 1) {
         slm_status status = start_threads(team, err);
         if (status) {
@@ -196,6 +230,7 @@ void slm_team_free(slm_team *team)
     if (team->pid == getpid()) {
         pthread_mutex_destroy(&team->lock);
         pthread_cond_destroy(&team->wake);
+        pthread_cond_destroy(&team->done);
     }
     slm_heap_free(team->heap, team->threads);
     slm_heap_free(team->heap, team);
@@ -227,22 +262,23 @@ void slm_team_run(slm_team *team, size_t n, slm_task_fn *fn, void *ctx)
         in_place(n, fn, ctx);
         return;
     }
-    switch (team->kind) {
-    case SLM_TEAM_EXECUTOR: {
-        job j = { fn, ctx };
-        if (team->executor.run(team->executor.user, n, executor_task, &j) != 0)
-            in_place(n, fn, ctx);
-        return;
-    }
 #if HAVE_OPENMP
-    case SLM_TEAM_OPENMP:
+    if (team->kind == SLM_TEAM_OPENMP) {
         if (omp_in_parallel())
             in_place(n, fn, ctx);
         else
             run_openmp(team, n, fn, ctx);
         return;
-#endif
-    default:
-        run_pthread(team, n, fn, ctx);
     }
+#endif
+    bool idle = false;
+    if (!atomic_compare_exchange_strong(&team->busy, &idle, true)) {
+        in_place(n, fn, ctx);
+        return;
+    }
+    if (team->kind == SLM_TEAM_EXECUTOR)
+        run_executor(team, n, fn, ctx);
+    else
+        run_pthread(team, n, fn, ctx);
+    atomic_store(&team->busy, false);
 }

@@ -16,8 +16,9 @@ typedef enum slm_team_kind {
 
 typedef struct slm_team slm_team;
 
-/* threads 0: slm_cpu_threads(). executor overrides kind. One run at a time per pthread team: a second one, from another thread or
- * from inside a task, runs in place. In a forked child every run is in place. */
+/* threads 0: slm_cpu_threads(). executor overrides kind; SLM_TEAM_EXECUTOR without one is SLM_E_ARG. One run at a time per pthread
+ * or executor team: a second one, from another thread or from inside a task, runs in place; an OpenMP team does so inside an active
+ * parallel region. In a forked child every run of a team made before the fork is in place. */
 slm_status slm_team_new(slm_team **out, slm_heap *heap, slm_team_kind kind, uint32_t threads, const slm_executor *executor,
                         slm_error *err);
 void slm_team_free(slm_team *team);

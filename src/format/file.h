@@ -8,6 +8,7 @@
 
 typedef struct slm_tensor {
     const char     *name;       /* terminated; bytes as in the file (no NUL) */
+    const char     *shown;      /* the same, or escaped if it is not printable */
     uint32_t        type_id;
     const slm_type *type;       /* NULL: a type this version cannot read */
     uint32_t        n_dims;
@@ -23,6 +24,7 @@ struct slm_file {
     char       *path;
     slm_source  source;
     slm_keys    keys;
+    slm_pool    names;          /* of tensors */
     slm_tensor *tensors;        /* [n_tensors], in file order */
     uint32_t   *by_name;        /* [n_tensors] indices in order of name */
     size_t      n_tensors;
@@ -37,6 +39,10 @@ struct slm_file {
 
 /* Opens on a heap of the caller's. tokenizer_path may be NULL. */
 slm_status slm_file_load(struct slm_file **out, slm_heap *heap, const char *path, const char *tokenizer_path, slm_error *err);
+
+/* The same from a source, which moves into the file (closed on failure too); `name` is for messages. */
+slm_status slm_file_load_source(struct slm_file **out, slm_heap *heap, slm_source *source, const char *name, const char *tokenizer_path,
+                                slm_error *err);
 
 /* The tensor of that name, or NULL. */
 const slm_tensor *slm_file_find(const struct slm_file *file, const char *name);
@@ -53,7 +59,16 @@ slm_status slm_llama2c_read(struct slm_file *file, const char *tokenizer_path, s
 /* Is it a llama2.c checkpoint? By its magic, or (legacy) by header ranges and exact size. */
 bool slm_llama2c_is(const slm_source *source);
 
-/* Sorts by_name, refuses two tensors of one name. */
+/* Room for n tensors, zeroed; slm_file_forget gives it back, and the keys. */
+void slm_file_forget(struct slm_file *file);
+slm_status slm_file_reserve(struct slm_file *file, size_t n, slm_error *err);
+
+/* Sets tensor `index` but for its place: checks name, dims and k against the block, computes rows and bytes. `at` is the byte offset
+ * for messages. */
+slm_status slm_file_set_tensor(struct slm_file *file, size_t index, const void *name, size_t name_len, uint32_t type_id, uint32_t n_dims,
+                               const uint64_t *dims, uint64_t at, slm_error *err);
+
+/* Sorts by_name; refuses two tensors or two keys of one name. */
 slm_status slm_file_index(struct slm_file *file, slm_error *err);
 
 /* ---- writing GGUF v3 ---- */

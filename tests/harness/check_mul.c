@@ -1,182 +1,158 @@
-/* check_mul.c -- every variant of the products against the scalar reference, by memcmp: all small sizes, operands that end at an
- * unmapped page, outputs between guard bytes, extremes of every integer and scale. Usage: check_mul [all | random-cases] */
-#include "kernels/kernels.h"
-#include "core/cpu.h"
+/* check_mul.c -- the products mul_*. Panels end at an unmapped page too (they are a multiple of 64 bytes); y has gaps that must stay. */
+#include "check_kernels.h"
 
-#include <stdbool.h>
+#include "kernels/math.h"
+
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 
-static uint64_t state = 0x5eed;
-static uint32_t rnd(void)
+typedef enum weight { F32, F16, BF16, Q8_0, Q4_0 } weight;
+
+static const size_t step_bytes[] = { SLM_STEP_F32, SLM_STEP_F16, SLM_STEP_F16, SLM_STEP_Q8_0, SLM_STEP_Q4_0 };
+static slm_mul_fn *const references[] = { slm_mul_f32_scalar, slm_mul_f16_scalar, slm_mul_bf16_scalar, slm_mul_q8_0_scalar,
+                                          slm_mul_q4_0_scalar };
+
+static void fill_weights(check *c, uint8_t *w, size_t steps, weight type, check_kind kind)
 {
-    state = state * 6364136223846793005u + 1442695040888963407u;
-    return (uint32_t)(state >> 33);
+    if (type == F32)
+        check_fill_f32(c, (float *)(void *)w, steps * 1024, kind);
+    else if (type == F16)
+        check_fill_f16(c, (uint16_t *)(void *)w, steps * 1024, kind);
+    else if (type == BF16)
+        for (size_t i = 0; i < steps * 1024; i++)
+            ((uint16_t *)(void *)w)[i] = slm_bf16_of_f32(check_f32(c, kind == CHECK_HUGE ? CHECK_RANDOM : kind));
+    else
+        for (size_t i = 0; i < steps; i++) {
+            uint8_t *step = w + i * step_bytes[type];
+            check_fill_f16(c, (uint16_t *)(void *)step, 32, kind);
+            if (kind == CHECK_HUGE)                             /* every integer at an end of its range */
+                memset(step + 64, check_u32(c) & 1 ? 0xff : 0, step_bytes[type] - 64);
+            else
+                check_fill_bytes(c, step + 64, step_bytes[type] - 64);
+        }
 }
 
-enum { ARENA = 16 << 20 };
-static uint8_t *fenced(void)
+static void fill_blocks(check *c, slm_xblock *x, size_t n, check_kind kind)
 {
-    uint8_t *m = mmap(NULL, ARENA + 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (m == MAP_FAILED || mprotect(m + ARENA, 4096, PROT_NONE))
-        exit(2);
-    return m + ARENA;       /* the end */
-}
-
-static uint16_t half(int kind)
-{
-    switch (kind) {
-    case 1: return (uint16_t)(rnd() & 0x83ff);                 /* subnormal, +-0 */
-    case 2: return (uint16_t)((rnd() & 0x83ff) | 0x7800);      /* largest binade */
-    case 3: return rnd() & 1 ? 0x7bff : 0x8001;
-    default: return (uint16_t)((rnd() & 0x83ff) | ((rnd() % 20 + 5) << 10));
+    for (size_t b = 0; b < n; b++) {
+        x[b].d = check_f32(c, kind == CHECK_HUGE ? CHECK_RANDOM : kind);
+        x[b].nsum = 0;
+        const int extreme = check_u32(c) & 1 ? 127 : -127;
+        for (size_t i = 0; i < 32; i++) {
+            x[b].q[i] = (int8_t)(kind == CHECK_HUGE ? extreme : (int)check_below(c, 255) - 127);
+            x[b].nsum -= x[b].q[i];
+        }
     }
 }
 
-static float number(int kind)
+static int mul_case(check *c, slm_mul_fn *fn, weight type, size_t tokens, size_t rows, size_t steps, size_t gap, check_kind kind,
+                    size_t place)
 {
-    uint32_t bits = (rnd() << 1 ^ rnd()) & 0x807fffff;
-    switch (kind) {
-    case 1: break;                                              /* subnormal, +-0 */
-    case 2: bits |= (rnd() % 6 + 185) << 23; break;
-    case 3: bits = rnd() & 1 ? bits : rnd() << 31; bits |= (rnd() & 1) * 60u << 23; break;
-    default: bits |= (rnd() % 10 + 120) << 23; break;
-    }
-    float v;
-    memcpy(&v, &bits, 4);
-    return v;
+    const int blocks = type >= Q8_0;
+    const size_t panels = (rows + 15) / 16, per_token = blocks ? 2 * steps : 64 * steps, ldx = per_token + gap, ldy = rows + gap;
+    if (!check_case(c, place, "tokens=%zu rows=%zu steps=%zu ldx=%zu ldy=%zu %s", tokens, rows, steps, ldx, ldy, check_kind_name(kind)))
+        return 0;
+    const check_pair y = check_out(c, tokens ? ((tokens - 1) * ldy + rows) * 4 : 0, 4);
+    uint8_t *w = check_in_aligned(c, panels * steps * step_bytes[type], 64);
+    const size_t x_count = tokens ? (tokens - 1) * ldx + per_token : 0;
+    void *x = check_in(c, x_count * (blocks ? sizeof(slm_xblock) : 4), 4);
+    fill_weights(c, w, panels * steps, type, kind);
+    if (blocks)
+        fill_blocks(c, x, x_count, kind);
+    else
+        check_fill_f32(c, x, x_count, kind);
+    references[type](y.want, ldy, w, x, ldx, tokens, rows, steps);
+    check_begin(c);
+    fn(y.got, ldy, w, x, ldx, tokens, rows, steps);
+    check_end(c);
+    return 1;
 }
 
-static struct { const char *name; int type; unsigned isa; slm_mul_fn *fn, *ref; } variants[64];
-static size_t n_variants;
-
-static uint8_t *wend, *xend, *yend;
-static float *want;
-
-static int run(size_t v, size_t tokens, size_t rows, size_t steps, int kind)
+static void mul(check *c, slm_mul_fn *fn, weight type)
 {
-    static const size_t bytes[] = { SLM_STEP_F32, SLM_STEP_F16, SLM_STEP_F16, SLM_STEP_Q8_0, SLM_STEP_Q4_0 };
-    const int type = variants[v].type;
-    const size_t panels = (rows + 15) / 16, wbytes = panels * steps * bytes[type];
-    uint8_t *w = wend - wbytes;
-    const size_t pad = rnd() % 3, ldy = rows + pad;
-    size_t ldx, xbytes;
-    uint8_t *x;
-    if (type >= 3) {
-        ldx = 2 * steps + rnd() % 2;
-        xbytes = ((tokens - 1) * ldx + 2 * steps) * sizeof(slm_xblock);
-        x = xend - xbytes;
-        slm_xblock *xb = (slm_xblock *)(void *)x;
-        for (size_t t = 0; t < tokens; t++)
-            for (size_t b = 0; b < 2 * steps; b++) {
-                slm_xblock *o = xb + t * ldx + b;
-                int sum = 0;
-                o->d = number(kind);
-                for (int i = 0; i < 32; i++) {
-                    o->q[i] = (int8_t)(kind == 2 ? 127 : kind == 3 ? -127 : kind == 4 ? (rnd() & 1 ? 127 : -127) : (int)(rnd() % 255) - 127);
-                    sum += o->q[i];
-                }
-                o->nsum = -sum;
-            }
-        for (size_t s = 0; s < panels * steps; s++) {
-            uint8_t *p = w + s * bytes[type];
-            for (int i = 0; i < 32; i++) {
-                const uint16_t h = half(kind);
-                memcpy(p + 2 * i, &h, 2);
-            }
-            for (size_t i = 64; i < bytes[type]; i++)
-                p[i] = (uint8_t)(kind == 2 ? 255 : kind == 3 ? (rnd() & 1 ? 0 : 255) : kind == 4 ? 0 : rnd());
+    c->nan_alike = 1;                   /* MIXED and HUGE overflow, and infinities meet */
+    for (size_t tokens = 0; tokens <= 30; tokens++)
+        for (size_t panels = 0; panels <= 5; panels++) {
+            const size_t rows = panels * 16 - (panels ? check_below(c, 2) * check_below(c, 16) : 0);
+            if (!mul_case(c, fn, type, tokens, rows, 1 + check_below(c, 2), check_below(c, 2) * check_below(c, 20),
+                          (check_kind)((tokens + panels) % CHECK_KINDS), check_below(c, CHECK_PLACES)))
+                return;
         }
-    } else {
-        ldx = 64 * steps + rnd() % 3;
-        xbytes = ((tokens - 1) * ldx + 64 * steps) * 4;
-        x = xend - xbytes;
-        for (size_t i = 0; i < xbytes / 4; i++) {
-            const float f = number(kind);
-            memcpy(x + 4 * i, &f, 4);
-        }
-        for (size_t i = 0; i < wbytes; ) {
-            if (type == 0) {
-                const float f = number(kind);
-                memcpy(w + i, &f, 4), i += 4;
-            } else if (type == 1) {
-                const uint16_t h = half(kind);
-                memcpy(w + i, &h, 2), i += 2;
-            } else {
-                const float f = number(kind);
-                memcpy(w + i, (const uint8_t *)&f + 2, 2), i += 2;
-            }
-        }
-    }
-    const size_t ny = (tokens - 1) * ldy + rows;
-    float *y = (float *)(void *)(yend - 4 * ny);
-    memset(y - 16, 0xa5, 4 * ny + 64);
-    memset(want, 0xa5, 4 * ny);
-    variants[v].ref(want, ldy, w, x, ldx, tokens, rows, steps);
-    variants[v].fn(y, ldy, w, x, ldx, tokens, rows, steps);
-    for (int i = 1; i <= 16; i++) {
-        uint32_t g;
-        memcpy(&g, y - i, 4);
-        if (g != 0xa5a5a5a5)
-            return printf("%s: tokens=%zu rows=%zu steps=%zu kind=%d: wrote before y\n", variants[v].name, tokens, rows, steps, kind), 1;
-    }
-    for (size_t i = 0; i < ny; i++)
-        if (memcmp(y + i, want + i, 4)) {
-            uint32_t a, b;
-            memcpy(&a, want + i, 4), memcpy(&b, y + i, 4);
-            return printf("%s: tokens=%zu rows=%zu steps=%zu kind=%d token %zu row %zu: ref %08x got %08x\n", variants[v].name, tokens, rows,
-                          steps, kind, i / ldy, i % ldy, a, b), 1;
-        }
-    return 0;
+    for (size_t rows = 0; rows <= 130; rows++)
+        if (!mul_case(c, fn, type, 1 + rows % 5, rows, 1, check_below(c, 5), (check_kind)(rows % CHECK_KINDS), check_below(c, CHECK_PLACES)))
+            return;
+    for (size_t i = 0; i < (c->thorough ? 2000 : 40); i++)
+        if (!mul_case(c, fn, type, 1 + check_below(c, 40), 1 + check_below(c, 100), check_below(c, 6), check_below(c, 20),
+                      i % CHECK_KINDS, check_below(c, CHECK_PLACES)))
+            return;
 }
 
-int main(int argc, char **argv)
+void check_mul_f32(check *c, slm_mul_f32_fn *fn)
 {
-#define ADD(op, n) if (strcmp(#op, row_op) == 0 && isa > 1) variants[n_variants].name = name, variants[n_variants].type = n, variants[n_variants].isa = isa, variants[n_variants].fn = fn, variants[n_variants].ref = slm_##op##_scalar, n_variants++;
-    struct { const char *op, *name; unsigned isa; slm_mul_fn *fn; } all[] = {
-#define SLM_OP(op, ret, params)
-#define SLM_IMPL(op, isa) { #op, #op "/" #isa, SLM_ISA_##isa, (slm_mul_fn *)(void *)slm_##op##_##isa },
-#include "kernels/kernels.def"
-    };
-    const unsigned have = slm_cpu_isa();
-    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
-        const char *row_op = all[i].op, *name = all[i].name;
-        const unsigned isa = all[i].isa;
-        slm_mul_fn *fn = all[i].fn;
-        if (strncmp(row_op, "mul_", 4) == 0 && !(isa & have))
-            printf("%s: skipped, not on this CPU\n", name);
-        if (!(isa & have))
-            continue;
-        ADD(mul_f32, 0) ADD(mul_f16, 1) ADD(mul_bf16, 2) ADD(mul_q8_0, 3) ADD(mul_q4_0, 4)
+    mul(c, fn, F32);
+}
+
+void check_mul_f16(check *c, slm_mul_f16_fn *fn)
+{
+    mul(c, fn, F16);
+}
+
+void check_mul_bf16(check *c, slm_mul_bf16_fn *fn)
+{
+    mul(c, fn, BF16);
+}
+
+void check_mul_q8_0(check *c, slm_mul_q8_0_fn *fn)
+{
+    mul(c, fn, Q8_0);
+}
+
+void check_mul_q4_0(check *c, slm_mul_q4_0_fn *fn)
+{
+    mul(c, fn, Q4_0);
+}
+
+static void bench(check *c, slm_mul_fn *fn, weight type)
+{
+    enum { ROWS = 128, STEPS = 14, TOKENS = 64 };       /* 896 columns; weights stay in the second cache */
+    static _Alignas(64) uint8_t w[ROWS / 16 * STEPS * SLM_STEP_F32];
+    static float y[ROWS * TOKENS];
+    static _Alignas(64) uint8_t x[TOKENS * STEPS * 64 * 4];
+    const size_t ldx = type >= Q8_0 ? 2 * STEPS : 64 * STEPS, tokens[] = { 1, 4, 8, 64 };
+    fill_weights(c, w, ROWS / 16 * STEPS, type, CHECK_RANDOM);
+    if (type >= Q8_0)
+        fill_blocks(c, (slm_xblock *)(void *)x, TOKENS * ldx, CHECK_RANDOM);
+    else
+        check_fill_f32(c, (float *)(void *)x, TOKENS * ldx, CHECK_RANDOM);
+    for (size_t i = 0; i < sizeof tokens / sizeof *tokens; i++) {
+        char label[60];
+        snprintf(label, sizeof label, "tokens=%zu 128x896", tokens[i]);
+        CHECK_TIME(c, label, 2.0 * ROWS * STEPS * 64 * (double)tokens[i], "FLOP", type >= Q8_0 ? 0 : c->peak,
+                   fn(y, ROWS, w, x, ldx, tokens[i], ROWS, STEPS));
     }
-    wend = fenced(), xend = fenced(), yend = fenced();
-    want = malloc(ARENA);
-    const size_t cases = argc > 1 ? strtoul(argv[1], NULL, 10) : 400;
-    int bad = 0;
-    size_t done = 0;
-    for (size_t v = 0; v < n_variants; v++) {
-        int mine = 0;
-        for (size_t tokens = 1; tokens <= 17 && mine < 5; tokens++)
-            for (size_t rows = 1; rows <= 40; rows++)
-                for (size_t steps = 1; steps <= 5; steps++) {
-                    if (argc <= 1 && rnd() % 8)
-                        continue;
-                    done++;
-                    mine += run(v, tokens, rows, steps, (int)(rnd() % 5));
-                }
-        for (size_t i = 0; i < cases && mine < 5; i++) {
-            done++;
-            mine += run(v, rnd() % 70 + 1, rnd() % 300 + 1, rnd() % 12 + 1, (int)(rnd() % 5));
-        }
-        for (size_t i = 0; i < 3 && mine < 5; i++) {           /* several chunks and token blocks */
-            done++;
-            mine += run(v, rnd() % 20 + 190, rnd() % 20 + 60, rnd() % 20 + 50, (int)(rnd() % 5));
-        }
-        printf("%s: %s\n", variants[v].name, mine ? "FAILED" : "ok");
-        bad += mine;
-    }
-    printf("%zu cases, %d failures\n", done, bad);
-    return bad != 0;
+}
+
+void bench_mul_f32(check *c, slm_mul_f32_fn *fn)
+{
+    bench(c, fn, F32);
+}
+
+void bench_mul_f16(check *c, slm_mul_f16_fn *fn)
+{
+    bench(c, fn, F16);
+}
+
+void bench_mul_bf16(check *c, slm_mul_bf16_fn *fn)
+{
+    bench(c, fn, BF16);
+}
+
+void bench_mul_q8_0(check *c, slm_mul_q8_0_fn *fn)
+{
+    bench(c, fn, Q8_0);
+}
+
+void bench_mul_q4_0(check *c, slm_mul_q4_0_fn *fn)
+{
+    bench(c, fn, Q4_0);
 }

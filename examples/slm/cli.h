@@ -1,0 +1,170 @@
+/* cli.h -- what the commands of the slm program share: option tables, errors, JSON lines, files, interruption.
+ *
+ * A command is a row: its options (the only place where an option is described: the parser and --help read it) and a run
+ * function, which returns the exit status. Nothing below main ends the process. Everything stands on include/slm.h alone.
+ *
+ * Exit: 0 done; 1 could not; 2 the command line is wrong; 3 done, but what was asked does not hold; 128 + signal interrupted. */
+#ifndef CLI_H
+#define CLI_H
+
+#include "slm.h"
+
+#include <stdbool.h>
+#include <stdio.h>
+#include <sys/types.h>
+
+enum { CLI_DONE = 0, CLI_FAILED = 1, CLI_USAGE = 2 };
+
+/* ---- options --------------------------------------------------------------------------------------------------------------- */
+
+typedef enum cli_kind {
+    CLI_FLAG,      /* bool */
+    CLI_TEXT,      /* const char * */
+    CLI_CHOICE,    /* const char *, one of `value`, which lists them as "f16|f32" */
+    CLI_COUNT,     /* uint64_t in least..most (most 0: no bound) */
+    CLI_REAL,      /* double in least..most */
+    CLI_LIST,      /* cli_list; the option may be repeated */
+    CLI_GROUP      /* no option: a heading of the help */
+} cli_kind;
+
+typedef struct cli_list {
+    const char **item;     /* [n] */
+    size_t n;
+} cli_list;
+
+typedef struct cli_option {
+    cli_kind    kind;
+    char        letter;    /* 'n', or 0 */
+    const char *name;      /* "max-tokens" for --max-tokens; NULL ends a table */
+    const char *value;     /* what the help calls the value */
+    const char *initial;   /* the default, as it would be typed; parsed like any other value. NULL: none */
+    double      least, most;
+    size_t      at;        /* offset in the command's struct */
+    const char *help;
+} cli_option;
+#define CLI_END { CLI_FLAG, 0, NULL, NULL, NULL, 0, 0, 0, NULL }
+#define CLI_HEAD(title) { CLI_GROUP, 0, title, NULL, NULL, 0, 0, 0, NULL }
+
+typedef struct cli cli;
+
+typedef struct cli_command {
+    const char *name;
+    const char *brief;         /* half a line for `slm help` */
+    const char *example;       /* the shortest useful command */
+    const char *arguments[3];  /* names of what stands without an option: "IN", "OUT" */
+    const char *about;         /* lines of text for --help; NULL */
+    const cli_option *options; /* NULL: none but the common ones */
+    size_t      size;          /* of the struct the options are written to */
+    bool        no_model;      /* -m means nothing here and is refused */
+    int       (*run)(cli *c, const void *options);
+} cli_command;
+
+typedef struct cli_common {
+    const char *model, *tokenizer, *isa;
+    uint64_t threads;
+    bool json, quiet, help;
+} cli_common;
+
+struct cli {
+    const cli_command *command;
+    cli_common  common;
+    const char *argument[3];   /* [n_arguments], as many as the command names */
+    size_t      n_arguments;
+    unsigned    isa;           /* mask for params; 0: all */
+    slm_error   err;           /* of the failure that ends the command */
+    const char *progress;      /* what the progress line names; NULL: none is shown */
+    int         percent;       /* shown last; -1: none */
+    char        model_path[4096];
+};
+
+extern const cli_command *const cli_commands[];  /* ends with NULL */
+extern const cli_option cli_common_options[];
+
+/* Reads the command line after the command's name into c and options (zeroed, command->size bytes). 0, or the exit status after
+ * the message. options keeps pointers into argv. cli_options_free ends the lists. */
+int cli_parse(cli *c, void *options, int argc, char **argv);
+void cli_options_free(const cli_command *command, void *options);
+
+/* Help on stdout. */
+void cli_help(const cli_command *command);
+void cli_help_all(void);
+
+/* The name in a list (ends with NULL) that takes the fewest edits to become. */
+const char *cli_nearest(const char *word, const char *const *names);
+
+/* ---- errors and results ----------------------------------------------------------------------------------------------------- */
+
+/* Says on one line that the command line is wrong; returns CLI_USAGE. */
+int cli_usage(cli *c, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* Fills c->err; returns status. cli_fail_errno adds the system's text for errno. */
+slm_status cli_fail(cli *c, slm_status status, const char *format, ...) __attribute__((format(printf, 3, 4)));
+slm_status cli_fail_errno(cli *c, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* The exit status of a command that ended with `status`: reports c->err if it failed, flushes stdout and reports if that fails. */
+int cli_end(cli *c, slm_status status);
+
+/* Text of strangers on a terminal: what is not printable UTF-8 as \xNN, so that it can move no cursor. */
+void cli_put_shown(FILE *to, const char *text, size_t n);
+
+/* One JSON object after the other, keys in the order of the calls. */
+typedef struct cli_json { FILE *to; bool comma; } cli_json;
+void cli_json_open(cli_json *j, const char *key, char bracket);   /* key NULL: none. The outermost is '{' */
+void cli_json_shut(cli_json *j, char bracket);
+void cli_json_line(cli_json *j);                                  /* ends the line of the outermost object */
+void cli_json_text(cli_json *j, const char *key, const char *text, size_t n);  /* bytes that are not UTF-8 become U+FFFD */
+void cli_json_word(cli_json *j, const char *key, const char *text);            /* NULL: null */
+void cli_json_count(cli_json *j, const char *key, uint64_t value);
+void cli_json_int(cli_json *j, const char *key, int64_t value);
+void cli_json_flag(cli_json *j, const char *key, bool value);
+void cli_json_real(cli_json *j, const char *key, double value, int digits);    /* digits after the point; not finite: null */
+void cli_json_small(cli_json *j, const char *key, double value);               /* seven digits and an exponent */
+
+bool cli_is_utf8(const char *text, size_t n);
+
+/* ---- input and output -------------------------------------------------------------------------------------------------------- */
+
+/* The whole of a file, or of stdin for "-"; terminated, freed by the caller. */
+slm_status cli_read_file(cli *c, const char *path, char **text, size_t *n);
+
+/* The next line of stdin without its newline: 1, 0 at the end, -1 after cli_fail. *line is kept between calls and freed last. */
+typedef struct cli_lines { char *line; size_t n, room; uint64_t number; } cli_lines;
+int cli_next_line(cli *c, cli_lines *lines);
+
+/* "1,2, 3" or "@FILE" to ids. The list is freed by the caller. */
+slm_status cli_read_ids(cli *c, const char *what, const char *text, int32_t **ids, size_t *n);
+
+/* A file that appears whole or not at all: a temporary beside it, renamed by commit. What is there and is no regular file
+ * (/dev/stdout, a pipe) is written straight. */
+typedef struct cli_file { FILE *to; char *path, *temporary; } cli_file;
+slm_status cli_file_open(cli *c, cli_file *f, const char *path);
+slm_status cli_file_put(cli *c, cli_file *f, const void *bytes, size_t n);
+slm_status cli_file_put_floats(cli *c, cli_file *f, const float *values, size_t n);  /* little-endian */
+slm_status cli_file_commit(cli *c, cli_file *f);
+void cli_file_abort(cli_file *f);          /* nothing after commit */
+void cli_floats_to_little(float *values, size_t n);
+
+/* ---- models ------------------------------------------------------------------------------------------------------------------ */
+
+/* The file of -m, or the model that comes with the program. */
+slm_status cli_model_path(cli *c, const char **path);
+slm_status cli_open_file(cli *c, slm_file **out, bool allow_nonfinite);
+slm_status cli_open_tokenizer(cli *c, slm_tokenizer **out);
+slm_status cli_open_model(cli *c, slm_model **out);
+uint32_t cli_kv(const char *name);
+
+slm_status cli_encode(cli *c, const slm_tokenizer *tok, const char *text, size_t len, unsigned flags, int32_t **ids, size_t *n);
+slm_status cli_decode(cli *c, const slm_tokenizer *tok, const int32_t *ids, size_t n_ids, unsigned flags, char **text, size_t *n);
+
+/* For slm_progress_fn with user = c: a line on stderr if that is a terminal, and the end when interrupted. */
+int cli_progress(void *c, uint64_t done, uint64_t total);
+void cli_progress_clear(cli *c);
+
+/* SIGINT and SIGTERM set a flag and cancel the session named last; a second one ends the process. */
+void cli_catch_signals(void);
+void cli_cancel_session(slm_session *session);  /* NULL: none. Called again before the session is freed */
+int cli_signal(void);                           /* the signal that came, or 0 */
+
+double cli_clock_ms(void);
+
+#endif

@@ -1,0 +1,180 @@
+/* cli_model.c -- opening what -m names, with the common options; interruption and progress of long calls. */
+#include "cli.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#define SHIPPED "tiny-stories/tiny-stories.gguf"
+
+/* The shipped model lies in models/ of the tree that build/bin/slm was made in, or where it was installed. */
+slm_status cli_model_path(cli *c, const char **path)
+{
+    char *p = c->model_path;
+    *path = c->common.model ? c->common.model : p;
+    if (c->common.model)
+        return SLM_OK;
+    const ssize_t n = readlink("/proc/self/exe", p, sizeof c->model_path - sizeof "models/" SHIPPED);
+    if (n > 0) {
+        p[n] = 0;
+        for (int up = 0; up < 3 && strrchr(p, '/'); up++)
+            *strrchr(p, '/') = 0;
+        strcat(p, "/models/" SHIPPED);
+        if (!access(p, R_OK))
+            return SLM_OK;
+    }
+#ifdef SLM_DATADIR
+    (void)snprintf(p, sizeof c->model_path, "%s/%s", SLM_DATADIR, SHIPPED);
+    if (!access(p, R_OK))
+        return SLM_OK;
+#endif
+    return cli_fail(c, SLM_E_NOT_FOUND, "the model that comes with slm (%s) is not there; name a file with -m", SHIPPED);
+}
+
+slm_status cli_open_file(cli *c, slm_file **out, bool allow_nonfinite)
+{
+    slm_file_params params = SLM_FILE_PARAMS_INIT;
+    const char *path;
+    params.tokenizer_path = c->common.tokenizer;
+    params.threads = (uint32_t)c->common.threads;
+    params.allow_nonfinite = allow_nonfinite;
+    slm_status status = cli_model_path(c, &path);
+    return status ? status : slm_file_open(out, path, &params, &c->err);
+}
+
+slm_status cli_open_tokenizer(cli *c, slm_tokenizer **out)
+{
+    slm_file_params params = SLM_FILE_PARAMS_INIT;
+    const char *path;
+    params.tokenizer_path = c->common.tokenizer;
+    slm_status status = cli_model_path(c, &path);
+    return status ? status : slm_tokenizer_open(out, path, &params, &c->err);
+}
+
+slm_status cli_open_model(cli *c, slm_model **out)
+{
+    slm_model_params params = SLM_MODEL_PARAMS_INIT;
+    const char *path;
+    params.tokenizer_path = c->common.tokenizer;
+    params.threads = (uint32_t)c->common.threads;
+    params.isa = c->isa;
+    params.progress = cli_progress;
+    params.progress_user = c;
+    slm_status status = cli_model_path(c, &path);
+    return status ? status : slm_model_open(out, path, &params, &c->err);
+}
+
+uint32_t cli_kv(const char *name)
+{
+    return !strcmp(name, "f32") ? SLM_KV_F32 : SLM_KV_F16;
+}
+
+/* ---- text and ids ------------------------------------------------------------------------------------------------------- */
+
+slm_status cli_encode(cli *c, const slm_tokenizer *tok, const char *text, size_t len, unsigned flags, int32_t **ids, size_t *n)
+{
+    size_t room = len + 16, count = 0;     /* an id per byte and what is added; asked again if that was not enough */
+    for (;;) {
+        int32_t *list = malloc(room * sizeof *list);
+        if (!list)
+            return cli_fail(c, SLM_E_MEMORY, "no memory for the ids of %zu bytes", len);
+        slm_status status = slm_tokenizer_encode(tok, list, room, &count, text, len, flags, &c->err);
+        if (!status) {
+            *ids = list;
+            *n = count;
+            return SLM_OK;
+        }
+        free(list);
+        if (status != SLM_E_LIMIT || count <= room)
+            return status;
+        room = count;
+    }
+}
+
+slm_status cli_decode(cli *c, const slm_tokenizer *tok, const int32_t *ids, size_t n_ids, unsigned flags, char **text, size_t *n)
+{
+    size_t room = 8 * n_ids + 64, count = 0;
+    for (;;) {
+        char *out = malloc(room + 1);
+        if (!out)
+            return cli_fail(c, SLM_E_MEMORY, "no memory for the text of %zu ids", n_ids);
+        slm_status status = slm_tokenizer_decode(tok, out, room, &count, ids, n_ids, flags, &c->err);
+        if (!status) {
+            out[count] = 0;
+            *text = out;
+            *n = count;
+            return SLM_OK;
+        }
+        free(out);
+        if (status != SLM_E_LIMIT || count <= room)
+            return status;
+        room = count;
+    }
+}
+
+/* ---- interruption ------------------------------------------------------------------------------------------------------- */
+
+/* The handler may do two things: set the flag and cancel, which is one atomic store in the session. */
+static volatile sig_atomic_t came;
+static slm_session *_Atomic running;
+
+static void caught(int signal_number)
+{
+    slm_session *session = atomic_load(&running);
+    came = signal_number;
+    if (session)
+        slm_session_cancel(session);
+}
+
+void cli_catch_signals(void)
+{
+    struct sigaction action;
+    memset(&action, 0, sizeof action);
+    action.sa_handler = caught;
+    action.sa_flags = (int)SA_RESETHAND;    /* a second Ctrl-C ends the process; no SA_RESTART: a read is broken off */
+    (void)sigaction(SIGINT, &action, NULL);
+    (void)sigaction(SIGTERM, &action, NULL);
+}
+
+void cli_cancel_session(slm_session *session)
+{
+    atomic_store(&running, session);
+    if (session && came)
+        slm_session_cancel(session);
+}
+
+int cli_signal(void)
+{
+    return came;
+}
+
+/* ---- progress ----------------------------------------------------------------------------------------------------------- */
+
+int cli_progress(void *user, uint64_t done, uint64_t total)
+{
+    cli *c = user;
+    const int percent = total ? (int)(100.0 * (double)done / (double)total) : 100;
+    if (c->progress && percent != c->percent && !c->common.quiet && !c->common.json && isatty(2)) {
+        fprintf(stderr, "\r%s %3d %%", c->progress, percent);
+        c->percent = percent;
+    }
+    return came != 0;
+}
+
+void cli_progress_clear(cli *c)
+{
+    if (c->percent >= 0)
+        fprintf(stderr, "\r\033[K");
+    c->percent = -1;
+}
+
+double cli_clock_ms(void)
+{
+    struct timespec t = { 0, 0 };
+    (void)clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec * 1e3 + (double)t.tv_nsec * 1e-6;
+}

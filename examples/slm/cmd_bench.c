@@ -1,0 +1,231 @@
+/* cmd_bench.c -- `slm bench`: how fast a model runs, and which part of what the machine can do that is.
+ *
+ * Prefill is bound by multiplications, decode by the bytes of weights read for each token. Both bounds are measured with the
+ * library's own loops in the same process, before and after the runs, because they drift with clocks and neighbours; their mean
+ * counts. The tokens fed are fixed (speed does not depend on them), so that sampling takes no part. Memory is read off after one
+ * run and before the bounds are measured, which takes 256 MiB of its own. */
+#include "cli.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+
+typedef struct options {
+    uint64_t prompt, tokens, runs;
+} options;
+
+enum { LEAD = 16, RUNS_MOST = 1000 };    /* LEAD: tokens before the decoded ones */
+
+typedef struct results {
+    double load_ms, prefill_tok_s, decode_tok_s;
+    double read_gb_s, vnni_gmac_s, fma_gflop_s, prefill_of_peak, decode_of_bandwidth;
+    uint64_t peak_rss;
+    bool quantized;
+} results;
+
+static int by_value(const void *a, const void *b)
+{
+    const double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+static double median(double *values, size_t n)
+{
+    qsort(values, n, sizeof *values, by_value);
+    return n % 2 ? values[n / 2] : (values[n / 2 - 1] + values[n / 2]) / 2;
+}
+
+static int32_t *made_up(size_t n, uint32_t vocab)
+{
+    uint64_t state = 0x9e3779b97f4a7c15u;
+    int32_t *ids = malloc(n * sizeof *ids);
+    for (size_t i = 0; ids && i < n; i++) {      /* xorshift64: any fixed spread over the vocabulary will do */
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        ids[i] = (int32_t)(state % vocab);
+    }
+    return ids;
+}
+
+/* The bound of prefill is that of 8-bit integers if most of the bytes of the file are in blocks. */
+static slm_status find_types(cli *c, bool *quantized)
+{
+    slm_file *file = NULL;
+    uint64_t blocks = 0, floats = 0;
+    slm_status status = cli_open_file(c, &file, false);
+    for (size_t i = 0; !status && i < slm_file_tensors(file); i++) {
+        slm_tensor_info t = SLM_TENSOR_INFO_INIT;
+        status = slm_file_tensor(file, i, &t, &c->err);
+        if (!status && t.n_dims > 1)
+            *(strcmp(t.type, "F32") && strcmp(t.type, "F16") && strcmp(t.type, "BF16") ? &blocks : &floats) += t.bytes;
+    }
+    slm_file_free(file);
+    *quantized = blocks > floats;
+    return status;
+}
+
+static slm_status load(cli *c, slm_model **model, const options *o, double *ms)
+{
+    slm_status status = SLM_OK;
+    for (size_t i = 0; i < o->runs && !status; i++) {
+        slm_model_free(*model);
+        *model = NULL;
+        const double start = cli_clock_ms();
+        status = cli_open_model(c, model);
+        ms[i] = cli_clock_ms() - start;
+    }
+    return status;
+}
+
+static slm_status prefill(cli *c, slm_session *session, const int32_t *ids, const options *o, double *tok_s)
+{
+    slm_status status = slm_session_truncate(session, 0, &c->err);
+    const double start = cli_clock_ms();
+    if (!status)
+        status = slm_session_feed(session, ids, o->prompt, &c->err);
+    *tok_s = (double)o->prompt * 1e3 / (cli_clock_ms() - start);
+    return status;
+}
+
+static slm_status decode(cli *c, slm_session *session, const int32_t *ids, const options *o, double *tok_s)
+{
+    slm_status status = slm_session_truncate(session, 0, &c->err);
+    if (!status)
+        status = slm_session_feed(session, ids, LEAD, &c->err);
+    const double start = cli_clock_ms();
+    for (size_t i = 0; i < o->tokens && !status; i++)
+        status = slm_session_feed(session, ids + LEAD + i, 1, &c->err);
+    *tok_s = (double)o->tokens * 1e3 / (cli_clock_ms() - start);
+    return status;
+}
+
+static slm_status peaks(cli *c, results *r)
+{
+    slm_peaks p = SLM_PEAKS_INIT;
+    slm_status status = slm_peaks_measure(&p, (uint32_t)c->common.threads, c->isa, 0, &c->err);
+    r->read_gb_s += p.read_gb_s / 2;
+    r->vnni_gmac_s += p.vnni_gmac_s / 2;
+    r->fma_gflop_s += p.fma_gflop_s / 2;
+    return status;
+}
+
+static slm_status runs(cli *c, slm_session *session, const int32_t *ids, const options *o, double *values, results *r)
+{
+    struct rusage usage;
+    double *fast = values, *slow = values + o->runs;
+    slm_status status = prefill(c, session, ids, o, &fast[0]);     /* once to warm up, not counted */
+    if (!status)
+        status = decode(c, session, ids, o, &slow[0]);
+    if (!status && !getrusage(RUSAGE_SELF, &usage))
+        r->peak_rss = (uint64_t)usage.ru_maxrss * 1024;
+    if (!status)
+        status = peaks(c, r);
+    for (size_t i = 0; i < o->runs && !status; i++) {
+        status = prefill(c, session, ids, o, &fast[i]);
+        if (!status)
+            status = decode(c, session, ids, o, &slow[i]);
+    }
+    if (!status)
+        status = peaks(c, r);
+    if (!status) {
+        r->prefill_tok_s = median(fast, o->runs);
+        r->decode_tok_s = median(slow, o->runs);
+    }
+    return status;
+}
+
+static void print(const cli *c, const options *o, const slm_model_info *info, const results *r)
+{
+    if (c->common.json) {
+        cli_json j = { stdout, false };
+        cli_json_open(&j, NULL, '{');
+        cli_json_real(&j, "prefill_tok_s", r->prefill_tok_s, 3);
+        cli_json_real(&j, "decode_tok_s", r->decode_tok_s, 3);
+        cli_json_real(&j, "load_ms", r->load_ms, 3);
+        cli_json_count(&j, "peak_rss_bytes", r->peak_rss);
+        cli_json_count(&j, "weight_bytes", info->weight_bytes);
+        cli_json_real(&j, "read_gb_s", r->read_gb_s, 3);
+        cli_json_real(&j, "vnni_gmac_s", r->vnni_gmac_s, 3);
+        cli_json_real(&j, "fma_gflop_s", r->fma_gflop_s, 3);
+        cli_json_real(&j, "prefill_of_peak", r->prefill_of_peak, 4);
+        cli_json_real(&j, "decode_of_bandwidth", r->decode_of_bandwidth, 4);
+        cli_json_word(&j, "isa", info->isa);
+        cli_json_count(&j, "threads", info->threads);
+        cli_json_count(&j, "runs", o->runs);
+        cli_json_line(&j);
+        return;
+    }
+    printf("%-10s %12.1f tokens/s  %5.1f %% of %.1f %s\n", "prefill", r->prefill_tok_s, 100 * r->prefill_of_peak,
+           r->quantized ? r->vnni_gmac_s : r->fma_gflop_s / 2, r->quantized ? "GMAC/s in 8-bit integers" : "GMAC/s in floats");
+    printf("%-10s %12.1f tokens/s  %5.1f %% of %.1f GB/s read from memory\n", "decode", r->decode_tok_s, 100 * r->decode_of_bandwidth,
+           r->read_gb_s);
+    printf("%-10s %12.1f ms\n", "load", r->load_ms);
+    printf("%-10s %12.1f MB resident at most, weights %.1f MB\n", "memory", (double)r->peak_rss * 1e-6, (double)info->weight_bytes * 1e-6);
+    printf("%-10s %llu prompt tokens, %llu decoded, median of %llu runs, %u threads, %s\n", "with", (unsigned long long)o->prompt,
+           (unsigned long long)o->tokens, (unsigned long long)o->runs, info->threads, info->isa);
+}
+
+static slm_status work(cli *c, const options *o, slm_model **model, slm_session **session, double *values)
+{
+    slm_model_info info = SLM_MODEL_INFO_INIT;
+    slm_session_params params = SLM_SESSION_PARAMS_INIT;
+    const uint64_t most = o->prompt > LEAD + o->tokens ? o->prompt : LEAD + o->tokens;
+    results r = { 0 };
+    int32_t *ids = NULL;
+    params.context = (uint32_t)most;
+    slm_status status = find_types(c, &r.quantized);
+    if (!status)
+        status = load(c, model, o, values);
+    if (!status) {
+        r.load_ms = median(values, o->runs);
+        status = slm_model_get_info(*model, &info, &c->err);
+    }
+    if (!status && (!info.vocab || !(ids = made_up(most, info.vocab))))
+        status = cli_fail(c, SLM_E_MEMORY, "no memory for %llu tokens", (unsigned long long)most);
+    if (!status)
+        status = slm_session_new(session, *model, &params, &c->err);
+    if (!status) {
+        cli_cancel_session(*session);
+        status = runs(c, *session, ids, o, values, &r);
+    }
+    free(ids);
+    if (status)
+        return status;
+    const double gmac = r.quantized ? r.vnni_gmac_s : r.fma_gflop_s / 2;
+    r.prefill_of_peak = r.prefill_tok_s * (double)info.matrix_params / (gmac * 1e9);
+    r.decode_of_bandwidth = r.decode_tok_s * (double)info.step_bytes / (r.read_gb_s * 1e9);
+    print(c, o, &info, &r);
+    return SLM_OK;
+}
+
+static int run(cli *c, const void *opaque)
+{
+    const options *o = opaque;
+    slm_model *model = NULL;
+    slm_session *session = NULL;
+    double *values = calloc(2 * o->runs, sizeof *values);
+    slm_status status = values ? work(c, o, &model, &session, values)
+                               : cli_fail(c, SLM_E_MEMORY, "no memory for %llu runs", (unsigned long long)o->runs);
+    cli_cancel_session(NULL);
+    slm_session_free(session);
+    slm_model_free(model);
+    free(values);
+    return cli_end(c, status);
+}
+
+static const cli_option table[] = {
+    CLI_HEAD("what"),
+    { CLI_COUNT, 'p', "prompt", "N", "512", 1, 1048576, offsetof(options, prompt), "tokens of the prompt" },
+    { CLI_COUNT, 'n', "tokens", "N", "64", 1, 1048576, offsetof(options, tokens), "tokens decoded, behind a prompt of 16" },
+    { CLI_COUNT, 'r', "runs",   "N", "5", 1, RUNS_MOST, offsetof(options, runs), "runs; medians are shown" },
+    CLI_END
+};
+
+const cli_command cmd_bench = {
+    .name = "bench", .brief = "measures speed, and against what the machine can do", .example = "slm bench -m model.gguf",
+    .about = "prefill_of_peak is the part of the measured multiplication rate (8-bit integers for quantized models, floats otherwise) that\n"
+             "the matrices of the prompt reach; decode_of_bandwidth the part of the measured memory bandwidth that reading the weights\n"
+             "for each token reaches (above 1 if they stay in the cache). Both bounds are measured before and after, the mean counts.",
+    .options = table, .size = sizeof(options), .run = run
+};

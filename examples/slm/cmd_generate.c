@@ -1,0 +1,202 @@
+/* cmd_generate.c -- `slm generate`: continues a text on stdout, as it is made. */
+#include "cli.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct options {
+    const char *prompt, *file, *kv;
+    uint64_t max_tokens, top_k, seed, context, chunk;
+    double temp, top_p, min_p;
+    cli_list stop;
+    bool echo, special;
+} options;
+
+/* Where the text goes: stdout at once, or collected for the JSON object. */
+typedef struct sink {
+    bool json;
+    char last;             /* byte written last */
+    char *text;
+    size_t n, room;
+} sink;
+
+static int put(void *user, const char *text, size_t len)
+{
+    sink *s = user;
+    if (!len)
+        return 0;
+    s->last = text[len - 1];
+    if (!s->json)
+        return fwrite(text, 1, len, stdout) != len || fflush(stdout);
+    if (len > s->room - s->n) {
+        const size_t room = (s->n + len) * 2;
+        char *bigger = realloc(s->text, room);
+        if (!bigger)
+            return 1;
+        s->text = bigger;
+        s->room = room;
+    }
+    memcpy(s->text + s->n, text, len);
+    s->n += len;
+    return 0;
+}
+
+typedef struct timing { double load, prefill, decode; size_t prompt; } timing;
+
+static double per_second(size_t n, double ms)
+{
+    return ms > 0 ? (double)n * 1e3 / ms : 0;
+}
+
+static const char *reason(slm_stop stop)
+{
+    switch (stop) {
+    case SLM_STOP_EOS:      return "eos";
+    case SLM_STOP_STRING:   return "stop";
+    case SLM_STOP_CONTEXT:  return "context";
+    case SLM_STOP_CALLBACK: return "output";
+    case SLM_STOP_LENGTH:   break;
+    }
+    return "length";
+}
+
+static void statistics(const cli *c, const sink *s, const timing *t, const slm_generation *made)
+{
+    if (c->common.json) {
+        cli_json j = { stdout, false };
+        cli_json_open(&j, NULL, '{');
+        cli_json_text(&j, "text", s->text ? s->text : "", s->n);
+        cli_json_count(&j, "prompt_tokens", t->prompt);
+        cli_json_count(&j, "tokens", made->tokens);
+        cli_json_word(&j, "reason", reason(made->reason));
+        cli_json_real(&j, "load_ms", t->load, 3);
+        cli_json_real(&j, "prefill_tok_s", per_second(t->prompt, t->prefill), 3);
+        cli_json_real(&j, "decode_tok_s", per_second(made->tokens, t->decode), 3);
+        cli_json_line(&j);
+    } else if (!c->common.quiet) {
+        fprintf(stderr, "loaded in %.0f ms; prompt %zu tokens, %.1f/s; generated %zu tokens, %.1f/s; ended by %s\n", t->load, t->prompt,
+                per_second(t->prompt, t->prefill), made->tokens, per_second(made->tokens, t->decode), reason(made->reason));
+    }
+}
+
+static slm_status new_session(cli *c, slm_model *model, const options *o, slm_session **session)
+{
+    slm_session_params params = SLM_SESSION_PARAMS_INIT;
+    params.context = (uint32_t)o->context;
+    params.chunk = (uint32_t)o->chunk;
+    params.kv = cli_kv(o->kv);
+    slm_status status = slm_session_new(session, model, &params, &c->err);
+    if (!status)
+        cli_cancel_session(*session);
+    return status;
+}
+
+static slm_status generate(cli *c, slm_session *session, const options *o, sink *s, slm_generation *made)
+{
+    slm_sampling sampling = SLM_SAMPLING_INIT;
+    slm_generate_params params = SLM_GENERATE_PARAMS_INIT;
+    sampling.temperature = (float)o->temp;
+    sampling.top_p = (float)o->top_p;
+    sampling.min_p = (float)o->min_p;
+    sampling.top_k = (uint32_t)o->top_k;
+    sampling.seed = o->seed;
+    params.max_tokens = (uint32_t)o->max_tokens;
+    params.stops = o->stop.item;
+    params.n_stops = (uint32_t)o->stop.n;
+    params.sampling = &sampling;
+    params.text = put;
+    params.user = s;
+    return slm_session_generate(session, &params, made, &c->err);
+}
+
+static slm_status work(cli *c, const options *o, const char *prompt, size_t len, sink *s)
+{
+    slm_model *model = NULL;
+    slm_session *session = NULL;
+    slm_generation made = SLM_GENERATION_INIT;
+    timing t = { 0, 0, 0, 0 };
+    double start = cli_clock_ms();
+    slm_status status = cli_open_model(c, &model);
+    if (!status)
+        status = new_session(c, model, o, &session);
+    t.load = cli_clock_ms() - start;
+    if (!status) {
+        start = cli_clock_ms();
+        status = slm_session_feed_text(session, prompt, len, o->special ? SLM_TEXT_SPECIAL : 0u, &c->err);
+        t.prefill = cli_clock_ms() - start;
+        t.prompt = slm_session_position(session);
+    }
+    if (!status && o->echo)
+        (void)put(s, prompt, len);
+    if (!status) {
+        start = cli_clock_ms();
+        status = generate(c, session, o, s, &made);
+        t.decode = cli_clock_ms() - start;
+        if (!c->common.json && s->last != '\n' && s->last)
+            putchar('\n');
+        (void)fflush(stdout);      /* the text before the statistics; a failure is seen at the end */
+        if (!status && made.reason == SLM_STOP_CALLBACK)
+            status = ferror(stdout) ? cli_fail_errno(c, "cannot write to stdout") : cli_fail(c, SLM_E_MEMORY, "no memory for the text");
+        if (!status)
+            statistics(c, s, &t, &made);
+    }
+    cli_cancel_session(NULL);
+    slm_session_free(session);
+    slm_model_free(model);
+    return status;
+}
+
+static int run(cli *c, const void *opaque)
+{
+    const options *o = opaque;
+    sink s = { c->common.json, 0, NULL, 0, 0 };
+    char *text = NULL;
+    size_t len = 0;
+    if (o->prompt && o->file)
+        return cli_usage(c, "-p and -f are two prompts; give one");
+    slm_status status = o->file ? cli_read_file(c, o->file, &text, &len) : SLM_OK;
+    const char *prompt = text ? text : o->prompt ? o->prompt : "";
+    if (!status)
+        status = work(c, o, prompt, text ? len : strlen(prompt), &s);
+    free(text);
+    free(s.text);
+    return cli_end(c, status);
+}
+
+#define AT(member) offsetof(options, member)
+static const cli_option table[] = {
+    CLI_HEAD("prompt"),
+    { CLI_TEXT,   'p', "prompt",     "TEXT", NULL, 0, 0, AT(prompt),
+      "the text to continue (default: empty, which begins a new text)" },
+    { CLI_TEXT,   'f', "file",       "FILE", NULL, 0, 0, AT(file), "takes it from a file instead, byte for byte (- is stdin)" },
+    { CLI_FLAG,   0,   "special",    NULL,   NULL, 0, 0, AT(special),
+      "the prompt may yield control tokens; not for text of strangers" },
+    { CLI_FLAG,   0,   "echo",       NULL,   NULL, 0, 0, AT(echo), "prints the prompt too" },
+    CLI_HEAD("end"),
+    { CLI_COUNT,  'n', "max-tokens", "N",    "256", 0, 4294967295.0, AT(max_tokens),
+      "tokens at most; 0: until the text ends or the context is full" },
+    { CLI_LIST,   0,   "stop",       "STR",  NULL, 0, 0, AT(stop), "ends before this string; may be given several times" },
+    CLI_HEAD("choice of the next token"),
+    { CLI_REAL,   0,   "temp",       "T",    "0.8", 0, 1000, AT(temp), "temperature; 0: always the likeliest token" },
+    { CLI_COUNT,  0,   "top-k",      "K",    "0", 0, 4294967295.0, AT(top_k), "among the K likeliest; 0: all" },
+    { CLI_REAL,   0,   "top-p",      "P",    "0.95", 0, 1, AT(top_p),
+      "among the likeliest that make up P together; 0 or 1: all" },
+    { CLI_REAL,   0,   "min-p",      "P",    "0", 0, 1, AT(min_p),
+      "among those with at least P times the highest probability; 0: all" },
+    { CLI_COUNT,  's', "seed",       "S",    "0", 0, 0, AT(seed), "another seed gives another text, the same seed the same" },
+    CLI_HEAD("session"),
+    { CLI_COUNT,  'c', "context",    "N",    NULL, 1, 16777216, AT(context),
+      "room of the session (default: the model's, at most 4096)" },
+    { CLI_COUNT,  0,   "chunk",      "N",    NULL, 1, 16777216, AT(chunk),
+      "tokens per pass over the weights (default 512). No result depends on it" },
+    { CLI_CHOICE, 0,   "kv",         "f16|f32", "f16", 0, 0, AT(kv), "type of the cache" },
+    CLI_END
+};
+#undef AT
+
+const cli_command cmd_generate = {
+    .name = "generate", .brief = "continues a text", .example = "slm generate -p \"Once upon a time\"",
+    .about = "The continuation goes to stdout as it is made, speed to stderr. BOS stands before the prompt if the model asks for it.\n"
+             "With --json: one object at the end. Ctrl-C ends it with status 130.",
+    .options = table, .size = sizeof(options), .run = run
+};

@@ -1,0 +1,416 @@
+/* file.c -- a model file of any format as named tensors and keys, and the public slm_file over it. */
+#include "format/file.h"
+
+#include "core/limits.h"
+#include "core/params.h"
+#include "core/size.h"
+#include "core/team.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+/* ---- order ---- */
+
+typedef int compare_fn(const void *ctx, uint32_t a, uint32_t b);
+
+/* Heap sort of indices: no recursion, no memory, O(n log n) whatever the input. */
+static void sort_indices(uint32_t *v, size_t n, compare_fn *compare, const void *ctx)
+{
+    for (size_t end = n, start = n / 2; end > 1;) {
+        if (start > 0) {
+            start--;
+        } else {
+            end--;
+            const uint32_t top = v[0];
+            v[0] = v[end];
+            v[end] = top;
+        }
+        for (size_t root = start, child; (child = 2 * root + 1) < end; root = child) {
+            if (child + 1 < end && compare(ctx, v[child], v[child + 1]) < 0)
+                child++;
+            if (compare(ctx, v[root], v[child]) >= 0)
+                break;
+            const uint32_t moved = v[root];
+            v[root] = v[child];
+            v[child] = moved;
+        }
+    }
+}
+
+static int tensor_name_order(const void *ctx, uint32_t a, uint32_t b)
+{
+    const slm_file *file = ctx;
+    return strcmp(file->tensors[a].name, file->tensors[b].name);
+}
+
+static int key_name_order(const void *ctx, uint32_t a, uint32_t b)
+{
+    const slm_file *file = ctx;
+    return strcmp(file->keys.list[a].name, file->keys.list[b].name);
+}
+
+static int tensor_offset_order(const void *ctx, uint32_t a, uint32_t b)
+{
+    const slm_tensor *t = ((const slm_file *)ctx)->tensors;
+    return t[a].offset < t[b].offset ? -1 : t[a].offset > t[b].offset ? 1 : t[a].bytes < t[b].bytes ? -1 : t[a].bytes > t[b].bytes;
+}
+
+static void count_up(uint32_t *v, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        v[i] = (uint32_t)i;
+}
+
+static slm_status check_keys(const slm_file *file, uint32_t *order, slm_error *err)
+{
+    const slm_key *keys = file->keys.list;
+    count_up(order, file->keys.n);
+    sort_indices(order, file->keys.n, key_name_order, file);
+    for (size_t i = 1; i < file->keys.n; i++)
+        if (strcmp(keys[order[i - 1]].name, keys[order[i]].name) == 0) {
+            char shown[SLM_SHOWN];
+            return slm_fail(err, SLM_E_FORMAT, "%s: key '%s': stands twice, as number %u and %u", file->path,
+                            slm_shown(shown, keys[order[i]].name, strlen(keys[order[i]].name)), order[i - 1], order[i]);
+        }
+    return SLM_OK;
+}
+
+static slm_status check_places(slm_file *file, uint32_t *order, slm_error *err)
+{
+    const slm_tensor *t = file->tensors;
+    count_up(order, file->n_tensors);
+    sort_indices(order, file->n_tensors, tensor_offset_order, file);
+    for (size_t i = 1; i < file->n_tensors; i++) {
+        const slm_tensor *a = &t[order[i - 1]], *b = &t[order[i]];
+        if (a->bytes > b->offset - a->offset)
+            return slm_fail_at(err, SLM_E_FORMAT, b->offset, "%s: tensor '%s': overlaps tensor '%s', which has %" PRIu64 " bytes from %"
+                               PRIu64 " on", file->path, b->shown, a->shown, a->bytes, a->offset);
+        file->gap_bytes += b->offset - a->offset - a->bytes;
+    }
+    if (file->n_tensors) {
+        const slm_tensor *last = &t[order[file->n_tensors - 1]];
+        file->trailing_bytes = file->source.size - last->offset - last->bytes;
+    }
+    return SLM_OK;
+}
+
+slm_status slm_file_index(slm_file *file, slm_error *err)
+{
+    uint32_t *order = slm_heap_array(file->heap, slm_max(1, slm_max(file->n_tensors, file->keys.n)), sizeof *order);
+    slm_status status = SLM_OK;
+    if (!order)
+        return slm_fail(err, SLM_E_MEMORY, "%s: order of %zu tensors and %zu keys", file->path, file->n_tensors, file->keys.n);
+    status = check_keys(file, order, err);
+    if (!status && !file->read)         /* made-up tensors have no places */
+        status = check_places(file, order, err);
+    slm_heap_free(file->heap, order);
+    if (status)
+        return status;
+    count_up(file->by_name, file->n_tensors);
+    sort_indices(file->by_name, file->n_tensors, tensor_name_order, file);
+    for (size_t i = 1; i < file->n_tensors; i++) {
+        const slm_tensor *a = &file->tensors[file->by_name[i - 1]], *b = &file->tensors[file->by_name[i]];
+        if (strcmp(a->name, b->name) == 0)
+            return slm_fail(err, SLM_E_FORMAT, "%s: tensor '%s': stands twice, as number %u and %u", file->path, a->shown,
+                            file->by_name[i - 1], file->by_name[i]);
+    }
+    return SLM_OK;
+}
+
+/* ---- building ---- */
+
+slm_status slm_file_reserve(slm_file *file, size_t n, slm_error *err)
+{
+    file->tensors = slm_heap_zarray(file->heap, slm_max(n, 1), sizeof *file->tensors);
+    file->by_name = slm_heap_zarray(file->heap, slm_max(n, 1), sizeof *file->by_name);
+    if (!file->tensors || !file->by_name)
+        return slm_fail(err, SLM_E_MEMORY, "%s: table of %zu tensors", file->path, n);
+    return SLM_OK;
+}
+
+static slm_status check_shape(const slm_file *file, slm_tensor *t, uint64_t at, slm_error *err)
+{
+    const char *type_name;
+    uint32_t block, bytes;
+    uint64_t elements = 1, row;
+    for (uint32_t i = 0; i < t->n_dims; i++) {
+        if (t->dims[i] < 1 || t->dims[i] > SLM_LIMIT_DIM)
+            return slm_fail_at(err, SLM_E_FORMAT, at, "%s: tensor '%s': dimension %u is %" PRIu64 " (allowed 1 .. %d)", file->path, t->shown,
+                               i, t->dims[i], SLM_LIMIT_DIM);
+        if (!slm_u64_mul(elements, t->dims[i], &elements) || elements > SIZE_MAX / 16)
+            return slm_fail_at(err, SLM_E_FORMAT, at, "%s: tensor '%s': %" PRIu64 " x %" PRIu64 " x %" PRIu64 " x %" PRIu64
+                               " values (allowed %zu in all)", file->path, t->shown, t->dims[0], t->dims[1], t->dims[2], t->dims[3],
+                               SIZE_MAX / 16);
+    }
+    t->rows = elements / t->dims[0];
+    if (!slm_type_shape(t->type_id, &type_name, &block, &bytes))
+        return SLM_OK;                  /* bytes 0: an error when the tensor is needed */
+    if (t->dims[0] % block)
+        return slm_fail_at(err, SLM_E_FORMAT, at, "%s: tensor '%s': rows of %" PRIu64 " values, %s has blocks of %u", file->path, t->shown,
+                           t->dims[0], type_name, block);
+    if (!slm_u64_mul(t->dims[0] / block, bytes, &row) || !slm_u64_mul(row, t->rows, &t->bytes))
+        return slm_fail_at(err, SLM_E_FORMAT, at, "%s: tensor '%s': %" PRIu64 " rows of %" PRIu64 " values have no size", file->path,
+                           t->shown, t->rows, t->dims[0]);
+    return SLM_OK;
+}
+
+slm_status slm_file_set_tensor(slm_file *file, size_t index, const void *name, size_t name_len, uint32_t type_id, uint32_t n_dims,
+                               const uint64_t *dims, uint64_t at, slm_error *err)
+{
+    char shown[SLM_SHOWN];
+    slm_shown(shown, name, name_len);
+    if (name_len < 1 || name_len > SLM_LIMIT_TENSOR_NAME)
+        return slm_fail_at(err, SLM_E_FORMAT, at, "%s: tensor %zu: name of %zu bytes (allowed 1 .. %d)", file->path, index, name_len,
+                           SLM_LIMIT_TENSOR_NAME);
+    if (memchr(name, 0, name_len))
+        return slm_fail_at(err, SLM_E_FORMAT, at, "%s: tensor %zu: name '%s' has a NUL byte", file->path, index, shown);
+    if (n_dims < 1 || n_dims > SLM_LIMIT_DIMS)
+        return slm_fail_at(err, SLM_E_FORMAT, at, "%s: tensor '%s': %u dimensions (allowed 1 .. %d)", file->path, shown, n_dims,
+                           SLM_LIMIT_DIMS);
+    const size_t shown_len = strlen(shown);
+    const bool plain = shown_len == name_len && memcmp(shown, name, name_len) == 0;
+    char *names = slm_pool_take(&file->names, name_len + 1 + (plain ? 0 : shown_len + 1));
+    if (!names)
+        return slm_fail(err, SLM_E_MEMORY, "%s: name of tensor %zu", file->path, index);
+    memcpy(names, name, name_len);
+    names[name_len] = 0;
+    if (!plain)
+        memcpy(names + name_len + 1, shown, shown_len + 1);
+    slm_tensor *t = &file->tensors[index];
+    *t = (slm_tensor){ .name = names, .shown = plain ? names : names + name_len + 1, .type_id = type_id, .type = slm_type_by_id(type_id),
+                       .n_dims = n_dims, .dims = { 1, 1, 1, 1 } };
+    file->n_tensors = index + 1;
+    for (uint32_t i = 0; i < n_dims; i++)
+        t->dims[i] = dims[i];
+    return check_shape(file, t, at, err);
+}
+
+/* ---- opening ---- */
+
+void slm_file_forget(slm_file *file)
+{
+    slm_pool_free(&file->names);
+    slm_heap_free(file->heap, file->tensors);
+    slm_heap_free(file->heap, file->by_name);
+    file->tensors = NULL;
+    file->by_name = NULL;
+    file->n_tensors = 0;
+    file->gap_bytes = file->trailing_bytes = 0;
+    slm_keys_free(&file->keys);
+}
+
+static void release(slm_file *file)
+{
+    slm_file_forget(file);
+    slm_heap_free(file->heap, file->reader);
+    slm_source_close(&file->source);
+    slm_heap_free(file->heap, file->path);
+}
+
+void slm_file_free(slm_file *file)
+{
+    if (!file)
+        return;
+    slm_heap *heap = file->heap;
+    release(file);
+    if (heap == &file->own)
+        slm_heap_free_owner(file);
+    else
+        slm_heap_free(heap, file);
+}
+
+/* Everything but the object itself. */
+static slm_status fill(slm_file *file, slm_source *source, const char *name, const char *tokenizer_path, slm_error *err)
+{
+    const size_t len = strlen(name);
+    file->source = *source;
+    *source = (slm_source){ .fd = -1 };
+    file->path = slm_heap_alloc(file->heap, len + 1);
+    if (!file->path)
+        return slm_fail(err, SLM_E_MEMORY, "%s: its name", name);
+    memcpy(file->path, name, len + 1);
+    file->source.name = file->path;
+    slm_keys_init(&file->keys, file->heap, file->path);
+    slm_pool_init(&file->names, file->heap);
+    if (slm_llama2c_is(&file->source))
+        return slm_llama2c_read(file, tokenizer_path, err);
+    if (tokenizer_path)
+        return slm_fail(err, SLM_E_MISMATCH, "%s: has its own tokenizer, '%s' goes with llama2.c checkpoints only", name, tokenizer_path);
+    return slm_gguf_read(file, err);
+}
+
+slm_status slm_file_load_source(slm_file **out, slm_heap *heap, slm_source *source, const char *name, const char *tokenizer_path,
+                                slm_error *err)
+{
+    slm_file *file = slm_heap_zalloc(heap, sizeof *file);
+    if (!file) {
+        slm_source_close(source);
+        return slm_fail(err, SLM_E_MEMORY, "%s: file of %zu bytes", name, sizeof *file);
+    }
+    file->heap = heap;
+    slm_status status = fill(file, source, name, tokenizer_path, err);
+    if (status)
+        slm_file_free(file);
+    else
+        *out = file;
+    return status;
+}
+
+slm_status slm_file_load(slm_file **out, slm_heap *heap, const char *path, const char *tokenizer_path, slm_error *err)
+{
+    slm_source source;
+    if (!path)
+        return slm_fail(err, SLM_E_ARG, "path is NULL");
+    slm_status status = slm_source_open(&source, path, err);
+    return status ? status : slm_file_load_source(out, heap, &source, path, tokenizer_path, err);
+}
+
+slm_status slm_file_open(slm_file **out, const char *path, const slm_file_params *params, slm_error *err)
+{
+    slm_file_params p;
+    slm_source source;
+    slm_status status = slm_params_read(&p, sizeof p, params, err);
+    if (status)
+        return status;
+    if (!out || !path)
+        return slm_fail(err, SLM_E_ARG, "%s is NULL", out ? "path" : "out");
+    if (p.threads > SLM_LIMIT_THREADS)
+        return slm_fail(err, SLM_E_ARG, "threads is %u (allowed 0 .. %d)", p.threads, SLM_LIMIT_THREADS);
+    if ((status = slm_source_open(&source, path, err)) != SLM_OK)
+        return status;
+    slm_file *file = slm_heap_new_owner(sizeof *file, p.allocator, p.memory_limit);
+    if (!file) {
+        slm_source_close(&source);
+        return slm_fail(err, SLM_E_MEMORY, "%s: file of %zu bytes", path, sizeof *file);
+    }
+    file->heap = &file->own;
+    file->threads = p.threads;
+    file->allow_nonfinite = p.allow_nonfinite != 0;
+    if ((status = fill(file, &source, path, p.tokenizer_path, err)) != SLM_OK)
+        slm_file_free(file);
+    else
+        *out = file;
+    return status;
+}
+
+/* ---- looking ---- */
+
+const slm_tensor *slm_file_find(const slm_file *file, const char *name)
+{
+    size_t low = 0, high = file->n_tensors;
+    while (low < high) {
+        const size_t middle = low + (high - low) / 2;
+        const slm_tensor *t = &file->tensors[file->by_name[middle]];
+        const int order = strcmp(t->name, name);
+        if (order == 0)
+            return t;
+        if (order < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return NULL;
+}
+
+size_t slm_file_tensors(const slm_file *file)
+{
+    return file->n_tensors;
+}
+
+size_t slm_file_keys(const slm_file *file)
+{
+    return file->keys.n;
+}
+
+const char *slm_file_format(const slm_file *file)
+{
+    return file->format;
+}
+
+uint64_t slm_file_size(const slm_file *file)
+{
+    return file->source.size;
+}
+
+slm_status slm_file_tensor(const slm_file *file, size_t index, slm_tensor_info *info, slm_error *err)
+{
+    slm_tensor_info full = SLM_TENSOR_INFO_INIT;
+    uint32_t block, bytes;
+    if (index >= file->n_tensors)
+        return slm_fail(err, SLM_E_ARG, "%s: tensor %zu (it has %zu)", file->path, index, file->n_tensors);
+    const slm_tensor *t = &file->tensors[index];
+    full.name = t->shown;
+    (void)slm_type_shape(t->type_id, &full.type, &block, &bytes);
+    full.n_dims = t->n_dims;
+    full.type_id = t->type_id;
+    memcpy(full.dims, t->dims, sizeof full.dims);
+    full.offset = t->offset;
+    full.bytes = t->bytes;
+    return slm_params_write(info, &full, sizeof full, err);
+}
+
+slm_status slm_file_key(const slm_file *file, size_t index, slm_key_info *info, slm_error *err)
+{
+    slm_key_info full = SLM_KEY_INFO_INIT;
+    if (index >= file->keys.n)
+        return slm_fail(err, SLM_E_ARG, "%s: key %zu (it has %zu)", file->path, index, file->keys.n);
+    const slm_key *key = &file->keys.list[index];
+    full.name = key->name;
+    full.type = slm_key_type_name(key->type);
+    full.array = key->array;
+    full.count = key->count;
+    if (!key->array && key->type == SLM_KEY_STRING) {
+        full.text = (const char *)key->value;
+        full.text_len = key->bytes;
+    } else if (!key->array) {
+        full.number = slm_key_number_at(key, 0);
+    }
+    return slm_params_write(info, &full, sizeof full, err);
+}
+
+slm_status slm_file_read_raw(const slm_file *file, const slm_tensor *t, uint64_t offset, void *dst, size_t n, slm_error *err)
+{
+    if (offset > t->bytes || n > t->bytes - offset)
+        return slm_fail(err, SLM_E_INTERNAL, "%s: tensor '%s': %zu bytes from %" PRIu64 " on, it has %" PRIu64, file->path, t->shown, n,
+                        offset, t->bytes);
+    return file->read ? file->read(file, t, offset, dst, n, err) : slm_source_read(&file->source, t->offset + offset, dst, n, err);
+}
+
+slm_status slm_file_read(const slm_file *file, size_t index, float *values, size_t n, slm_error *err)
+{
+    enum { CHUNK = 256 * 1024 };
+    if (index >= file->n_tensors || !values)
+        return slm_fail(err, SLM_E_ARG, "%s: tensor %zu (it has %zu)", file->path, index, file->n_tensors);
+    const slm_tensor *t = &file->tensors[index];
+    const char *type_name;
+    uint32_t block, bytes;
+    if (n != t->rows * t->dims[0])
+        return slm_fail(err, SLM_E_ARG, "%s: tensor '%s': room for %zu values, it has %" PRIu64, file->path, t->shown, n,
+                        t->rows * t->dims[0]);
+    (void)slm_type_shape(t->type_id, &type_name, &block, &bytes);
+    if (!t->type)
+        return slm_fail(err, SLM_E_UNSUPPORTED, "%s: tensor '%s': type %s (%u) is not one this version reads", file->path, t->shown,
+                        type_name, t->type_id);
+    slm_heap local;                      /* the file's counters stay untouched: it may be read from several threads */
+    slm_heap_init(&local, &file->heap->allocator, 0);
+    uint8_t *chunk = slm_heap_alloc(&local, CHUNK);
+    if (!chunk)
+        return slm_fail(err, SLM_E_MEMORY, "%s: chunk of %d bytes", file->path, CHUNK);
+    slm_status status = SLM_OK;
+    const size_t most = CHUNK / bytes * block;
+    for (size_t done = 0; !status && done < n;) {
+        const size_t now = slm_min(most, n - done);
+        status = slm_file_read_raw(file, t, (uint64_t)done / block * bytes, chunk, now / block * bytes, err);
+        if (status)
+            break;
+        const size_t bad = file->allow_nonfinite ? SIZE_MAX : t->type->nonfinite(chunk, now);
+        if (bad != SIZE_MAX)
+            status = slm_fail(err, SLM_E_NUMERIC, "%s: tensor '%s': row %" PRIu64 ", block %" PRIu64 ": not a finite number", file->path,
+                              t->shown, (done / block + bad) / (t->dims[0] / block), (done / block + bad) % (t->dims[0] / block));
+        else
+            t->type->dequantize(values + done, chunk, now);
+        done += now;
+    }
+    slm_heap_free(&local, chunk);
+    return status;
+}

@@ -1,0 +1,328 @@
+/* bind.c -- finds each tensor a model needs, checks its shape against the config and packs it.
+ *
+ * Matrices are read and packed by all threads, each a contiguous range of panels in chunks of a few panels through its own scratch: the
+ * disk form of a tensor is never held whole, and nothing is kept twice. */
+#include "core/limits.h"
+#include "core/size.h"
+#include "model/model.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { CHUNK = 256 * 1024 };
+
+typedef struct binder {
+    slm_model *model;
+    const slm_file *file;
+    slm_progress_fn *progress;
+    void *user;
+    uint64_t done, total;
+    slm_error *err;
+} binder;
+
+/* The tensor `name`, of cols x rows (fastest first), or 1-dimensional with rows 0. NULL in *out if it is absent and not required. */
+static slm_status find(binder *b, const char *name, size_t cols, size_t rows, bool required, const slm_tensor **out)
+{
+    const slm_tensor *t = slm_file_find(b->file, name);
+    const char *type_name;
+    uint32_t block, bytes;
+    *out = t;
+    if (!t)
+        return required ? slm_fail(b->err, SLM_E_FORMAT, "%s: tensor '%s': is missing (wanted %zu x %zu)", b->file->path, name, cols,
+                                   slm_max(rows, 1)) : SLM_OK;
+    if (t->dims[0] != cols || t->rows != slm_max(rows, 1) || t->n_dims > 2)
+        return slm_fail(b->err, SLM_E_FORMAT, "%s: tensor '%s': is %" PRIu64 " x %" PRIu64 " in %u dimensions, the keys imply %zu x %zu",
+                        b->file->path, name, t->dims[0], t->rows, t->n_dims, cols, slm_max(rows, 1));
+    (void)slm_type_shape(t->type_id, &type_name, &block, &bytes);
+    if (!t->type)
+        return slm_fail(b->err, SLM_E_UNSUPPORTED, "%s: tensor '%s': type %s (%u) is not one this version computes with", b->file->path, name,
+                        type_name, t->type_id);
+    return SLM_OK;
+}
+
+static slm_status report(binder *b, uint64_t bytes)
+{
+    b->done += bytes;
+    if (b->progress && b->progress(b->user, b->done, b->total) != 0)
+        return slm_fail(b->err, SLM_E_CALLBACK, "%s: the progress callback asked to stop at %" PRIu64 " of %" PRIu64 " bytes", b->file->path,
+                        b->done, b->total);
+    return SLM_OK;
+}
+
+/* ---- vectors ---- */
+
+/* [n] floats of tensor `name` from value `first` on, whose whole length is `whole`. *out stays NULL if it is absent and not required. */
+static slm_status vector_part(binder *b, float **out, const char *name, size_t whole, size_t first, size_t n, bool required)
+{
+    const slm_tensor *t;
+    slm_status status = find(b, name, whole, 0, required, &t);
+    if (status || !t)
+        return status;
+    if (t->type->block != 1)
+        return slm_fail(b->err, SLM_E_UNSUPPORTED, "%s: tensor '%s': a vector of %s (F32, F16, BF16 are read)", b->file->path, name,
+                        t->type->name);
+    float *all = slm_heap_array(&b->model->heap, whole, sizeof *all);
+    if (!all)
+        return slm_fail(b->err, SLM_E_MEMORY, "%s: tensor '%s': %zu values", b->file->path, name, whole);
+    status = slm_file_read(b->file, (size_t)(t - b->file->tensors), all, whole, b->err);
+    if (status) {
+        slm_heap_free(&b->model->heap, all);
+        return status;
+    }
+    if (first)
+        memmove(all, all + first, n * sizeof *all);
+    *out = all;
+    b->model->parameters += n;
+    b->model->weight_bytes += n * sizeof *all;
+    b->model->step_bytes += n * sizeof *all;
+    return SLM_OK;
+}
+
+static slm_status vector(binder *b, float **out, const char *name, size_t n, bool required)
+{
+    return vector_part(b, out, name, n, 0, n, required);
+}
+
+/* ---- matrices ---- */
+
+typedef struct packing {
+    const slm_file *file;
+    const slm_tensor *tensor;
+    const slm_matrix *matrix;
+    size_t first;               /* row of the tensor that is row 0 of the matrix */
+    size_t row_bytes, chunk_panels, n_tasks;
+    uint8_t *scratch;           /* [n_tasks][chunk_panels * 16 * row_bytes] */
+    slm_error *errors;          /* [n_tasks] */
+} packing;
+
+static void pack_part(void *ctx, size_t index)
+{
+    packing *p = ctx;
+    slm_error *err = &p->errors[index];
+    const slm_matrix *m = p->matrix;
+    uint8_t *scratch = p->scratch + index * p->chunk_panels * SLM_PANEL_ROWS * p->row_bytes;
+    size_t begin, end;
+    slm_team_part(slm_matrix_panels(m), p->n_tasks, index, &begin, &end);
+    for (size_t panel = begin; panel < end && !err->status; panel += p->chunk_panels) {
+        const size_t row = panel * SLM_PANEL_ROWS, stop = slm_min(m->rows, slm_min(panel + p->chunk_panels, end) * SLM_PANEL_ROWS);
+        if (slm_file_read_raw(p->file, p->tensor, (p->first + row) * p->row_bytes, scratch, (stop - row) * p->row_bytes, err))
+            return;
+        for (size_t r = row; r < stop; r += SLM_PANEL_ROWS) {
+            size_t bad_row, bad_block;
+            if (!m->type->pack(m->panels + r / SLM_PANEL_ROWS * m->panel_bytes, scratch + (r - row) * p->row_bytes, p->row_bytes,
+                               slm_min(SLM_PANEL_ROWS, stop - r), m->cols, &bad_row, &bad_block)) {
+                slm_fail(err, SLM_E_NUMERIC, "%s: tensor '%s': row %zu, block %zu: not a finite number", p->file->path, p->tensor->shown,
+                         p->first + r + bad_row, bad_block);
+                return;
+            }
+        }
+    }
+}
+
+static slm_status pack(binder *b, slm_matrix *m, const slm_tensor *t, size_t first)
+{
+    slm_heap *heap = &b->model->heap;
+    const size_t row_bytes = (size_t)(t->bytes / t->rows), n_tasks = slm_min(slm_team_width(b->model->team), slm_matrix_panels(m));
+    const size_t chunk_panels = slm_max(1, CHUNK / (SLM_PANEL_ROWS * row_bytes));
+    packing p = { b->file, t, m, first, row_bytes, chunk_panels, n_tasks,
+                  slm_heap_array(heap, n_tasks, chunk_panels * SLM_PANEL_ROWS * row_bytes), slm_heap_zarray(heap, n_tasks, sizeof *p.errors) };
+    slm_status status = SLM_OK;
+    if (!p.scratch || !p.errors)
+        status = slm_fail(b->err, SLM_E_MEMORY, "%s: tensor '%s': scratch to pack it", b->file->path, t->shown);
+    else
+        slm_team_run(b->model->team, n_tasks, pack_part, &p);
+    for (size_t i = 0; !status && i < n_tasks; i++)
+        if (p.errors[i].status) {
+            status = (slm_status)p.errors[i].status;
+            if (b->err)
+                *b->err = p.errors[i];
+        }
+    slm_heap_free(heap, p.scratch);
+    slm_heap_free(heap, p.errors);
+    return status;
+}
+
+/* Rows first .. first + rows of tensor `name`, which has `whole` rows of `cols`. */
+static slm_status matrix_part(binder *b, slm_matrix *m, const char *name, size_t cols, size_t whole, size_t first, size_t rows, bool required)
+{
+    const slm_tensor *t;
+    slm_status status = find(b, name, cols, whole, required, &t);
+    if (status || !t)
+        return status;
+    status = slm_matrix_alloc(m, &b->model->heap, t->type, rows, cols, b->err);
+    if (!status)
+        status = pack(b, m, t, first);
+    if (status)
+        return status;
+    const uint64_t bytes = (uint64_t)slm_matrix_panels(m) * m->panel_bytes;
+    b->model->parameters += (uint64_t)rows * cols;
+    b->model->weight_bytes += bytes;
+    b->model->step_bytes += bytes;
+    return report(b, t->bytes / whole * rows);
+}
+
+static slm_status matrix(binder *b, slm_matrix *m, const char *name, size_t cols, size_t rows, bool required)
+{
+    return matrix_part(b, m, name, cols, rows, 0, rows, required);
+}
+
+/* ---- a layer ---- */
+
+static const char *layer_name(char out[SLM_LIMIT_TENSOR_NAME + 1], size_t layer, const char *rest)
+{
+    (void)snprintf(out, SLM_LIMIT_TENSOR_NAME + 1, "blk.%zu.%s", layer, rest);
+    return out;
+}
+
+/* q, k and v: three tensors, or one whose rows are q, then k, then v; biases likewise, each in its own way. */
+static slm_status bind_qkv(binder *b, slm_layer *layer, size_t index)
+{
+    const slm_config *c = &b->model->config;
+    const size_t q = (size_t)c->heads * c->head_size, kv = (size_t)c->kv_heads * c->head_size, all = q + 2 * kv;
+    const struct part { slm_matrix *m; float **bias; const char *weight_name, *bias_name; size_t first, rows; } parts[3] = {
+        { &layer->q, &layer->q_bias, "attn_q.weight", "attn_q.bias", 0, q },
+        { &layer->k, &layer->k_bias, "attn_k.weight", "attn_k.bias", q, kv },
+        { &layer->v, &layer->v_bias, "attn_v.weight", "attn_v.bias", q + kv, kv },
+    };
+    char name[SLM_LIMIT_TENSOR_NAME + 1];
+    const bool fused = slm_file_find(b->file, layer_name(name, index, "attn_qkv.weight")) != NULL;
+    const bool fused_bias = slm_file_find(b->file, layer_name(name, index, "attn_qkv.bias")) != NULL;
+    slm_status status = SLM_OK;
+    for (size_t i = 0; !status && i < 3; i++) {
+        const struct part *p = &parts[i];
+        status = fused ? matrix_part(b, p->m, layer_name(name, index, "attn_qkv.weight"), c->embedding, all, p->first, p->rows, true)
+                       : matrix(b, p->m, layer_name(name, index, p->weight_name), c->embedding, p->rows, true);
+        if (!status)
+            status = fused_bias ? vector_part(b, p->bias, layer_name(name, index, "attn_qkv.bias"), all, p->first, p->rows, true)
+                                : vector(b, p->bias, layer_name(name, index, p->bias_name), p->rows, false);
+    }
+    return status;
+}
+
+static slm_status bind_layer(binder *b, slm_layer *layer, size_t index)
+{
+    const slm_config *c = &b->model->config;
+    const size_t e = c->embedding, f = c->feed_forward, q = (size_t)c->heads * c->head_size;
+    const struct { slm_matrix *m; const char *name; size_t cols, rows; } matrices[] = {
+        { &layer->o, "attn_output.weight", q, e }, { &layer->gate, "ffn_gate.weight", e, f },
+        { &layer->up, "ffn_up.weight", e, f },     { &layer->down, "ffn_down.weight", f, e },
+    };
+    const struct { float **v; const char *name; size_t n; bool required; } vectors[] = {
+        { &layer->attn_norm, "attn_norm.weight", e, true }, { &layer->ffn_norm, "ffn_norm.weight", e, true },
+        { &layer->o_bias, "attn_output.bias", e, false },   { &layer->gate_bias, "ffn_gate.bias", f, false },
+        { &layer->up_bias, "ffn_up.bias", f, false },       { &layer->down_bias, "ffn_down.bias", e, false },
+    };
+    char name[SLM_LIMIT_TENSOR_NAME + 1];
+    slm_status status = bind_qkv(b, layer, index);
+    for (size_t i = 0; !status && i < sizeof matrices / sizeof *matrices; i++)
+        status = matrix(b, matrices[i].m, layer_name(name, index, matrices[i].name), matrices[i].cols, matrices[i].rows, true);
+    for (size_t i = 0; !status && i < sizeof vectors / sizeof *vectors; i++)
+        status = vector(b, vectors[i].v, layer_name(name, index, vectors[i].name), vectors[i].n, vectors[i].required);
+    return status;
+}
+
+/* ---- the whole ---- */
+
+static slm_status bind_rope(binder *b)
+{
+    slm_model *model = b->model;
+    const size_t pairs = model->config.rope_size / 2;
+    float *factors = NULL;
+    slm_status status = vector(b, &factors, "rope_freqs.weight", pairs, false);
+    if (status)
+        return status;
+    for (size_t i = 0; factors && i < pairs; i++)
+        if (!(factors[i] > 0)) {
+            status = slm_fail(b->err, SLM_E_FORMAT, "%s: tensor 'rope_freqs.weight': value %zu is %g (allowed more than 0)", b->file->path, i,
+                              (double)factors[i]);
+            slm_heap_free(&model->heap, factors);
+            return status;
+        }
+    model->rope_w = slm_heap_array(&model->heap, pairs, sizeof *model->rope_w);
+    if (model->rope_w)
+        slm_config_rope(&model->config, factors, model->rope_w, &model->rope_m);
+    else
+        status = slm_fail(b->err, SLM_E_MEMORY, "%s: rope of %zu pairs", b->file->path, pairs);
+    if (factors) {                      /* they live on in rope_w */
+        model->weight_bytes -= pairs * sizeof *factors;
+        model->step_bytes -= pairs * sizeof *factors;
+    }
+    slm_heap_free(&model->heap, factors);
+    return status;
+}
+
+static slm_status bind_name(binder *b)
+{
+    const char *text = "";
+    size_t n = 0;
+    bool found;
+    slm_status status = slm_keys_str(&b->file->keys, "general.name", &text, &n, &found, b->err);
+    if (status)
+        return status;
+    b->model->name = slm_heap_alloc(&b->model->heap, n + 1);
+    if (!b->model->name)
+        return slm_fail(b->err, SLM_E_MEMORY, "%s: name of %zu bytes", b->file->path, n);
+    if (n)
+        memcpy(b->model->name, text, n);
+    b->model->name[n] = 0;
+    return SLM_OK;
+}
+
+slm_status slm_model_bind(slm_model *model, const slm_file *file, slm_progress_fn *progress, void *user, slm_error *err)
+{
+    binder b = { model, file, progress, user, 0, 0, err };
+    slm_status status = slm_config_read(&model->config, file, err);
+    if (status)
+        return status;
+    const slm_config *c = &model->config;
+    for (size_t i = 0; i < file->n_tensors; i++)
+        b.total += file->tensors[i].bytes;
+    model->layers = slm_heap_zarray(&model->heap, c->layers, sizeof *model->layers);
+    if (!model->layers)
+        return slm_fail(err, SLM_E_MEMORY, "%s: %u layers", file->path, c->layers);
+    if ((status = bind_name(&b)) != SLM_OK || (status = bind_rope(&b)) != SLM_OK)
+        return status;
+    status = matrix(&b, &model->embedding, "token_embd.weight", c->embedding, c->vocab, true);
+    for (size_t i = 0; !status && i < c->layers; i++)
+        status = bind_layer(&b, &model->layers[i], i);
+    if (!status)
+        status = vector(&b, &model->output_norm, "output_norm.weight", c->embedding, true);
+    if (!status)
+        status = matrix(&b, &model->head, "output.weight", c->embedding, c->vocab, false);
+    if (!status)
+        status = vector(&b, &model->output_bias, "output.bias", c->vocab, false);
+    if (status)
+        return status;
+    if (model->head.type)
+        model->step_bytes -= (uint64_t)slm_matrix_panels(&model->embedding) * model->embedding.panel_bytes;
+    for (size_t i = 0; i < c->layers; i++) {
+        const slm_layer *l = &model->layers[i];
+        const slm_matrix *all[] = { &l->q, &l->k, &l->v, &l->o, &l->gate, &l->up, &l->down };
+        for (size_t j = 0; j < sizeof all / sizeof *all; j++)
+            model->matrix_params += (uint64_t)all[j]->rows * all[j]->cols;
+    }
+    return SLM_OK;
+}
+
+void slm_model_release(slm_model *model)
+{
+    slm_heap *heap = &model->heap;
+    for (size_t i = 0; model->layers && i < model->config.layers; i++) {
+        slm_layer *l = &model->layers[i];
+        slm_matrix *matrices[] = { &l->q, &l->k, &l->v, &l->o, &l->gate, &l->up, &l->down };
+        float *vectors[] = { l->attn_norm, l->ffn_norm, l->q_bias, l->k_bias, l->v_bias, l->o_bias, l->gate_bias, l->up_bias, l->down_bias };
+        for (size_t j = 0; j < sizeof matrices / sizeof *matrices; j++)
+            slm_matrix_free(matrices[j], heap);
+        for (size_t j = 0; j < sizeof vectors / sizeof *vectors; j++)
+            slm_heap_free(heap, vectors[j]);
+    }
+    slm_matrix_free(&model->embedding, heap);
+    slm_matrix_free(&model->head, heap);
+    slm_heap_free(heap, model->layers);
+    slm_heap_free(heap, model->output_norm);
+    slm_heap_free(heap, model->output_bias);
+    slm_heap_free(heap, model->rope_w);
+    slm_heap_free(heap, model->name);
+    slm_team_free(model->team);
+}

@@ -1,0 +1,245 @@
+/* config.c -- reads a model's numbers by one table, then checks how they fit each other. */
+#include "model/config.h"
+
+#include "core/limits.h"
+#include "kernels/math.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+/* name: after "ARCH."; a default below 0 means required, or is set before the table is read. */
+typedef struct field {
+    const char *name;
+    size_t at;                  /* offset in slm_config */
+    bool real;                  /* double, else uint32_t */
+    bool required;
+    double least, most;
+} field;
+
+#define INTEGER(key, member, required, least, most) { key, offsetof(slm_config, member), false, required, least, most }
+#define REAL(key, member, least, most)              { key, offsetof(slm_config, member), true, false, least, most }
+
+static const field first_fields[] = {
+    INTEGER("context_length", context, true, 1, SLM_LIMIT_CONTEXT),
+    INTEGER("embedding_length", embedding, true, 1, SLM_LIMIT_EMBEDDING),
+    INTEGER("block_count", layers, true, 1, SLM_LIMIT_LAYERS),
+    INTEGER("feed_forward_length", feed_forward, true, 1, SLM_LIMIT_FEED_FORWARD),
+    INTEGER("attention.head_count", heads, true, 1, SLM_LIMIT_HEADS),
+};
+
+/* Their defaults come from the first. */
+static const field later_fields[] = {
+    INTEGER("attention.head_count_kv", kv_heads, false, 1, SLM_LIMIT_HEADS),
+    INTEGER("attention.key_length", head_size, false, 1, SLM_LIMIT_HEAD_SIZE),
+    INTEGER("rope.scaling.original_context_length", original_context, false, 1, SLM_LIMIT_CONTEXT),
+    REAL("rope.freq_base", rope_base, 1.0, 1e12),
+    REAL("rope.scale_linear", rope_factor, 0.0, 1e6),
+    REAL("rope.scaling.factor", rope_factor, 0.0, 1e6),
+    REAL("rope.scaling.attn_factor", attn_factor, 1e-6, 1e6),
+    REAL("rope.scaling.yarn_beta_fast", yarn_beta_fast, 1e-6, 1e6),
+    REAL("rope.scaling.yarn_beta_slow", yarn_beta_slow, 1e-6, 1e6),
+    REAL("rope.scaling.yarn_attn_factor", yarn_attn_factor, 1e-6, 1e6),
+};
+
+static const char *full_name(char out[128], const slm_config *config, const char *name)
+{
+    (void)snprintf(out, 128, "%s.%s", config->arch->name, name);
+    return out;
+}
+
+static slm_status read_field(slm_config *config, const slm_file *file, const field *f, slm_error *err)
+{
+    char key[128];
+    bool found;
+    double value = 0;
+    uint64_t integer = 0;
+    full_name(key, config, f->name);
+    slm_status status = f->real ? slm_keys_f64(&file->keys, key, &value, &found, err) : slm_keys_u64(&file->keys, key, &integer, &found, err);
+    if (status)
+        return status;
+    if (!found)
+        return f->required ? slm_fail(err, SLM_E_FORMAT, "%s: key '%s': is missing (1 key wanted, 0 found)", file->path, key) : SLM_OK;
+    if (!f->real)
+        value = integer > UINT32_MAX ? 4294967296.0 : (double)integer;
+    if (!(value >= f->least && value <= f->most)) {
+        if (f->real)
+            return slm_fail(err, SLM_E_FORMAT, "%s: key '%s': is %g (allowed %g .. %g)", file->path, key, value, f->least, f->most);
+        return slm_fail(err, SLM_E_FORMAT, "%s: key '%s': is %" PRIu64 " (allowed %.0f .. %.0f)", file->path, key, integer, f->least, f->most);
+    }
+    if (f->real) {
+        memcpy((char *)config + f->at, &value, sizeof value);
+    } else {
+        const uint32_t narrow = (uint32_t)integer;
+        memcpy((char *)config + f->at, &narrow, sizeof narrow);
+    }
+    return SLM_OK;
+}
+
+static slm_status read_fields(slm_config *config, const slm_file *file, const field *fields, size_t n, slm_error *err)
+{
+    slm_status status = SLM_OK;
+    for (size_t i = 0; !status && i < n; i++)
+        status = read_field(config, file, &fields[i], err);
+    return status;
+}
+
+static slm_status read_arch(slm_config *config, const slm_file *file, slm_error *err)
+{
+    const char *name;
+    size_t n;
+    bool found;
+    char shown[SLM_SHOWN];
+    slm_status status = slm_keys_str(&file->keys, "general.architecture", &name, &n, &found, err);
+    if (status)
+        return status;
+    if (!found)
+        return slm_fail(err, SLM_E_FORMAT, "%s: key 'general.architecture': is missing (1 key wanted, 0 found)", file->path);
+    config->arch = slm_arch_find(name, n);
+    if (!config->arch)
+        return slm_fail(err, SLM_E_UNSUPPORTED, "%s: architecture '%s' (%zu bytes) is not one this version runs: %s", file->path,
+                        slm_shown(shown, name, n), n, slm_arch_names());
+    return SLM_OK;
+}
+
+static slm_status read_vocab(slm_config *config, const slm_file *file, slm_error *err)
+{
+    const slm_key *tokens;
+    slm_status status = slm_keys_array(&file->keys, "tokenizer.ggml.tokens", SLM_KEY_STRING, &tokens, err);
+    if (status)
+        return status;
+    const slm_tensor *embedding = slm_file_find(file, "token_embd.weight");
+    const uint64_t vocab = tokens ? tokens->count : embedding ? embedding->rows : 0;
+    if (vocab < 1 || vocab > SLM_LIMIT_VOCAB)
+        return slm_fail(err, SLM_E_FORMAT, "%s: vocabulary: %" PRIu64 " tokens (allowed 1 .. %d)", file->path, vocab, SLM_LIMIT_VOCAB);
+    config->vocab = (uint32_t)vocab;
+    return SLM_OK;
+}
+
+static slm_status read_eps(slm_config *config, const slm_file *file, slm_error *err)
+{
+    char key[128];
+    double eps = 0;
+    bool found;
+    full_name(key, config, "attention.layer_norm_rms_epsilon");
+    slm_status status = slm_keys_f64(&file->keys, key, &eps, &found, err);
+    if (status)
+        return status;
+    if (!found)
+        return slm_fail(err, SLM_E_FORMAT, "%s: key '%s': is missing (1 key wanted, 0 found)", file->path, key);
+    if (!(eps > 0 && eps <= 1))
+        return slm_fail(err, SLM_E_FORMAT, "%s: key '%s': is %g (allowed more than 0, up to 1)", file->path, key, eps);
+    config->norm_eps = (float)eps;
+    return SLM_OK;
+}
+
+static slm_status read_scaling(slm_config *config, const slm_file *file, slm_error *err)
+{
+    char key[128], shown[SLM_SHOWN];
+    const char *kind;
+    size_t n;
+    bool found;
+    full_name(key, config, "rope.scaling.type");
+    slm_status status = slm_keys_str(&file->keys, key, &kind, &n, &found, err);
+    if (status)
+        return status;
+    config->scaling = SLM_SCALING_LINEAR;
+    if (!found || (n == 6 && memcmp(kind, "linear", 6) == 0))
+        return SLM_OK;
+    if (n == 4 && memcmp(kind, "none", 4) == 0) {
+        config->rope_factor = 1;
+        return SLM_OK;
+    }
+    if (n == 4 && memcmp(kind, "yarn", 4) == 0) {
+        config->scaling = SLM_SCALING_YARN;
+        return SLM_OK;
+    }
+    return slm_fail(err, SLM_E_UNSUPPORTED, "%s: key '%s': '%s' (%zu bytes) is not one this version runs: none, linear, yarn", file->path, key,
+                    slm_shown(shown, kind, n), n);
+}
+
+/* Relations that hold one number against another. */
+static slm_status check(const slm_config *c, const slm_file *file, slm_error *err)
+{
+    char key[128];
+    uint64_t other = c->head_size;
+    bool found;
+    if (c->heads % c->kv_heads)
+        return slm_fail(err, SLM_E_FORMAT, "%s: key '%s': %u heads are no multiple of %u kv heads", file->path,
+                        full_name(key, c, "attention.head_count_kv"), c->heads, c->kv_heads);
+    slm_status status = slm_keys_u64(&file->keys, full_name(key, c, "attention.value_length"), &other, &found, err);
+    if (status)
+        return status;
+    if (other != c->head_size)
+        return slm_fail(err, SLM_E_UNSUPPORTED, "%s: key '%s': is %" PRIu64 ", key_length is %u: this version wants them equal", file->path, key,
+                        other, c->head_size);
+    other = c->head_size;
+    if ((status = slm_keys_u64(&file->keys, full_name(key, c, "rope.dimension_count"), &other, &found, err)) != SLM_OK)
+        return status;
+    if (other != c->head_size)
+        return slm_fail(err, SLM_E_FORMAT, "%s: key '%s': is %" PRIu64 " (a head of this architecture has %u)", file->path, key, other,
+                        c->head_size);
+    if (c->head_size % 2)
+        return slm_fail(err, SLM_E_FORMAT, "%s: head size %u is odd: rope turns pairs", file->path, c->head_size);
+    return SLM_OK;
+}
+
+slm_status slm_config_read(slm_config *config, const slm_file *file, slm_error *err)
+{
+    slm_config c = { .rope_base = 10000, .rope_factor = 1, .attn_factor = 1, .yarn_beta_fast = 32, .yarn_beta_slow = 1 };
+    slm_status status = read_arch(&c, file, err);
+    if (!status)
+        status = read_fields(&c, file, first_fields, sizeof first_fields / sizeof *first_fields, err);
+    if (status)
+        return status;
+    c.kv_heads = c.heads;
+    c.original_context = c.context;
+    c.head_size = c.embedding / c.heads;
+    char key[128];
+    if (!slm_keys_find(&file->keys, full_name(key, &c, "attention.key_length")) && c.embedding % c.heads)
+        return slm_fail(err, SLM_E_FORMAT, "%s: key '%s': %u heads do not divide the width %u, and there is no key_length", file->path,
+                        full_name(key, &c, "attention.head_count"), c.heads, c.embedding);
+    if ((status = read_fields(&c, file, later_fields, sizeof later_fields / sizeof *later_fields, err)) != SLM_OK ||
+        (status = read_eps(&c, file, err)) != SLM_OK || (status = read_vocab(&c, file, err)) != SLM_OK ||
+        (status = read_scaling(&c, file, err)) != SLM_OK || (status = check(&c, file, err)) != SLM_OK)
+        return status;
+    if (c.rope_factor == 0)
+        c.rope_factor = 1;
+    c.rope_size = c.head_size;
+    *config = c;
+    return SLM_OK;
+}
+
+/* Source: Peng et al. 2023 (YaRN). dim(r) is the index whose wave turns r times over the original context. */
+static void yarn(const slm_config *c, double *w, double *m)
+{
+    const double r = c->rope_size, two_pi = 0x1.921fb54442d18p+2;
+    const double per = r / (2.0 * slm_log_f64(c->rope_base)), orig = c->original_context;
+    double low = floor(per * slm_log_f64(orig / (two_pi * c->yarn_beta_fast)));
+    double high = ceil(per * slm_log_f64(orig / (two_pi * c->yarn_beta_slow)));
+    low = low < 0 ? 0 : low;
+    high = high > r - 1 ? r - 1 : high;
+    const double width = high - low > 0.001 ? high - low : 0.001;
+    for (uint32_t i = 0; i < c->rope_size / 2; i++) {
+        double ramp = ((double)i - low) / width;
+        ramp = ramp < 0 ? 0 : ramp > 1 ? 1 : ramp;
+        w[i] = w[i] * (1.0 - ramp) + w[i] / c->rope_factor * ramp;
+    }
+    *m = c->yarn_attn_factor != 0 ? c->yarn_attn_factor : (1.0 + 0.1 * slm_log_f64(c->rope_factor)) * c->attn_factor;
+}
+
+void slm_config_rope(const slm_config *c, const float *factors, double *w, double *m)
+{
+    *m = 1;
+    for (uint32_t i = 0; i < c->rope_size / 2; i++)
+        w[i] = slm_exp_f64(-2.0 * (double)i / (double)c->rope_size * slm_log_f64(c->rope_base));
+    if (factors) {
+        for (uint32_t i = 0; i < c->rope_size / 2; i++)
+            w[i] /= (double)factors[i];
+    } else if (c->scaling == SLM_SCALING_YARN) {
+        yarn(c, w, m);
+    } else {
+        for (uint32_t i = 0; i < c->rope_size / 2; i++)
+            w[i] /= c->rope_factor;
+    }
+}

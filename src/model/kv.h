@@ -1,0 +1,47 @@
+/* kv.h -- the cache of keys and values, in pages of 64 positions that hold all layers.
+ *
+ * A page holds, for each layer and kv head: K as [4 groups][head size][16 keys] (lanes are keys), then V as [64][head size]. Elements
+ * are f16, or f32 for exactness checks. */
+#ifndef SLM_MODEL_KV_H
+#define SLM_MODEL_KV_H
+
+#include "core/heap.h"
+#include "kernels/kernels.h"
+#include "model/config.h"
+
+typedef struct slm_kv {
+    slm_heap *heap;
+    uint8_t **pages;            /* [max_pages]; NULL beyond n_pages */
+    size_t max_pages, n_pages;
+    size_t element;             /* bytes: 2 or 4 */
+    size_t kv_heads, head_size, layers;
+    size_t head_bytes;          /* of K and V of one head in a page */
+} slm_kv;
+
+/* Room for `context` positions, no page yet. */
+slm_status slm_kv_init(slm_kv *kv, slm_heap *heap, const slm_config *config, size_t context, bool f32, slm_error *err);
+void slm_kv_free(slm_kv *kv);
+
+/* Bytes of cache for one position. */
+size_t slm_kv_token_bytes(const slm_config *config, bool f32);
+
+/* Pages for positions 0 .. n-1; on failure as before. */
+slm_status slm_kv_reserve(slm_kv *kv, size_t n, slm_error *err);
+
+/* Gives back the pages that positions 0 .. n-1 do not need. */
+void slm_kv_trim(slm_kv *kv, size_t n);
+
+static inline uint8_t *slm_kv_keys(const slm_kv *kv, size_t page, size_t layer, size_t head)
+{
+    return kv->pages[page] + (layer * kv->kv_heads + head) * kv->head_bytes;
+}
+
+static inline uint8_t *slm_kv_values(const slm_kv *kv, size_t page, size_t layer, size_t head)
+{
+    return slm_kv_keys(kv, page, layer, head) + kv->head_bytes / 2;
+}
+
+/* Stores one position's k and v [kv_heads * head_size] of a layer. False if a value is not finite or, in f16, beyond 65504. */
+bool slm_kv_store(const slm_kv *kv, const slm_kernels *kernels, size_t position, size_t layer, const float *k, const float *v);
+
+#endif

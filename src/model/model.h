@@ -1,0 +1,49 @@
+/* model.h -- a model in memory: checked numbers and weights as panels; read-only after open. */
+#ifndef SLM_MODEL_MODEL_H
+#define SLM_MODEL_MODEL_H
+
+#include "core/team.h"
+#include "model/config.h"
+#include "quant/matrix.h"
+
+#include <stdatomic.h>
+
+typedef struct slm_layer {
+    float *attn_norm, *ffn_norm;                                /* [embedding] */
+    slm_matrix q, k, v, o;                                      /* [heads * head size, embedding], ..., o the other way */
+    slm_matrix gate, up, down;                                  /* [feed forward, embedding] x 2, down the other way */
+    float *q_bias, *k_bias, *v_bias, *o_bias;                   /* [rows of each]; NULL: none */
+    float *gate_bias, *up_bias, *down_bias;
+} slm_layer;
+
+struct slm_model {
+    slm_heap heap;              /* first: slm_heap_new_owner */
+    atomic_size_t holds;        /* the caller's and one for each session */
+    slm_config config;
+    slm_kernels kernels;
+    unsigned isa;
+    slm_team *team;
+    slm_log log;
+    slm_tokenizer *tokenizer;   /* NULL: none; made and freed by the floor that knows text */
+    slm_matrix embedding, head; /* head.type NULL: tied */
+    float *output_norm, *output_bias;
+    slm_layer *layers;          /* [config.layers] */
+    double *rope_w;             /* [rope_size / 2] */
+    double rope_m;
+    char *name;
+    uint64_t parameters, weight_bytes, step_bytes, matrix_params;
+};
+
+static inline const slm_matrix *slm_model_head(const slm_model *model)
+{
+    return model->head.type ? &model->head : &model->embedding;
+}
+
+/* Reads config and weights of an open file into `model`, whose heap, kernels and team are set. progress may be NULL. On failure
+ * slm_model_release cleans up. */
+slm_status slm_model_bind(slm_model *model, const slm_file *file, slm_progress_fn *progress, void *user, slm_error *err);
+
+/* Everything but the object and the tokenizer. */
+void slm_model_release(slm_model *model);
+
+#endif

@@ -1,0 +1,295 @@
+/* requantize.c -- a model file in, a GGUF of another type out.
+ *
+ * A tensor is a flat run of values: rows are multiples of the blocks of both types, so it may be cut at any multiple of 256 values.
+ * It goes through in chunks of a million values (raw bytes -> f32 -> raw bytes, 12 MiB at most), each chunk in pieces of 16,384 that
+ * the team shares. What a piece writes depends on its values alone, and the sums of squares are added in the order of the pieces, so
+ * the bytes and the figures are the same for any number of threads. The new file is written beside the old one and takes its name at
+ * the end: `in` and `out` may be the same path.
+ */
+#include "model/requantize.h"
+
+#include "core/limits.h"
+#include "core/params.h"
+#include "core/size.h"
+#include "core/team.h"
+#include "core/writer.h"
+#include "format/file.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+enum { CHUNK = 1 << 20, PIECE = 1 << 14, PIECES = CHUNK / PIECE, PART = 256, HEAD_MOST = 1 << 30 };
+
+/* ---- which type ------------------------------------------------------------------------------------------------------------ */
+
+enum { ID_F32 = 0, ID_Q4_0 = 2, ID_Q8_0 = 8, ID_BF16 = 30 };    /* GGUF's numbers */
+
+slm_status slm_written_type(const slm_type **type, const char *option, slm_error *err)
+{
+    char known[200] = "";
+    size_t n = 0;
+    for (size_t i = 0; slm_type_at(i); i++) {
+        const char *name = slm_type_at(i)->option;
+        if (n + strlen(name) + 3 > sizeof known)
+            break;
+        if (n)
+            memcpy(known + n, ", ", 2), n += 2;
+        memcpy(known + n, name, strlen(name) + 1);
+        n += strlen(name);
+    }
+    if (!option)
+        return slm_fail(err, SLM_E_ARG, "params.type is NULL (known: %s)", known);
+    *type = slm_type_by_option(option);
+    if (!*type) {
+        char shown[SLM_SHOWN];
+        return slm_fail(err, SLM_E_UNSUPPORTED, "params.type: no type '%s' can be written (known: %s)",
+                        slm_shown(shown, option, strlen(option)), known);
+    }
+    return SLM_OK;
+}
+
+uint32_t slm_file_type(const slm_type *type)
+{
+    /* The first numbers of both lists agree; the later ones went their own ways. */
+    return type->id == ID_Q8_0 ? 7 : type->id == ID_BF16 ? 32 : type->id;
+}
+
+static bool ends_with(const char *name, const char *end)
+{
+    const size_t n = strlen(name), m = strlen(end);
+    return n >= m && !strcmp(name + n - m, end);
+}
+
+/* Matrices that are looked up or added, never multiplied with: rounding them costs quality and saves nothing. */
+static bool is_product(const char *name, uint32_t n_dims)
+{
+    return n_dims >= 2 && ends_with(name, ".weight") && !ends_with(name, "_norm.weight") && !ends_with(name, "ffn_gate_inp.weight") &&
+           strcmp(name, "position_embd.weight") && strcmp(name, "token_types.weight") && strcmp(name, "rope_freqs.weight");
+}
+
+const slm_type *slm_tensor_type(const char *name, uint32_t n_dims, uint64_t cols, const slm_type *source, const slm_type *want, bool head)
+{
+    if (n_dims < 2)
+        return slm_type_by_id(ID_F32);
+    if (!is_product(name, n_dims))
+        return source;
+    /* The head decides every token, and every token pays for it once: it keeps the finer type in a 4-bit file. */
+    const slm_type *type = head && want->id == ID_Q4_0 ? slm_type_by_id(ID_Q8_0) : want;
+    return cols % type->block ? source : type;
+}
+
+/* ---- one tensor ------------------------------------------------------------------------------------------------------------ */
+
+typedef struct maker {
+    slm_heap heap;
+    slm_quantize_params params;
+    const char *in;
+    slm_file *file;
+    slm_team *team;
+    slm_writer *writer;
+    slm_gguf_tensor *tensors;       /* [file->n_tensors] */
+    uint8_t *raw, *out;             /* [CHUNK values] as in the file, as written */
+    uint64_t done, total;           /* bytes of the source */
+    /* the chunk at work */
+    const slm_type *from, *to;
+    size_t n;                       /* values */
+    size_t bad[PIECES];             /* first block that is not finite, in the source or as written; SIZE_MAX */
+    bool   bad_out[PIECES];
+    double squares[PIECES];
+} maker;
+
+/* The error of `n` values as they will be read back. */
+static double squares(const slm_type *to, const float *values, const uint8_t *out, size_t n)
+{
+    float back[PART];
+    double sum = 0;
+    for (size_t i = 0; i < n; i += PART) {
+        const size_t some = slm_min(PART, n - i);
+        to->dequantize(back, out + i / to->block * to->bytes, some);
+        for (size_t k = 0; k < some; k++) {
+            const double d = (double)values[i + k] - (double)back[k];
+            sum += d * d;
+        }
+    }
+    return sum;
+}
+
+static void convert_piece(void *ctx, size_t index)
+{
+    maker *m = ctx;
+    float values[PART];
+    const size_t begin = index * PIECE, n = slm_min(PIECE, m->n - begin);
+    const uint8_t *raw = m->raw + begin / m->from->block * m->from->bytes;
+    uint8_t *out = m->out + begin / m->to->block * m->to->bytes;
+    m->squares[index] = 0;
+    m->bad_out[index] = false;
+    m->bad[index] = m->from->nonfinite(raw, n);
+    if (m->bad[index] != SIZE_MAX)
+        m->bad[index] *= m->from->block;
+    if (m->bad[index] != SIZE_MAX || m->from == m->to)
+        return;
+    for (size_t i = 0; i < n; i += PART) {
+        const size_t some = slm_min(PART, n - i);
+        m->from->dequantize(values, raw + i / m->from->block * m->from->bytes, some);
+        m->to->quantize(out + i / m->to->block * m->to->bytes, values, some);
+        if (m->params.tensor)
+            m->squares[index] += squares(m->to, values, out + i / m->to->block * m->to->bytes, some);
+    }
+    m->bad[index] = m->to->nonfinite(out, n);
+    m->bad_out[index] = m->bad[index] != SIZE_MAX;
+    if (m->bad_out[index])
+        m->bad[index] *= m->to->block;
+}
+
+/* m->n values from `first` on are in m->raw; *sum grows by their squared errors. */
+static slm_status convert_chunk(maker *m, const slm_tensor *t, uint64_t first, double *sum, slm_error *err)
+{
+    const size_t pieces = slm_ceil_div(m->n, PIECE);
+    slm_team_run(m->team, pieces, convert_piece, m);
+    for (size_t i = 0; i < pieces; i++) {
+        const uint64_t at = first + i * PIECE + m->bad[i];
+        if (m->bad[i] != SIZE_MAX && m->bad_out[i])
+            return slm_fail(err, SLM_E_NUMERIC, "%s: tensor '%s': the values from index %" PRIu64 " on are too large for %s", m->in,
+                            t->shown, at, m->to->name);
+        if (m->bad[i] != SIZE_MAX)
+            return slm_fail(err, SLM_E_NUMERIC, "%s: tensor '%s': a value that is no finite number at index %" PRIu64 "%s", m->in,
+                            t->shown, at, m->from->block > 1 ? " or in its block" : "");
+        *sum += m->squares[i];
+    }
+    return SLM_OK;
+}
+
+/* Reads, converts and writes tensor `index`, and the zeros behind it. */
+static slm_status convert_tensor(maker *m, size_t index, slm_error *err)
+{
+    static const uint8_t zeros[32] = { 0 };
+    const slm_tensor *t = &m->file->tensors[index];
+    const uint64_t n = t->rows * t->dims[0];    /* rows and their bytes were checked when the file was opened */
+    slm_status status = SLM_OK;
+    double sum = 0;
+    m->from = t->type;
+    m->to = m->tensors[index].type;
+    for (uint64_t first = 0; first < n && !status; first += CHUNK) {
+        m->n = n - first < CHUNK ? (size_t)(n - first) : CHUNK;
+        const size_t raw = m->n / m->from->block * m->from->bytes, out = m->n / m->to->block * m->to->bytes;
+        status = slm_file_read_raw(m->file, t, first / m->from->block * m->from->bytes, m->raw, raw, err);
+        if (!status)
+            status = convert_chunk(m, t, first, &sum, err);
+        if (!status)
+            status = slm_writer_put(m->writer, m->from == m->to ? m->raw : m->out, out, err);
+        m->done += raw;
+        if (!status && m->params.progress && m->params.progress(m->params.user, m->done, m->total))
+            status = slm_fail(err, SLM_E_CALLBACK, "%s: stopped by the progress callback after %" PRIu64 " of %" PRIu64 " bytes", m->in,
+                              m->done, m->total);
+    }
+    if (!status)
+        status = slm_writer_put(m->writer, zeros, (size_t)(-m->tensors[index].bytes & 31), err);
+    if (!status && m->params.tensor)
+        m->params.tensor(m->params.user, t->shown, m->to->name, sum / (double)n);
+    return status;
+}
+
+/* ---- the whole file -------------------------------------------------------------------------------------------------------- */
+
+/* want NULL: every tensor keeps its type. */
+static slm_status choose_types(maker *m, const slm_type *want, slm_error *err)
+{
+    const char *head = slm_file_find(m->file, "output.weight") ? "output.weight" : "token_embd.weight";
+    for (size_t i = 0; i < m->file->n_tensors; i++) {
+        const slm_tensor *t = &m->file->tensors[i];
+        if (!t->type) {
+            const char *name = "?";
+            uint32_t block, bytes;
+            (void)slm_type_shape(t->type_id, &name, &block, &bytes);
+            return slm_fail(err, SLM_E_UNSUPPORTED, "%s: tensor '%s': cannot read its type %u (%s)", m->in,
+                            t->shown, t->type_id, name);
+        }
+        slm_gguf_tensor *g = &m->tensors[i];
+        g->name = t->name;
+        g->n_dims = t->n_dims;
+        memcpy(g->dims, t->dims, sizeof g->dims);
+        g->type = want ? slm_tensor_type(t->name, t->n_dims, t->dims[0], t->type, want, !strcmp(t->name, head)) : t->type;
+        m->total += t->bytes;
+    }
+    return SLM_OK;
+}
+
+static slm_status write_file(maker *m, const char *out, slm_error *err)
+{
+    slm_buf head;
+    uint64_t data = 0, whole;
+    slm_buf_init(&head, &m->heap, HEAD_MOST);
+    slm_status status = slm_gguf_layout(m->tensors, m->file->n_tensors, &m->file->keys, &head, &data, err);
+    if (!status && !slm_u64_add(data, head.size, &whole))
+        status = slm_fail(err, SLM_E_LIMIT, "%s: %" PRIu64 " bytes of weights pass 64 bits", out, data);
+    if (!status)
+        status = slm_writer_open(&m->writer, &m->heap, out, whole, err);
+    if (!status)
+        status = slm_writer_put(m->writer, head.data, head.size, err);
+    slm_buf_free(&head);
+    for (size_t i = 0; i < m->file->n_tensors && !status; i++)
+        status = convert_tensor(m, i, err);
+    if (!status) {
+        slm_writer *writer = m->writer;
+        m->writer = NULL;       /* ended by the commit either way */
+        status = slm_writer_commit(writer, err);
+    }
+    return status;
+}
+
+static slm_status make_room(maker *m, slm_error *err)
+{
+    m->tensors = slm_heap_zarray(&m->heap, m->file->n_tensors, sizeof *m->tensors);
+    m->raw = slm_heap_alloc(&m->heap, CHUNK * sizeof(float));     /* no type has more than 4 bytes for a value */
+    m->out = slm_heap_alloc(&m->heap, CHUNK * sizeof(float));
+    if (!m->tensors || !m->raw || !m->out)
+        return slm_fail(err, SLM_E_MEMORY, "%s: %zu bytes to work in", m->in, 2 * CHUNK * sizeof(float));
+    return slm_team_new(&m->team, &m->heap, SLM_TEAM_OPENMP, m->params.threads, NULL, err);
+}
+
+static slm_status remake(const char *in, const char *out, const slm_quantize_params *params, bool quantize, slm_error *err)
+{
+    maker m;
+    const slm_type *want = NULL;
+    memset(&m, 0, sizeof m);
+    if (!in || !out)
+        return slm_fail(err, SLM_E_ARG, "%s is NULL", in ? "out" : "in");
+    slm_status status = slm_params_read(&m.params, sizeof m.params, params, err);
+    if (!status && quantize)
+        status = slm_written_type(&want, m.params.type, err);
+    else if (!status && m.params.type)
+        status = slm_fail(err, SLM_E_ARG, "params.type is '%s': a conversion keeps the types of '%s' (allowed NULL)", m.params.type, in);
+    if (status)
+        return status;
+
+    slm_heap_init(&m.heap, m.params.allocator, m.params.memory_limit);
+    m.in = in;
+    status = slm_file_load(&m.file, &m.heap, in, m.params.tokenizer_path, err);
+    if (!status)
+        status = make_room(&m, err);
+    if (!status)
+        status = choose_types(&m, want, err);
+    if (!status && want)
+        status = slm_keys_add_u32(&m.file->keys, "general.file_type", slm_file_type(want), err);
+    if (!status && want)
+        status = slm_keys_add_u32(&m.file->keys, "general.quantization_version", 2, err);
+    if (!status)
+        status = write_file(&m, out, err);
+    slm_writer_abort(m.writer);
+    slm_team_free(m.team);
+    slm_heap_free(&m.heap, m.out);
+    slm_heap_free(&m.heap, m.raw);
+    slm_heap_free(&m.heap, m.tensors);
+    slm_file_free(m.file);
+    return status;
+}
+
+slm_status slm_quantize_file(const char *in, const char *out, const slm_quantize_params *params, slm_error *err)
+{
+    return remake(in, out, params, true, err);
+}
+
+slm_status slm_convert_file(const char *in, const char *out, const slm_quantize_params *params, slm_error *err)
+{
+    return remake(in, out, params, false, err);
+}

@@ -1,0 +1,46 @@
+/* matrix.c -- weights as P16 panels. */
+#include "quant/matrix.h"
+
+#include "core/size.h"
+
+#include <string.h>
+
+bool slm_matrix_bytes(const slm_type *type, size_t rows, size_t cols, size_t *bytes)
+{
+    size_t panel;
+    return slm_size_mul(slm_ceil_div(cols, SLM_STEP_COLS), type->step, &panel) &&
+           slm_size_mul(slm_ceil_div(rows, SLM_PANEL_ROWS), panel, bytes);
+}
+
+slm_status slm_matrix_alloc(slm_matrix *m, slm_heap *heap, const slm_type *type, size_t rows, size_t cols, slm_error *err)
+{
+    size_t bytes;
+    uint8_t *panels = slm_matrix_bytes(type, rows, cols, &bytes) ? slm_heap_alloc(heap, bytes) : NULL;
+    if (!panels)
+        return slm_fail(err, SLM_E_MEMORY, "matrix of %zu x %zu %s weights", rows, cols, type->name);
+    const size_t steps = slm_ceil_div(cols, SLM_STEP_COLS);
+    *m = (slm_matrix){ type, rows, cols, steps, steps * type->step, panels };
+    return SLM_OK;
+}
+
+void slm_matrix_free(slm_matrix *m, slm_heap *heap)
+{
+    slm_heap_free(heap, m->panels);
+    *m = (slm_matrix){ 0 };
+}
+
+void slm_matrix_mul(const slm_matrix *m, const slm_kernels *k, float *y, size_t ldy, const void *x, size_t ldx, size_t tokens,
+                    size_t begin, size_t end)
+{
+    slm_mul_fn *mul;
+    if (begin >= end || !tokens)
+        return;
+    memcpy(&mul, (const char *)k + m->type->mul, sizeof mul);
+    mul(y + begin * SLM_PANEL_ROWS, ldy, m->panels + begin * m->panel_bytes, x, ldx, tokens,
+        slm_min(m->rows, end * SLM_PANEL_ROWS) - begin * SLM_PANEL_ROWS, m->steps);
+}
+
+void slm_matrix_row(const slm_matrix *m, size_t row, float *out)
+{
+    m->type->unpack(out, m->panels + row / SLM_PANEL_ROWS * m->panel_bytes, row % SLM_PANEL_ROWS, m->cols);
+}

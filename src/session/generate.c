@@ -1,0 +1,184 @@
+/* generate.c -- continues a sequence: pick, feed, hand out text, until an end is reached. */
+#include "session/session.h"
+
+#include "core/limits.h"
+#include "core/params.h"
+#include "core/size.h"
+#include "core/utf8.h"
+
+#include <string.h>
+
+typedef struct run {
+    slm_session *s;
+    slm_generate_params p;
+    slm_sampling sampling;
+    slm_sampler sampler;
+    slm_stream stream;
+    slm_buf text;               /* made and not yet handed out */
+    slm_generation result;
+} run;
+
+static slm_status check(const slm_generate_params *p, slm_error *err)
+{
+    if (p->n_stops > SLM_LIMIT_STOPS || (p->n_stops && !p->stops))
+        return slm_fail(err, SLM_E_ARG, "generate: %u stop strings (allowed 0 .. %d)", p->n_stops, SLM_LIMIT_STOPS);
+    for (uint32_t i = 0; i < p->n_stops; i++) {
+        const size_t n = p->stops[i] ? strlen(p->stops[i]) : 0;
+        if (n < 1 || n > SLM_LIMIT_STOP_BYTES || slm_utf8_valid(p->stops[i], n) != n)
+            return slm_fail(err, SLM_E_ARG, "generate: stop string %u of %zu bytes (allowed 1 .. %d bytes of UTF-8)", i, n,
+                            SLM_LIMIT_STOP_BYTES);
+    }
+    return SLM_OK;
+}
+
+/* Where the first stop string begins in the text, or its length. Of two at one place any will do: the text ends there. */
+static size_t find_stop(const run *r)
+{
+    size_t first = r->text.size;
+    for (uint32_t i = 0; i < r->p.n_stops; i++) {
+        const size_t n = strlen(r->p.stops[i]);
+        for (size_t at = 0; at + n <= r->text.size && at < first; at++)
+            if (memcmp(r->text.data + at, r->p.stops[i], n) == 0)
+                first = at;
+    }
+    return first;
+}
+
+/* How many bytes at the end of the text may still become a stop string. */
+static size_t undecided(const run *r)
+{
+    size_t most = 0;
+    for (uint32_t i = 0; i < r->p.n_stops; i++) {
+        const size_t n = strlen(r->p.stops[i]);
+        for (size_t k = slm_min(n - 1, r->text.size); k > most; k--)
+            if (memcmp(r->text.data + r->text.size - k, r->p.stops[i], k) == 0)
+                most = k;
+    }
+    return most;
+}
+
+/* Hands out the first n bytes. False if the callback asked to stop. */
+static bool hand_out(run *r, size_t n)
+{
+    if (!n)
+        return true;
+    const int answer = r->p.text ? r->p.text(r->p.user, (const char *)r->text.data, n) : 0;
+    memmove(r->text.data, r->text.data + n, r->text.size - n);
+    r->text.size -= n;
+    return answer == 0;
+}
+
+/* Text of one more token. True if the generation ends here. */
+static bool deliver(run *r, int32_t token)
+{
+    if (r->s->model->tokenizer)
+        slm_stream_push(&r->stream, token, &r->text);
+    if (r->text.failed)
+        return false;
+    const size_t stop = find_stop(r);
+    if (stop < r->text.size) {
+        r->text.size = stop;
+        r->result.reason = SLM_STOP_STRING;
+        if (!hand_out(r, stop))
+            r->result.reason = SLM_STOP_CALLBACK;
+        return true;
+    }
+    if (!hand_out(r, r->text.size - undecided(r))) {
+        r->result.reason = SLM_STOP_CALLBACK;
+        return true;
+    }
+    return false;
+}
+
+static slm_status loop(run *r, const slm_watch *watch, slm_error *err)
+{
+    slm_session *s = r->s;
+    const slm_model *m = s->model;
+    for (;;) {
+        int32_t token;
+        if (r->p.max_tokens && r->result.tokens >= r->p.max_tokens) {
+            r->result.reason = SLM_STOP_LENGTH;
+            break;
+        }
+        if (slm_session_room(s) == 0) {
+            r->result.reason = SLM_STOP_CONTEXT;
+            break;
+        }
+        slm_status status = slm_sampler_pick(&r->sampler, &m->kernels, &token, s->logits, m->config.vocab, &r->sampling, s->position, err);
+        if (status)
+            return status;
+        if (m->tokenizer && slm_tokenizer_is_end(m->tokenizer, token)) {
+            r->result.reason = SLM_STOP_EOS;
+            break;
+        }
+        status = slm_session_eval(s, &token, 1, NULL, NULL, watch, err);
+        if (status)
+            return status;
+        r->result.tokens++;
+        if (deliver(r, token))
+            return SLM_OK;
+        if (r->text.failed)
+            return slm_buf_status(&r->text, "generate: text", err);
+    }
+    if (m->tokenizer)
+        slm_stream_flush(&r->stream, &r->text);
+    if (!hand_out(r, r->text.size))
+        r->result.reason = SLM_STOP_CALLBACK;
+    return slm_buf_status(&r->text, "generate: text", err);
+}
+
+/* SentencePiece's own leading space is taken off where the sequence holds no text yet. */
+static bool only_bos(const slm_session *s)
+{
+    slm_tokenizer_info info = SLM_TOKENIZER_INFO_INIT;
+    if (slm_tokenizer_get_info(s->model->tokenizer, &info, NULL))
+        return false;
+    for (size_t i = 0; i < s->position; i++)
+        if (s->tokens[i] != info.bos)
+            return false;
+    return true;
+}
+
+static slm_status begin(run *r, slm_error *err)
+{
+    slm_session *s = r->s;
+    slm_heap *heap = &s->model->heap;
+    if (!s->has_logits)
+        return slm_fail(err, SLM_E_STATE, "generate: nothing was fed at position %zu", s->position);
+    slm_buf_init(&r->text, heap, SLM_LIMIT_TEXT_BYTES);
+    r->sampler = slm_sampler_new(heap, s->model->config.vocab);
+    if (!r->sampler.p)
+        return slm_fail(err, SLM_E_MEMORY, "generate: %u candidates", s->model->config.vocab);
+    if (s->model->tokenizer)
+        slm_stream_init(&r->stream, s->model->tokenizer, only_bos(s));
+    return SLM_OK;
+}
+
+slm_status slm_session_generate(slm_session *session, const slm_generate_params *params, slm_generation *result, slm_error *err)
+{
+    run r = { .s = session, .result = { sizeof r.result, 0, SLM_STOP_LENGTH, 0 } };
+    slm_watch watch;
+    unsigned saved;
+    slm_status status = slm_params_read(&r.p, sizeof r.p, params, err);
+    if (!status)
+        status = slm_params_read(&r.sampling, sizeof r.sampling, r.p.sampling, err);
+    if (!status)
+        status = slm_sampling_check(&r.sampling, err);
+    if (!status)
+        status = check(&r.p, err);
+    if (!status)
+        status = slm_session_enter(session, &watch, &saved, err);
+    if (status)
+        return status;
+    status = begin(&r, err);
+    if (!status)
+        status = loop(&r, &watch, err);
+    slm_heap_free(&session->model->heap, r.sampler.p);
+    slm_heap_free(&session->model->heap, r.text.data);
+    slm_session_leave(session, saved);
+    if (result) {
+        const slm_status written = slm_params_write(result, &r.result, sizeof r.result, status ? NULL : err);
+        status = status ? status : written;
+    }
+    return status;
+}

@@ -1,0 +1,46 @@
+/* session.h -- one sequence of tokens: what the files of this floor share. */
+#ifndef SLM_SESSION_SESSION_H
+#define SLM_SESSION_SESSION_H
+
+#include "model/decoder.h"
+#include "text/tokenizer.h"
+
+struct slm_session {
+    slm_model *model;           /* held */
+    slm_kv kv;
+    slm_work *work;
+    int32_t *tokens;            /* [context]; position of them are in the sequence */
+    float *logits;              /* [vocab] after the last token, if has_logits */
+    size_t context, position;
+    bool has_logits;
+    uint32_t deadline_ms;
+    atomic_int cancel;
+    atomic_flag busy;           /* a call is running */
+};
+
+/* Ends a hold; frees the model with the last one. */
+void slm_model_let_go(slm_model *model);
+
+/* Begins and ends a call: one at a time, with the floating-point state of the contract. `watch` gets cancel flag and deadline. */
+slm_status slm_session_enter(slm_session *session, slm_watch *watch, unsigned *saved, slm_error *err);
+void slm_session_leave(slm_session *session, unsigned saved);
+
+/* feed within a call that has entered. row may be NULL. */
+slm_status slm_session_eval(slm_session *session, const int32_t *tokens, size_t n, slm_logits_fn *row, void *user, const slm_watch *watch,
+                            slm_error *err);
+
+/* ---- sampling ---- */
+
+/* Memory for picks from `vocab` tokens. */
+typedef struct slm_sampler {
+    float *p;                   /* [vocab] */
+    uint32_t *order;            /* [vocab] */
+} slm_sampler;
+
+/* One piece of heap memory; p NULL when refused. */
+slm_sampler slm_sampler_new(slm_heap *heap, size_t vocab);
+slm_status slm_sampling_check(const slm_sampling *sampling, slm_error *err);
+slm_status slm_sampler_pick(const slm_sampler *sampler, const slm_kernels *kernels, int32_t *token, const float *logits, size_t vocab,
+                            const slm_sampling *sampling, uint64_t position, slm_error *err);
+
+#endif

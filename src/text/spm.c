@@ -1,0 +1,177 @@
+/* spm.c -- SentencePiece's BPE: neighbouring pairs whose joined text is a token, the highest score first.
+ *
+ * The text gets a space in front if the file asks for it, spaces become U+2581, and symbols start as code points. Nothing is normalised.
+ * What is no token in the end is a single code point, and goes to the byte tokens of its bytes; where one of these is
+ * missing, to the unknown token.
+ *
+ * Merging needs about 50 bytes of memory for each code point, and is slow when that outgrows the caches. In nearly every vocabulary
+ * no token goes on from another character to a U+2581, so nothing is ever joined across such a place and the text is merged word by
+ * word with the same result. That property is checked at load, not assumed. */
+#include "text/vocab.h"
+
+#include "core/size.h"
+#include "text/utf8.h"
+
+#include <math.h>
+
+static const uint8_t space[3] = { 0xe2, 0x96, 0x81 };   /* U+2581 */
+
+static inline bool is_space(const uint8_t *p, size_t n)
+{
+    return n >= 3 && p[0] == space[0] && p[1] == space[1] && p[2] == space[2];
+}
+
+/* Lower for a higher score; never SLM_NO_ID, which is the image of a NaN. */
+static uint32_t order_of(float score)
+{
+    uint32_t bits;
+    score += 0.0f;                                      /* -0 is 0 */
+    memcpy(&bits, &score, sizeof bits);
+    return ~(bits & 0x80000000u ? ~bits : bits | 0x80000000u);
+}
+
+static int hex(uint8_t c)
+{
+    return c >= '0' && c <= '9' ? c - '0' : c >= 'A' && c <= 'F' ? c - 'A' + 10 : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/* The byte of a text that is exactly <0xHH>, or -1. */
+int slm_spm_byte(const uint8_t *text, size_t n)
+{
+    if (n != 6 || memcmp(text, "<0x", 3) != 0 || text[5] != '>' || hex(text[3]) < 0 || hex(text[4]) < 0)
+        return -1;
+    return hex(text[3]) << 4 | hex(text[4]);
+}
+
+static slm_status read_scores(slm_tokenizer *t, const slm_keys *keys, const char *file, slm_error *err)
+{
+    static const char name[] = "tokenizer.ggml.scores";
+    const slm_key *scores;
+    slm_status status = slm_keys_array(keys, name, SLM_KEY_F32, &scores, err);
+    if (status)
+        return status;
+    if (scores && scores->count != t->texts.n)
+        return slm_fail(err, SLM_E_FORMAT, "%s: %s: %llu scores for %zu tokens", file, name, (unsigned long long)scores->count, t->texts.n);
+    if (!(t->order = slm_heap_array(t->heap, t->texts.n, sizeof *t->order)))
+        return slm_fail(err, SLM_E_MEMORY, "%s: order of %zu tokens", file, t->texts.n);
+    for (uint32_t id = 0; id < t->texts.n; id++) {
+        const float score = scores ? (float)slm_key_number_at(scores, id) : 0;
+        if (isnan(score))
+            return slm_fail(err, SLM_E_FORMAT, "%s: %s: the score of token %u is NaN", file, name, id);
+        t->order[id] = slm_token_plain(t->kind, t->types[id]) ? order_of(score) : SLM_NO_ID;
+    }
+    return SLM_OK;
+}
+
+slm_status slm_spm_load(slm_tokenizer *t, const slm_keys *keys, const char *file, slm_error *err)
+{
+    slm_status status = read_scores(t, keys, file, err);
+    if (status)
+        return status;
+    memset(t->bytes, 0xff, sizeof t->bytes);
+    t->words_apart = true;
+    for (uint32_t id = 0; id < t->texts.n; id++) {
+        size_t n;
+        const uint8_t *text = slm_texts_at(&t->texts, id, &n);
+        if (t->types[id] == SLM_TOKEN_BYTE) {
+            const int byte = slm_spm_byte(text, n);
+            if (byte >= 0 && t->bytes[byte] == SLM_NO_ID)
+                t->bytes[byte] = id;
+        }
+        for (size_t i = 1; t->order[id] != SLM_NO_ID && i < n; i++)
+            if (is_space(text + i, n - i) && !(i >= 3 && is_space(text + i - 3, 3)))
+                t->words_apart = false;
+    }
+    for (unsigned byte = 0; byte < 256; byte++)
+        if (t->bytes[byte] == SLM_NO_ID && t->unk == SLM_NO_ID)
+            return slm_fail(err, SLM_E_FORMAT, "%s: tokenizer.ggml.tokens: no token <0x%02X> and no unknown token to stand for it", file, byte);
+    return SLM_OK;
+}
+
+/* A word, being merged. */
+typedef struct word {
+    const slm_tokenizer *tokenizer;
+    const uint8_t *text;
+} word;
+
+static uint32_t pair(const void *ctx, const slm_symbol *left, const slm_symbol *right, uint32_t *merged)
+{
+    const word *w = ctx;
+    const uint32_t id = slm_texts_find(&w->tokenizer->texts, w->text + left->start, (size_t)left->len + right->len);
+    if (id == SLM_NO_ID)
+        return SLM_NO_ID;
+    *merged = id;
+    return w->tokenizer->order[id];
+}
+
+/* The byte tokens of a code point, or the unknown token. */
+static void fall_back(slm_encoder *e, const uint8_t *bytes, size_t n)
+{
+    const slm_tokenizer *t = e->tokenizer;
+    for (size_t i = 0; i < n; i++)
+        if (t->bytes[bytes[i]] == SLM_NO_ID) {
+            slm_emit(e, t->unk);
+            return;
+        }
+    for (size_t i = 0; i < n; i++)
+        slm_emit(e, t->bytes[bytes[i]]);
+}
+
+static slm_status encode_word(slm_encoder *e, const uint8_t *text, size_t n)
+{
+    const word w = { e->tokenizer, text };
+    size_t count = 0;
+    slm_status status;
+
+    for (size_t i = 0; i < n; i++)
+        count += (text[i] & 0xc0) != 0x80;
+    if ((status = slm_merger_reserve(&e->merger, count, e->err)))
+        return status;
+    slm_symbol *s = e->merger.symbols;
+    count = 0;
+    for (size_t i = 0; i < n; count++) {
+        uint32_t cp;
+        bool ok;
+        const size_t len = slm_utf8_next(text + i, n - i, &cp, &ok);
+        s[count] = (slm_symbol){ .start = (uint32_t)i, .len = (uint32_t)len, .id = slm_find_plain(e->tokenizer, text + i, len) };
+        i += len;
+    }
+    slm_merge(&e->merger, count, pair, &w);
+    for (uint32_t i = 0; i != SLM_NO_ID; i = s[i].next) {
+        if (s[i].id != SLM_NO_ID)
+            slm_emit(e, s[i].id);
+        else
+            fall_back(e, text + s[i].start, s[i].len);
+    }
+    return SLM_OK;
+}
+
+slm_status slm_spm_encode(slm_encoder *e, const uint8_t *text, size_t n)
+{
+    slm_buf *out = &e->scratch;
+    out->size = 0;
+    if (e->tokenizer->add_space_prefix)
+        slm_buf_add(out, space, sizeof space);
+    for (size_t i = 0; i < n;) {
+        const uint8_t *next = memchr(text + i, ' ', n - i);
+        const size_t plain = next ? (size_t)(next - text) - i : n - i;
+        slm_buf_add(out, text + i, plain);
+        if (next)
+            slm_buf_add(out, space, sizeof space);
+        i += plain + (next != NULL);
+    }
+    if (out->failed)
+        return slm_buf_status(out, "text with U+2581 for spaces", e->err);
+
+    const uint8_t *p = out->data;
+    size_t begin = 0;
+    for (size_t i = 1; i <= out->size; i++) {
+        if (i < out->size && !(e->tokenizer->words_apart && is_space(p + i, out->size - i) && !(i >= begin + 3 && is_space(p + i - 3, 3))))
+            continue;
+        slm_status status = encode_word(e, p + begin, i - begin);
+        if (status)
+            return status;
+        begin = i;
+    }
+    return SLM_OK;
+}

@@ -1,0 +1,2 @@
+# What `slm help` lists.
+slm help

@@ -1,0 +1,2 @@
+# Without a command: one line, exit 2.
+slm

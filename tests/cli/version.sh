@@ -1,0 +1,2 @@
+# The version is the library's.
+slm --version

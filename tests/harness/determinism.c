@@ -1,0 +1,157 @@
+/* determinism.c -- one hash of all logits a model, whatever the threads, chunks, instruction set, cache pages or what came before.
+ *
+ * Usage: determinism [--stored FILE] MODEL...
+ * Prints "HASH NAME" a model and fails if any way to compute the logits differs, or if FILE (the same lines) has another hash for a
+ * name. Built by two compilers at two levels of optimisation, the output must be the same text. */
+#include "slm.h"
+
+#include <fenv.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <xmmintrin.h>
+
+enum { TOKENS = 100 };      /* past a page of 64 positions */
+
+typedef struct way {
+    const char *name;
+    unsigned isa, threads, chunk, first, truncate, csr;
+} way;
+
+/* isa 0: all; chunk: of the session; first: tokens fed by a call of their own; truncate: fed, dropped and fed again from here. */
+static const way ways[] = {
+    { "all at once, one thread",        0, 1, 0,  0,  0,  0 },
+    { "2 threads",                      0, 2, 0,  0,  0,  0 },
+    { "3 threads",                      0, 3, 0,  0,  0,  0 },
+    { "8 threads",                      0, 8, 0,  0,  0,  0 },
+    { "chunks of 1",                    0, 2, 1,  0,  0,  0 },
+    { "chunks of 2",                    0, 1, 2,  0,  0,  0 },
+    { "chunks of 7",                    0, 2, 7,  0,  0,  0 },
+    { "chunks of 64",                   0, 2, 64, 0,  0,  0 },
+    { "in calls of 33 and the rest",    0, 2, 0,  33, 0,  0 },
+    { "truncated to 65 and fed again",  0, 2, 0,  0,  65, 0 },
+    { "truncated to 3 and fed again",   0, 1, 5,  0,  3,  0 },
+    { "host flushes subnormals",        0, 2, 0,  0,  0,  0x9fc0 },
+    { "host rounds up",                 0, 2, 9,  0,  0,  0x5f80 },
+    { "avx2",                           SLM_ISA_AVX2, 2, 0, 0, 0, 0 },
+    { "avx2, chunks of 5",              SLM_ISA_AVX2, 1, 5, 0, 0, 0 },
+    { "scalar",                         SLM_ISA_SCALAR, 2, 0, 0, 0, 0 },
+};
+
+typedef struct rows {
+    float *logits;
+    size_t vocab, at;
+} rows;
+
+static int keep(void *user, size_t index, const float *logits, size_t vocab)
+{
+    rows *r = user;
+    memcpy(r->logits + (r->at + index) * vocab, logits, vocab * sizeof *logits);
+    return 0;
+}
+
+static int fail(const char *model, const char *way, const char *text)
+{
+    (void)fprintf(stderr, "determinism: %s: %s: %s\n", model, way, text);
+    return 1;
+}
+
+static int run(const char *path, const way *w, char hash[65])
+{
+    slm_error err = { 0 };
+    slm_model_params mp = SLM_MODEL_PARAMS_INIT;
+    slm_session_params sp = SLM_SESSION_PARAMS_INIT;
+    slm_model_info info = SLM_MODEL_INFO_INIT;
+    slm_model *model = NULL;
+    slm_session *session = NULL;
+    rows r = { NULL, 0, 0 };
+    int32_t tokens[TOKENS];
+    const unsigned csr = _mm_getcsr();
+    if (w->csr)
+        _mm_setcsr(w->csr);
+    mp.isa = w->isa;
+    mp.threads = w->threads;
+    sp.chunk = w->chunk;
+    sp.context = TOKENS;
+    slm_status status = slm_model_open(&model, path, &mp, &err);
+    if (!status)
+        status = slm_model_get_info(model, &info, &err);
+    if (!status)
+        status = slm_session_new(&session, model, &sp, &err);
+    if (!status) {
+        for (size_t i = 0; i < TOKENS; i++)
+            tokens[i] = (int32_t)((i * 2654435761u + 12345u) % info.vocab);
+        r.vocab = info.vocab;
+        r.logits = calloc(TOKENS * r.vocab, sizeof *r.logits);
+    }
+    if (!status && w->first) {
+        status = slm_session_feed_rows(session, tokens, w->first, keep, &r, &err);
+        r.at = w->first;
+    }
+    if (!status)
+        status = slm_session_feed_rows(session, tokens + r.at, TOKENS - r.at, keep, &r, &err);
+    if (!status && w->truncate) {
+        memset(r.logits + w->truncate * r.vocab, 0, (TOKENS - w->truncate) * r.vocab * sizeof *r.logits);
+        r.at = w->truncate;
+        status = slm_session_truncate(session, w->truncate, &err);
+        if (!status)
+            status = slm_session_feed_rows(session, tokens + r.at, TOKENS - r.at, keep, &r, &err);
+    }
+    _mm_setcsr(csr);
+    if (!status)
+        slm_sha256(hash, r.logits, TOKENS * r.vocab * sizeof *r.logits);
+    free(r.logits);
+    slm_session_free(session);
+    slm_model_free(model);
+    return status ? fail(path, w->name, err.text) : 0;
+}
+
+/* The stored hash of a name, or an empty string. */
+static void stored(const char *file, const char *name, char hash[65])
+{
+    char line[512];
+    hash[0] = 0;
+    FILE *f = file ? fopen(file, "r") : NULL;
+    while (f && fgets(line, sizeof line, f)) {
+        line[strcspn(line, "\n")] = 0;
+        if (strlen(line) > 66 && line[64] == ' ' && strcmp(line + 65, name) == 0) {
+            memcpy(hash, line, 64);
+            hash[64] = 0;
+        }
+    }
+    if (f)
+        (void)fclose(f);
+}
+
+int main(int argc, char **argv)
+{
+    const char *file = NULL;
+    int failed = 0;
+    for (int i = 1; i < argc; i++) {
+        if (strcmp(argv[i], "--stored") == 0 && i + 1 < argc) {
+            file = argv[++i];
+            continue;
+        }
+        const char *name = strrchr(argv[i], '/') ? strrchr(argv[i], '/') + 1 : argv[i];
+        char first[65] = "", other[65] = "", want[65];
+        for (size_t k = 0; k < sizeof ways / sizeof *ways; k++) {
+            if (ways[k].isa && !(slm_cpu_isa() & ways[k].isa)) {
+                (void)fprintf(stderr, "determinism: skipped: %s: this CPU has no such instruction set\n", ways[k].name);
+                continue;
+            }
+            if (run(argv[i], &ways[k], k ? other : first)) {
+                failed++;
+                break;
+            }
+            if (k && strcmp(first, other) != 0)
+                failed += fail(name, ways[k].name, "other bits than all at once by one thread");
+        }
+        stored(file, name, want);
+        if (want[0] && strcmp(first, want) != 0)
+            failed += fail(name, "stored hash", want);
+        (void)printf("%s %s\n", first, name);
+        (void)fflush(stdout);
+    }
+    (void)fprintf(stderr, "determinism: %d failed\n", failed);
+    return failed != 0;
+}
