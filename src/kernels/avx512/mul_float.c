@@ -118,8 +118,8 @@ INLINE const uint8_t *part(int type, const uint8_t *next, size_t stride, size_t 
 
 typedef void few_fn(float *y, size_t ldy, const uint8_t *w, const float *x, size_t ldx, size_t tokens, size_t rows, size_t steps);
 
-INLINE void mul(int type, few_fn *few_rows, float *y, size_t ldy, const uint8_t *w, const float *x, size_t ldx, size_t tokens, size_t rows,
-                size_t steps)
+INLINE void mul(int type, few_fn *few_rows, float *y, size_t ldy, const uint8_t *w, const float *x, size_t ldx, size_t tokens,
+                size_t rows, size_t steps)
 {
     if (tokens <= FEW) {
         few_rows(y, ldy, w, x, ldx, tokens, rows, steps);
@@ -136,7 +136,9 @@ INLINE void mul(int type, few_fn *few_rows, float *y, size_t ldy, const uint8_t 
             do {
                 const size_t n = steps - s < chunk ? steps - s : chunk;
                 const uint8_t *at = w + r / 16 * stride + s * step_bytes(type);
-                const uint8_t *next = s + n < steps ? at + n * step_bytes(type) : r + 16 * PANELS < whole ? at + PANELS * stride - s * step_bytes(type) : at;
+                const uint8_t *next = s + n < steps              ? at + n * step_bytes(type)
+                                      : r + 16 * PANELS < whole ? at + PANELS * stride - s * step_bytes(type)
+                                                                : at;
                 size_t t = t0;
                 for (; t + TOKENS <= t1; t += TOKENS)
                     tile(type, TOKENS, PANELS, part(type, next, stride, n, (t - t0) / TOKENS), y + t * ldy + r, ldy, at, stride,
