@@ -42,6 +42,19 @@ INLINE __m256i broadcast4(const int8_t *q)
     return _mm256_set1_epi32(v);
 }
 
+/* sum += products of v and q: pairs in s16 for Q4_0, fours in s32 for Q8_0. The empty asm stops gcc from making a tree of the sums
+ * of a block, which needs far more registers than there are. */
+INLINE __m256i dot4(int type, __m256i sum, __m256i v, __m256i q)
+{
+    if (type == Q4_0)
+        sum = _mm256_add_epi16(sum, _mm256_maddubs_epi16(v, q));
+    else
+        sum = _mm256_add_epi32(sum, _mm256_madd_epi16(_mm256_maddubs_epi16(_mm256_abs_epi8(v), _mm256_sign_epi8(q, v)),
+                                                      _mm256_set1_epi16(1)));
+    __asm__("" : "+x"(sum));
+    return sum;
+}
+
 INLINE __m256i lanes(size_t rows, int h)
 {
     const int n = rows < 16 ? (int)rows : 16;
@@ -81,12 +94,7 @@ INLINE void tile(int type, int T, float *y, size_t ldy, const uint8_t *w, const 
                     const __m256i q = broadcast4(x[(size_t)t * ldx + (size_t)b].q + 4 * g);
                     UNROLL
                     for (int h = 0; h < 2; h++)
-                        sum[2 * t + h] =
-                            type == Q4_0 ? _mm256_add_epi16(sum[2 * t + h], _mm256_maddubs_epi16(v[h], q))
-                                         : _mm256_add_epi32(sum[2 * t + h],
-                                                            _mm256_madd_epi16(_mm256_maddubs_epi16(_mm256_abs_epi8(v[h]),
-                                                                                                   _mm256_sign_epi8(q, v[h])),
-                                                                              _mm256_set1_epi16(1)));
+                        sum[2 * t + h] = dot4(type, sum[2 * t + h], v[h], q);
                 }
             }
             UNROLL

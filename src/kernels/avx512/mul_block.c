@@ -23,7 +23,7 @@ enum { Q8_0, Q4_0 };
 enum {
     FEW = 24, NARROW = 6,   /* most tokens of the second path, and of its tiles */
     NARROW_BYTES = 20 * 1024, /* weights of a chunk there: this one, the next and the activations fill L1 */
-    TOKENS = 3, PANELS = 4, /* the tile of many tokens */
+    TOKENS = 3, PANELS = 4, /* the tile of many tokens; REST below lists what may be left */
     ROOM = 12,              /* most accumulators of a tile */
     WEIGHTS = 400 * 1024,   /* bytes of one chunk: with the activations, most of L2 */
     ACTIVATIONS = 480 * 1024, /* bytes of one token block */
@@ -246,9 +246,15 @@ INLINE void mul(int type, few_fn *few_rows, float *y, size_t ldy, const uint8_t 
                 for (; t + TOKENS <= t1; t += TOKENS)
                     tile(type, TOKENS, PANELS, (ahead){ LINES, part(type, next, stride, n, (t - t0) / TOKENS), NULL }, y + t * ldy + r,
                          ldy, at, stride, x + t * ldx + 2 * s, ldx, n, s == 0, 0xffff);
-                for (; t < t1; t++)
-                    tile(type, 1, PANELS, (ahead){ LINES, at, NULL }, y + t * ldy + r, ldy, at, stride, x + t * ldx + 2 * s, ldx, n,
-                         s == 0, 0xffff);
+                switch (t1 - t) {
+#define REST(T) \
+    case T: \
+        tile(type, T, PANELS, (ahead){ LINES, at, NULL }, y + t * ldy + r, ldy, at, stride, x + t * ldx + 2 * s, ldx, n, s == 0, 0xffff); \
+        break;
+                REST(1) REST(2)
+#undef REST
+                default: break;
+                }
                 s += n;
             } while (s < steps);
         }

@@ -12,7 +12,7 @@
 enum { F32, F16, BF16 };
 enum {
     FEW = 12,               /* most tokens of a narrow tile */
-    TOKENS = 6, PANELS = 4, /* the tile of many tokens */
+    TOKENS = 6, PANELS = 4, /* the tile of many tokens; REST below lists what may be left */
     ROOM = 24,              /* most accumulators of a tile */
     WEIGHTS = 128 * 1024,   /* bytes of one chunk */
     ACTIVATIONS = 384 * 1024, /* bytes of one token block */
@@ -143,8 +143,12 @@ INLINE void mul(int type, few_fn *few_rows, float *y, size_t ldy, const uint8_t 
                 for (; t + TOKENS <= t1; t += TOKENS)
                     tile(type, TOKENS, PANELS, part(type, next, stride, n, (t - t0) / TOKENS), y + t * ldy + r, ldy, at, stride,
                          x + t * ldx + 64 * s, ldx, n, s == 0, 0xffff);
-                for (; t < t1; t++)
-                    tile(type, 1, PANELS, at, y + t * ldy + r, ldy, at, stride, x + t * ldx + 64 * s, ldx, n, s == 0, 0xffff);
+                switch (t1 - t) {
+#define REST(T) case T: tile(type, T, PANELS, at, y + t * ldy + r, ldy, at, stride, x + t * ldx + 64 * s, ldx, n, s == 0, 0xffff); break;
+                REST(1) REST(2) REST(3) REST(4) REST(5)
+#undef REST
+                default: break;
+                }
                 s += n;
             } while (s < steps);
         }
