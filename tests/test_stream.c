@@ -95,7 +95,7 @@ static slm_tokenizer *bytes(slm_heap *heap)
     slm_buf b;
     slm_tokenizer *t = NULL;
     slm_error err = { 0 };
-    static const char *const more[] = { "\xe2\x96\x81" "a", "\xe2\x96\x81", "<end>", "<user>" };
+    static const char *const more[] = { "\xe2\x96\x81\x61", "\xe2\x96\x81", "<end>", "<user>" };
     slm_heap_init(heap, NULL, 0);
     slm_keys_init(&keys, heap, "made");
     slm_buf_init(&b, heap, 1 << 16);

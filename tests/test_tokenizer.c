@@ -275,7 +275,7 @@ static void begin(made *m, const char *model)
 }
 
 /* 0 <unk> 1 <s> 2 </s> 3 ▁ 4 a 5 b 6 ab 7 aa 8 ▁a 9 <user> (user-defined) */
-static const char *const spm_tokens[] = { "<unk>", "<s>", "</s>", "\xe2\x96\x81", "a", "b", "ab", "aa", "\xe2\x96\x81" "a", "<user>" };
+static const char *const spm_tokens[] = { "<unk>", "<s>", "</s>", "\xe2\x96\x81", "a", "b", "ab", "aa", "\xe2\x96\x81\x61", "<user>" };
 static const uint32_t spm_types[] = { 2, 3, 3, 1, 1, 1, 1, 1, 1, 4 };
 static const float spm_scores[] = { 0, 0, 0, -9, -9, -9, -1, -2, -3, 0 };
 

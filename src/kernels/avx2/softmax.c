@@ -49,10 +49,11 @@ float slm_exp_sum_f32_avx2(float *p, const float *s, size_t n, size_t first, flo
     __m256 low = _mm256_loadu_ps(start), high = _mm256_loadu_ps(start + 8);
     for (; n - i >= 16; i += 16) {
         const __m256 a = exp_lanes(_mm256_sub_ps(_mm256_loadu_ps(s + i), most));
-        const __m256 b = exp_lanes(_mm256_sub_ps(_mm256_loadu_ps(s + i + 8), most));
         _mm256_storeu_ps(p + i, a);
-        _mm256_storeu_ps(p + i + 8, b);
         low = _mm256_add_ps(low, a);
+        __asm__ volatile("" : : : "memory");        /* one after the other: interleaved they need more than 16 registers */
+        const __m256 b = exp_lanes(_mm256_sub_ps(_mm256_loadu_ps(s + i + 8), most));
+        _mm256_storeu_ps(p + i + 8, b);
         high = _mm256_add_ps(high, b);
     }
     if (i < n)
