@@ -1,5 +1,4 @@
-/* keys.c -- metadata: an ordered list of named, typed values. A key's name and value stand together in a block; small keys share one,
- * for a file of sixty thousand of them may not cost more than a few times its bytes. A value that was replaced goes with the list. */
+/* keys.c -- metadata: an ordered list of named, typed values. Name and value of a key lie together in a pool. */
 #include "format/keys.h"
 
 #include "core/size.h"
@@ -22,26 +21,15 @@ size_t slm_key_type_bytes(uint32_t type)
     return type < SLM_KEY_TYPES ? types[type].bytes : 0;
 }
 
-enum { BLOCK = 8192, SMALL = 1024 };
-
-typedef struct slm_keys_block {
-    struct slm_keys_block *next;
-    size_t used, size;
-    char bytes[];
-} block;
-
 void slm_keys_init(slm_keys *keys, slm_heap *heap, const char *file)
 {
     *keys = (slm_keys){ .heap = heap, .file = file };
+    slm_pool_init(&keys->pool, heap);
 }
 
 void slm_keys_free(slm_keys *keys)
 {
-    for (block *b = keys->blocks, *next; b; b = next) {
-        next = b->next;
-        slm_heap_free(keys->heap, b);
-    }
-    keys->blocks = NULL;
+    slm_pool_free(&keys->pool);
     slm_heap_free(keys->heap, keys->list);
     keys->list = NULL;
     keys->n = keys->room = 0;
@@ -60,59 +48,47 @@ const slm_key *slm_keys_find(const slm_keys *keys, const char *name)
     return find(keys, name);
 }
 
-/* n bytes: of the first block, or of a new one, which comes first only if small keys will follow in it. NULL if refused. */
-static char *take(slm_keys *keys, size_t n)
-{
-    block *first = keys->blocks, *b = first;
-    if (!b || n > b->size - b->used) {
-        size_t whole;
-        const size_t size = n > SMALL ? n : BLOCK;
-        if (!slm_size_add(size, sizeof *b, &whole) || !(b = slm_heap_alloc(keys->heap, whole)))
-            return NULL;
-        *b = (block){ first, 0, size };
-        keys->blocks = b;
-        if (n > SMALL && first) {
-            b->next = first->next;
-            first->next = b;
-            keys->blocks = first;
-        }
-    }
-    b->used += n;
-    return b->bytes + b->used - n;
-}
-
-/* Name and value, one behind the other; NULL if refused. */
-static char *put(slm_keys *keys, const char *name, size_t name_len, const void *value, size_t bytes)
+/* One block with the name and the value; NULL if refused. */
+static char *make_block(slm_keys *keys, const char *name, size_t name_len, const void *value, size_t bytes)
 {
     size_t size;
-    char *at = slm_size_add(name_len + 1, bytes, &size) ? take(keys, size) : NULL;
-    if (!at)
+    char *block = slm_size_add(name_len + 1, bytes, &size) ? slm_pool_take(&keys->pool, size) : NULL;
+    if (!block)
         return NULL;
-    memcpy(at, name, name_len);
-    at[name_len] = 0;
+    memcpy(block, name, name_len);
+    block[name_len] = 0;
     if (bytes)
-        memcpy(at + name_len + 1, value, bytes);
-    return at;
+        memcpy(block + name_len + 1, value, bytes);
+    return block;
+}
+
+slm_status slm_keys_reserve(slm_keys *keys, size_t n, slm_error *err)
+{
+    if (n <= keys->room)
+        return SLM_OK;
+    slm_key *list = slm_heap_array(keys->heap, n, sizeof *list);
+    if (!list)
+        return slm_fail(err, SLM_E_MEMORY, "%s: list of %zu keys", keys->file, n);
+    if (keys->n)
+        memcpy(list, keys->list, keys->n * sizeof *list);
+    slm_heap_free(keys->heap, keys->list);
+    keys->list = list;
+    keys->room = n;
+    return SLM_OK;
 }
 
 slm_status slm_keys_append(slm_keys *keys, const char *name, size_t name_len, uint32_t type, bool array, uint64_t count,
                            const void *value, size_t bytes, slm_error *err)
 {
     if (keys->n == keys->room) {
-        const size_t room = keys->room ? keys->room * 2 : 32;
-        slm_key *list = slm_heap_array(keys->heap, room, sizeof *list);
-        if (!list)
-            return slm_fail(err, SLM_E_MEMORY, "%s: list of %zu keys", keys->file, room);
-        if (keys->n)
-            memcpy(list, keys->list, keys->n * sizeof *list);
-        slm_heap_free(keys->heap, keys->list);
-        keys->list = list;
-        keys->room = room;
+        const slm_status status = slm_keys_reserve(keys, keys->room ? keys->room * 2 : 32, err);
+        if (status)
+            return status;
     }
-    char *at = put(keys, name, name_len, value, bytes);
-    if (!at)
+    char *block = make_block(keys, name, name_len, value, bytes);
+    if (!block)
         return slm_fail(err, SLM_E_MEMORY, "%s: key of %zu bytes", keys->file, bytes);
-    keys->list[keys->n++] = (slm_key){ at, type, array, count, (const uint8_t *)at + name_len + 1, bytes };
+    keys->list[keys->n++] = (slm_key){ block, type, array, count, (const uint8_t *)block + name_len + 1, bytes };
     return SLM_OK;
 }
 
@@ -123,10 +99,10 @@ slm_status slm_keys_add(slm_keys *keys, const char *name, uint32_t type, bool ar
     slm_key *old = find(keys, name);
     if (!old)
         return slm_keys_append(keys, name, name_len, type, array, count, value, bytes, err);
-    char *at = put(keys, name, name_len, value, bytes);
-    if (!at)
+    char *block = make_block(keys, name, name_len, value, bytes);
+    if (!block)
         return slm_fail(err, SLM_E_MEMORY, "%s: key '%s' of %zu bytes", keys->file, name, bytes);
-    *old = (slm_key){ at, type, array, count, (const uint8_t *)at + name_len + 1, bytes };
+    *old = (slm_key){ block, type, array, count, (const uint8_t *)block + name_len + 1, bytes };
     return SLM_OK;
 }
 
