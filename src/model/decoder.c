@@ -17,7 +17,7 @@
  *   9  per token    biases, silu(gate) * up, quantize
  *   10 product      down
  *
- * With one token the per-token steps run on the calling thread, so a layer costs five runs. Each value is computed by one thread in the
+ * With few tokens the per-token steps run on the calling thread, so a layer costs five runs. Each value is computed by one thread in the
  * order of the arithmetic contract: neither the split nor the chunk can show in the result.
  *
  * A product takes f32 or 8-bit activations as its weights' type says, and files mix types: the input of a product is kept as f32 (rows
@@ -256,6 +256,18 @@ static bool wants_blocks(const slm_matrix *const *m, size_t n)
     return false;
 }
 
+/* A step that treats each row alone and touches about `values` floats of it. With one token, or few short rows, telling the threads would
+ * take longer than the work. */
+static void each_row(pass *p, size_t values, slm_task_fn *fn)
+{
+    if (p->n * values * sizeof(float) >= TASK_BYTES) {
+        slm_team_run(p->model->team, p->n, fn, p);
+        return;
+    }
+    for (size_t t = 0; t < p->n; t++)
+        fn(p, t);
+}
+
 /* ---- products: the panels of up to three matrices with one input ---- */
 
 typedef struct product {
@@ -478,7 +490,7 @@ static void norm_step(pass *p, const float *norm, bool add, const float *bias, c
     p->add = add;
     p->w->delta_bias = bias;
     p->quantize = wants_blocks(readers, n);
-    slm_team_run(p->model->team, p->n, add_and_norm, p);
+    each_row(p, 2 * p->model->config.embedding, add_and_norm);
 }
 
 /* Sequences with a value that is not finite end here. */
@@ -506,19 +518,19 @@ static void layer(pass *p, const slm_layer *before)
     norm_step(p, l->attn_norm, before != NULL, before ? before->down_bias : NULL, qkv, 3);
     run_product(m, &(product){ .m = { &l->q, &l->k, &l->v }, .y = { w->qkv[0], w->qkv[1], w->qkv[2] },
                                .ldy = { c->heads * d, c->kv_heads * d, c->kv_heads * d }, .count = 3, .tokens = p->n, .x = &w->in });
-    slm_team_run(m->team, p->n, store_kv, p);
+    each_row(p, (c->heads + 4 * c->kv_heads) * d, store_kv);
     drop_bad(p, "layer", p->index);
     if (!p->alive)
         return;
     atomic_store(&p->next, 0);
     slm_team_run(m->team, slm_max(1, slm_min(slm_team_width(m->team), attention_bytes(p) / TASK_BYTES)), attention, p);
     if (!l->o.type->float_x)
-        slm_team_run(m->team, p->n, quantize_attention, p);
+        each_row(p, c->heads * d, quantize_attention);
     run_product(m, &(product){ .m = { &l->o }, .y = { w->delta }, .ldy = { e }, .count = 1, .tokens = p->n, .x = &w->att });
     norm_step(p, l->ffn_norm, true, l->o_bias, gate_up, 2);
     run_product(m, &(product){ .m = { &l->gate, &l->up }, .y = { w->gate, w->up }, .ldy = { f, f }, .count = 2, .tokens = p->n, .x = &w->in });
     p->quantize = !l->down.type->float_x;
-    slm_team_run(m->team, p->n, activate, p);
+    each_row(p, 4 * f, activate);
     run_product(m, &(product){ .m = { &l->down }, .y = { w->delta }, .ldy = { e }, .count = 1, .tokens = p->n, .x = &w->act });
 }
 
