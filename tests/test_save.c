@@ -404,6 +404,29 @@ static void every_allocation_may_fail(void **state)
     free(file);
 }
 
+static void *live(void *in)
+{
+    slm_error err = { 0 };
+    void *out = NULL;
+    const slm_allocator *none = NULL;
+    const slm_status status = life(in, none, &out, &err);
+    if (!status)
+        slm_session_free(out);
+    return status ? in : NULL;
+}
+
+static void a_small_stack_is_enough(void **state)
+{
+    (void)state;
+    slm_input in = SLM_INPUT_INIT;
+    size_t n;
+    uint8_t *file = tiny_file(1, "q8_0", &n);
+    in.memory = file;
+    in.bytes = n;
+    assert_null(test_small_stack(live, &in));
+    free(file);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -418,6 +441,7 @@ int main(void)
         cmocka_unit_test(tokens_are_range_checked),
         cmocka_unit_test(a_cache_of_noise_harms_nothing),
         cmocka_unit_test(every_allocation_may_fail),
+        cmocka_unit_test(a_small_stack_is_enough),
     };
     return cmocka_run_group_tests_name("save", tests, open_model, close_model) != 0;
 }
