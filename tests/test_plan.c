@@ -1,4 +1,5 @@
 /* test_plan.c -- what was planned against what the heap says: within 2 % and 1 MB, before anything is opened. */
+#include "harness/fail_alloc.h"
 #include "harness/tiny.h"
 
 #include <stdio.h>
@@ -139,6 +140,32 @@ static void what_cannot_be_planned_says_so(void **state)
     free(file);
 }
 
+static slm_status plan_it(void *ctx, const slm_allocator *allocator, void **out, slm_error *err)
+{
+    static slm_plan_info plan;
+    slm_model_params mp = SLM_MODEL_PARAMS_INIT;
+    plan = (slm_plan_info)SLM_PLAN_INFO_INIT;
+    mp.allocator = allocator;
+    mp.input = ctx;
+    const slm_status status = slm_plan(&plan, "tiny", &mp, NULL, err);
+    assert_true(status ? plan.peak == 0 : plan.peak > 0);
+    if (!status)
+        *out = &plan;
+    return status;
+}
+
+static void every_allocation_may_fail(void **state)
+{
+    (void)state;
+    slm_input in = SLM_INPUT_INIT;
+    size_t n;
+    uint8_t *file = tiny_file(1, "q8_0", &n);
+    in.memory = file;
+    in.bytes = n;
+    assert_true(fail_alloc_every("plan", plan_it, NULL, &in) > 5);
+    free(file);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -146,6 +173,7 @@ int main(void)
         cmocka_unit_test(files_are_planned),
         cmocka_unit_test(a_larger_model_is_planned),
         cmocka_unit_test(what_cannot_be_planned_says_so),
+        cmocka_unit_test(every_allocation_may_fail),
     };
     return cmocka_run_group_tests_name("plan", tests, NULL, test_folder_remove) != 0;
 }

@@ -193,13 +193,15 @@ slm_status slm_session_eval(slm_session *s, const int32_t *tokens, size_t n, slm
                             slm_error *err)
 {
     slm_sequence sequence;
-    slm_status status = SLM_OK;
-    if (!s->work)
-        status = slm_work_new(&s->work, s->model, &s->model->heap, s->chunk, s->context, s->context, 1, err);
-    if (!status)
-        status = slm_session_begin(s, &sequence, tokens, n, watch, err);
+    slm_status status = slm_session_begin(s, &sequence, tokens, n, watch, err);
     if (status)
         return status;
+    if (!s->work)
+        status = slm_work_new(&s->work, s->model, &s->model->heap, s->chunk, s->context, s->context, 1, err);
+    if (status) {
+        slm_kv_trim(&s->kv, s->position);
+        return status;
+    }
     sequence.row = row;
     sequence.user = user;
     slm_decode(s->model, s->work, &sequence, 1);
