@@ -216,11 +216,12 @@ uninstall:                      ## removes what install put there
 	@for d in $(OWNED); do [ ! -d "$(DESTDIR)$$d" ] || rmdir "$(DESTDIR)$$d"; done
 
 # No Requires.private: a program that links the shared library needs no header and no .pc of utf8proc. `library` is a variable so that
-# --define-variable=library=-l:libslm.a takes the archive where both are installed.
+# --define-variable=library=-l:libslm.a takes the archive where both are installed. An archive made by clang needs clang's OpenMP, which
+# only clang finds; that of gcc both find.
 $(PAGES)/slm.pc: $(BUILD)/libslm.a FORCE
 	@case "$(PREFIX)" in /*) ;; *) echo "PREFIX=$(PREFIX): must begin with /"; exit 1; esac
 	@mkdir -p $(@D)
-	@omp=$$(nm $< 2>/dev/null | sed -n 's/.* U GOMP_.*/ -lgomp/p; s/.* U __kmpc_.*/ -lomp/p' | sort -u); \
+	@omp=$$(nm $< 2>/dev/null | sed -n 's/.* U GOMP_.*/ -lgomp/p; s/.* U __kmpc_.*/ -fopenmp/p' | sort -u); \
 	printf '%s\n' 'prefix=$(PREFIX)' 'libdir=$(LIBDIR:$(PREFIX)/%=$${prefix}/%)' 'includedir=$${prefix}/include' 'library=-lslm' '' \
 	'Name: slm' 'Description: small language models inside any C program' 'Version: $(VERSION)' \
 	'Cflags: -I$${includedir}' 'Libs: -L$${libdir} $${library}' "Libs.private: -lutf8proc$$omp -lm -lpthread" > $@
@@ -238,19 +239,21 @@ check-install: $(BUILD)/bin/slm lib  ## installs, builds programs against that w
 
 # Whom the package depends on is asked of dpkg, library by library, and glibc's version of the symbols that are used.
 STAGE = $(BUILD)/deb
+MAINTAINER ?= libslm <libslm@localhost>
 deb:                            ## build/libslm_VERSION_ARCH.deb
 	@rm -rf $(STAGE) && umask 022 && $(MAKE) --no-print-directory install DESTDIR=$(STAGE) PREFIX=/usr LIBDIR=/usr/lib/$$(gcc -print-multiarch) >/dev/null
 	@strip --strip-unneeded $(STAGE)/usr/bin/slm $(STAGE)/usr/lib/*/$(SO) && strip --strip-debug $(STAGE)/usr/lib/*/libslm.a
-	@gzip -9nc CHANGELOG.md > $(STAGE)/usr/share/doc/libslm/changelog.gz && gzip -9n $(STAGE)/usr/share/man/man1/slm.1
-	@mkdir $(STAGE)/DEBIAN && (cd $(STAGE) && find usr -type f | sort | xargs md5sum > DEBIAN/md5sums && echo 'activate-noawait ldconfig' > DEBIAN/triggers)
+	@gzip -9nc CHANGELOG.md > $(STAGE)/usr/share/doc/libslm/CHANGELOG.md.gz && gzip -9n $(STAGE)/usr/share/man/man1/slm.1
+	@mkdir $(STAGE)/DEBIAN && (cd $(STAGE) && find usr -type f | sort | xargs md5sum > DEBIAN/md5sums && echo 'activate-noawait ldconfig' > DEBIAN/triggers && \
+	echo '$(SO)' | sed 's/\.so\./ /; s/$$/ libslm (>= $(VERSION))/' > DEBIAN/shlibs)
 	@made="$(STAGE)/usr/bin/slm $(STAGE)/usr/lib/*/$(SO)"; arch=$$(dpkg --print-architecture); \
 	libc=$$(objdump -T $$made | grep -o 'GLIBC_[0-9.]*' | sort -uV | tail -1); \
 	needs=$$(for l in $$(objdump -p $$made | awk '/NEEDED/ { print $$2 }' | sort -u); do dpkg -S "*/$$(gcc -print-multiarch)/$$l" | sed -n 's/[:,].*//p' | head -1; done | \
 	    sort -u | sed "s/^libc6$$/libc6 (>= $${libc#GLIBC_})/" | paste -sd, | sed 's/,/, /g'); \
 	printf '%s\n' 'Package: libslm' 'Version: $(VERSION)' "Architecture: $$arch" 'Section: libs' 'Priority: optional' \
-	    'Maintainer: the libslm authors <libslm@localhost>' "Installed-Size: $$(du -sk $(STAGE)/usr | cut -f1)" "Depends: $$needs" \
+	    'Maintainer: $(MAINTAINER)' "Installed-Size: $$(du -sk $(STAGE)/usr | cut -f1)" "Depends: $$needs" \
 	    'Suggests: gcc, pkg-config, libutf8proc-dev' 'Description: small language models inside any C program' \
-	    ' A library in C11 that runs small language models from GGUF files on the CPU, the program slm,' ' and a model that tells stories.' \
+	    ' A library in C11 that runs small language models from GGUF files' ' on the CPU, the program slm, and a model that tells stories.' \
 	    > $(STAGE)/DEBIAN/control && chmod 644 $(STAGE)/DEBIAN/* && \
 	dpkg-deb --root-owner-group --build $(STAGE) $(BUILD)/libslm_$(VERSION)_$$arch.deb >/dev/null && echo "deb: $(BUILD)/libslm_$(VERSION)_$$arch.deb"
 

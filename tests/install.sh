@@ -66,7 +66,7 @@ if [ -f "$root/share/libslm/tiny-stories/tiny-stories.gguf" ]; then
     same "archive: needs"   "$(printf '%s\n' libc libm libutf8proc $omp | sort | paste -sd' ')" "$(needed "$work/archive-c11")"
     same "archive: nothing of libslm is open" "" "$(nm -D --undefined-only "$work/archive-c11" | grep 'slm_')"
     # Everything in one file: where the compiler's OpenMP comes as an archive too.
-    if [ -f "$($CC -print-file-name=$omp.a)" ]; then
+    if [ -z "$omp" ] || [ -f "$($CC -print-file-name=$omp.a)" ]; then
         program static-c11 "$root" "c c11" -static $(pc --static --cflags --libs slm)
         same "static: needs" "" "$(needed "$work/static-c11")"
     else
@@ -127,8 +127,8 @@ if command -v dpkg-deb >/dev/null; then
     ok "deb" $?
     deb=$(ls "$BUILD"/libslm_"$VERSION"_*.deb)
     same "deb: version" "$VERSION" "$(dpkg-deb -f "$deb" Version)"
-    same "deb: depends" "libc6 $(dpkg -S "*/$omp.so*" | sed -n "s/^\(${omp}[0-9][-0-9]*\):.*/\1/p" | head -1) libjansson4 libutf8proc2" \
-         "$(dpkg-deb -f "$deb" Depends | sed 's/([^)]*)//g; s/,/ /g' | tr -s ' ')"
+    same "deb: depends" "$(printf '%s\n' libc6 $omp libjansson4 libutf8proc2 | sort | paste -sd' ')" \
+         "$(dpkg-deb -f "$deb" Depends | sed "s/([^)]*)//g; s/,/ /g; s/${omp:-libgomp}[-0-9]*/$omp/" | tr -s ' ' '\n' | sort | paste -sd' ')"
     dpkg-deb -x "$deb" "$work/deb" && (cd "$work/deb" && md5sum --quiet -c) <<END >"$work/log" 2>&1
 $(dpkg-deb -I "$deb" md5sums)
 END
