@@ -97,7 +97,7 @@ typedef slm_status writer(const char *in, const char *out, const slm_quantize_pa
 static int write_model(cli *c, writer *write, const options *o, const char *what)
 {
     slm_quantize_params params = SLM_QUANTIZE_PARAMS_INIT;
-    const char *out = c->argument[1];
+    const char *out = strcmp(c->argument[1], "-") ? c->argument[1] : "/dev/stdout";
     job j = { .c = c, .silent = is_stdout(out), .verbose = o->verbose };
     params.type = o->type;
     params.tokenizer_path = c->common.tokenizer;

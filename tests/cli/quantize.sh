@@ -7,6 +7,7 @@ slm quantize m.gguf r.gguf --type q8_0
 slm quantize m.gguf r.gguf --type q8_0 -v | sed -n '1p;$p'
 slm quantize m.gguf /dev/null --type q8_0
 slm quantize m.gguf /dev/stdout --type q8_0 | cmp - r.gguf
+slm quantize m.gguf - --type q8_0 -v | cmp - r.gguf
 cmp q.gguf r.gguf
 slm tensors -m q.gguf --name blk.0.attn_q.weight
 slm quantize m.gguf q.gguf --type q3; echo $?
