@@ -334,8 +334,7 @@ static slm_status split_words(slm_call *c, const slm_value *self, int64_t most, 
         if (at >= self->n)
             break;
         if (most-- == 0) {
-            const slm_value rest = slm_string_part(self, at, self->n);
-            status = add_item(c, items, slm_string_strip(&rest, NULL, 2));
+            status = add_item(c, items, slm_string_part(self, at, self->n));
             break;
         }
         const size_t from = at;
@@ -440,8 +439,9 @@ static slm_status m_count(slm_call *c, const slm_value *self, slm_value *out)
     return status;
 }
 
-/* Upper case, lower case; each character keeps its origin. Simple mappings: one character becomes one. */
-enum { LOWER, UPPER, TITLE, CAPITAL };
+/* Upper case, lower case; each character keeps its origin. Simple mappings: one character becomes one, but for the German sz. The
+ * method title() begins a word after everything that is no letter, the filter after white space and some brackets. */
+enum { LOWER, UPPER, TITLE, WORDS, CAPITAL };
 static slm_status change_case(slm_call *c, const slm_value *self, int how, slm_value *out)
 {
     slm_text t = slm_text_begin(c->pool);
@@ -453,9 +453,15 @@ static slm_status change_case(slm_call *c, const slm_value *self, int how, slm_v
         const size_t n = slm_utf8_next(self->as.text + i, self->n - i, &cp, &ok);
         const bool upper = how == UPPER || (first && how != LOWER);
         const utf8proc_int32_t to = upper ? utf8proc_toupper((utf8proc_int32_t)cp) : utf8proc_tolower((utf8proc_int32_t)cp);
-        const utf8proc_ssize_t len = utf8proc_encode_char(to, bytes);
-        slm_text_add(&t, bytes, (size_t)len, self->kinds ? self->kinds[i] : self->kind);
-        first = how == TITLE && utf8proc_category((utf8proc_int32_t)cp) > UTF8PROC_CATEGORY_LO;
+        size_t len = (size_t)utf8proc_encode_char(to, bytes);
+        if (upper && cp == 0xdf) {
+            bytes[0] = 'S';
+            bytes[1] = how == UPPER ? 'S' : 's';
+            len = 2;
+        }
+        slm_text_add(&t, bytes, len, self->kinds ? self->kinds[i] : self->kind);
+        first = how == TITLE ? utf8proc_category((utf8proc_int32_t)cp) > UTF8PROC_CATEGORY_LO
+                             : how == WORDS && (slm_is_space(cp) || (cp < 128 && cp && strchr("-({[<", (int)cp)));
         i += n;
     }
     return slm_text_end(&t, out);
@@ -470,7 +476,8 @@ static slm_status cased(slm_call *c, const slm_value *self, int how, slm_value *
 
 static slm_status f_lower(slm_call *c, const slm_value *self, slm_value *out)      { return cased(c, self, LOWER, out); }
 static slm_status f_upper(slm_call *c, const slm_value *self, slm_value *out)      { return cased(c, self, UPPER, out); }
-static slm_status f_title(slm_call *c, const slm_value *self, slm_value *out)      { return cased(c, self, TITLE, out); }
+static slm_status f_title(slm_call *c, const slm_value *self, slm_value *out)      { return cased(c, self, WORDS, out); }
+static slm_status m_title(slm_call *c, const slm_value *self, slm_value *out)      { return cased(c, self, TITLE, out); }
 static slm_status f_capitalize(slm_call *c, const slm_value *self, slm_value *out) { return cased(c, self, CAPITAL, out); }
 
 /* Is it true of every character, and is there one? */
@@ -1099,7 +1106,7 @@ static const callee methods[] = {
     { "replace",    { "old", "new", "count" }, m_replace, 2, SLM_V_STRING, 0 }, { "join", { "iterable" }, m_join, 1, SLM_V_STRING, 0 },
     { "find",       { "sub" }, m_find, 1, SLM_V_STRING, 0 },          { "count",      { "sub" }, m_count, 1, SLM_V_STRING, 0 },
     { "lower",      { 0 }, f_lower, 0, SLM_V_STRING, 0 },             { "upper",      { 0 }, f_upper, 0, SLM_V_STRING, 0 },
-    { "title",      { 0 }, f_title, 0, SLM_V_STRING, 0 },             { "capitalize", { 0 }, f_capitalize, 0, SLM_V_STRING, 0 },
+    { "title",      { 0 }, m_title, 0, SLM_V_STRING, 0 },             { "capitalize", { 0 }, f_capitalize, 0, SLM_V_STRING, 0 },
     { "isdigit",    { 0 }, m_isdigit, 0, SLM_V_STRING, 0 },           { "isalpha",    { 0 }, m_isalpha, 0, SLM_V_STRING, 0 },
     { "isalnum",    { 0 }, m_isalnum, 0, SLM_V_STRING, 0 },           { "isspace",    { 0 }, m_isspace, 0, SLM_V_STRING, 0 },
     { "items",      { 0 }, f_items, 0, SLM_V_DICT, 0 },               { "keys",       { 0 }, m_keys, 0, SLM_V_DICT, 0 },

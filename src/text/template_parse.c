@@ -940,6 +940,9 @@ static slm_status expression(parser *p, bool conditions)
             reduce(p, base, W_SIGN);
             status = read_test(p, &operand);
         } else if (is_sign(p, ")") || is_sign(p, "]") || is_sign(p, "}")) {
+            reduce(p, base, W_BRACKETS);
+            if (!top(p, base))
+                return SLM_OK;
             status = close_bracket(p, base, &operand);
         } else if (is_sign(p, ",") || is_sign(p, ":")) {
             reduce(p, base, W_BRACKETS);

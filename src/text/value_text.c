@@ -181,10 +181,7 @@ static void add_json_string(slm_text *t, const slm_value *s, bool ascii)
             slm_text_part(t, s, begin, i);
             if (!add_escape(t, cp, "\"\\\n\r\t\b\f", "\"\\nrtbf")) {
                 if (cp < 0x10000) {
-                    if (cp == 127)
-                        add(t, "\x7f");
-                    else
-                        add_hex(t, "\\u", cp, 4);
+                    add_hex(t, "\\u", cp, 4);
                 } else {
                     add_hex(t, "\\u", 0xd800 + ((cp - 0x10000) >> 10), 4);
                     add_hex(t, "\\u", 0xdc00 + ((cp - 0x10000) & 0x3ff), 4);
