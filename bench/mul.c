@@ -1,11 +1,11 @@
 /* mul.c -- how fast the products are, as ratios to what the machine gives in the same minute: each measurement of a kernel stands
- * between two of the peak, and the median of the ratios counts.
+ * between two of the peak, and the median of the ratios counts. Times are the processor's, thread by thread, so that other programs
+ * on the same cores disturb little.
  *
- *   bench/mul [-t threads] [-i isa mask] [-n rounds] [-k tokens] [type ...]
+ *   bench/mul [-t threads] [-i isa mask] [-n rounds] [-k tokens] [-c cols] [type ...]
  *
  * One to twelve tokens: the matrices together are 256 MiB, beyond any last cache, and are read in turn; "read" is the ratio of the
  * bytes of weights per second to the bandwidth of read_sum. "of 1" is the time over that of one token. */
-#include "core/clock.h"
 #include "core/cpu.h"
 #include "core/team.h"
 #include "kernels/kernels.h"
@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 enum { MOST_TOKENS = 512, MOST_ROUNDS = 101 };
 static const size_t BUFFER = (size_t)256 << 20;
@@ -26,9 +27,16 @@ typedef struct job {
     float *y;
     const void *x;
     size_t n, ldx, tokens, rows, steps, step_bytes, matrices, repeats;
-    uint64_t peak_ns;
-    double work[64];
+    uint64_t sum;
+    double rate[64];        /* work per nanosecond of each task */
 } job;
+
+static double cpu_ns(void)
+{
+    struct timespec t;
+    (void)clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+    return (double)t.tv_sec * 1e9 + (double)t.tv_nsec;
+}
 
 static void fill(void *ctx, size_t index)
 {
@@ -46,24 +54,26 @@ static void fill(void *ctx, size_t index)
 
 static void product(void *ctx, size_t index)
 {
-    const job *j = ctx;
+    job *j = ctx;
     const size_t panels = j->rows / 16, panel = j->steps * j->step_bytes;
     size_t begin, end;
     slm_team_part(panels, j->n, index, &begin, &end);
+    const double start = cpu_ns();
     for (size_t r = 0; r < j->repeats; r++)
         for (size_t m = 0; m < j->matrices; m++)
             j->mul(j->y + begin * 16, j->rows, j->w + (m * panels + begin) * panel, j->x, j->ldx, j->tokens, (end - begin) * 16, j->steps);
+    j->rate[index] = (double)(j->repeats * j->matrices * (end - begin)) / (double)panels / (cpu_ns() - start);
 }
 
 static void peak(void *ctx, size_t index)
 {
     job *j = ctx;
-    const uint64_t until = slm_clock_ns() + j->peak_ns;
-    double work = 0;
+    const double start = cpu_ns();
+    double work = 0, ns;
     do
-        work += j->peak(2000);
-    while (slm_clock_ns() < until);
-    j->work[index] = work;
+        work += j->peak(20000);
+    while ((ns = cpu_ns() - start) < 5e6);
+    j->rate[index] = work / ns;
 }
 
 static void read_all(void *ctx, size_t index)
@@ -71,25 +81,19 @@ static void read_all(void *ctx, size_t index)
     job *j = ctx;
     size_t begin, end;
     slm_team_part(BUFFER / 4096, j->n, index, &begin, &end);
-    j->work[index] = (double)(j->k.read_sum(j->w + begin * 4096, (end - begin) * 4096) & 1) * 1e-30 + (double)((end - begin) * 4096);
+    const double start = cpu_ns();
+    *(volatile uint64_t *)&j->sum = j->k.read_sum(j->w + begin * 4096, (end - begin) * 4096);
+    j->rate[index] = (double)((end - begin) * 4096) / (cpu_ns() - start);
 }
 
+/* Work per nanosecond of all tasks. */
 static double rate(slm_team *team, job *j, slm_task_fn *fn)
 {
-    const uint64_t start = slm_clock_ns();
+    double sum = 0;
     slm_team_run(team, j->n, fn, j);
-    const uint64_t ns = slm_clock_ns() - start;
-    double work = 0;
     for (size_t i = 0; i < j->n; i++)
-        work += j->work[i];
-    return work / (double)ns;
-}
-
-static double timed(slm_team *team, job *j)
-{
-    const uint64_t start = slm_clock_ns();
-    slm_team_run(team, j->n, product, j);
-    return (double)(slm_clock_ns() - start) / (double)(j->matrices * j->repeats);
+        sum += j->rate[i];
+    return sum;
 }
 
 static int by_value(const void *a, const void *b)
@@ -112,7 +116,7 @@ int main(int argc, char **argv)
     };
     static const struct { size_t cols, rows; } shapes[] = { { 2048, 5632 }, { 5632, 2048 }, { 896, 4864 }, { 576, 1536 } };
     static const size_t lengths[] = { 1, 2, 4, 8, 12, 16, 512 };
-    size_t rounds = 7, only_tokens = 0;
+    size_t rounds = 7, only_tokens = 0, only_cols = 0;
     unsigned isa = 0;
     uint32_t only_threads = 0;
     int at = 1;
@@ -122,6 +126,7 @@ int main(int argc, char **argv)
         if (argv[at][1] == 'i') isa = (unsigned)v;
         if (argv[at][1] == 'n') rounds = v < 1 ? 1 : v > MOST_ROUNDS ? MOST_ROUNDS : v;
         if (argv[at][1] == 'k') only_tokens = v;
+        if (argv[at][1] == 'c') only_cols = v;
     }
     slm_heap heap;
     slm_error err;
@@ -158,6 +163,8 @@ int main(int argc, char **argv)
             j->peak = types[y].block ? j->k.peak_dot_i8 : j->k.peak_fma_f32;
             for (size_t s = 0; s < sizeof shapes / sizeof *shapes; s++) {
                 double one = 0;
+                if (only_cols && shapes[s].cols != only_cols)
+                    continue;
                 j->rows = shapes[s].rows;
                 j->steps = shapes[s].cols / 64;
                 j->x = types[y].block ? (const void *)xb : (const void *)xf;
@@ -170,12 +177,11 @@ int main(int argc, char **argv)
                         continue;
                     j->tokens = lengths[l];
                     j->matrices = lengths[l] <= 16 ? BUFFER / bytes : 1;
-                    j->repeats = lengths[l] <= 16 ? 1 : 1 + (size_t)(2e10 / (macs * (double)lengths[l]));
-                    j->peak_ns = 10000000;
+                    j->repeats = lengths[l] <= 16 ? 1 : 1 + (size_t)(5e9 / (macs * (double)lengths[l]));
                     for (size_t r = 0; r < rounds; r++) {
                         const double p = rate(team, j, peak) * (types[y].block ? 1.0 : 0.5);
                         const double b = rate(team, j, read_all);
-                        ns[r] = timed(team, j);
+                        ns[r] = 1 / rate(team, j, product);
                         const double b2 = rate(team, j, read_all);
                         const double p2 = rate(team, j, peak) * (types[y].block ? 1.0 : 0.5);
                         of_peak[r] = macs * (double)j->tokens / ns[r] / ((p + p2) / 2);

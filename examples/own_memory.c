@@ -1,8 +1,8 @@
 /* own_memory.c MODEL PROMPT -- the library inside a host that owns memory, threads and messages.
  *
  * Three hooks in slm_model_params, each with its own user pointer and none of them global: an allocator that counts, an executor
- * that runs tasks on the calling thread, and a log that prints. The model's sessions use them too. memory_limit bounds all of it: beyond it
- * a call fails with SLM_E_MEMORY and nothing else changes. */
+ * that runs tasks on the calling thread, and a log that prints. The model's sessions use them too. memory_limit bounds all of
+ * it: beyond it a call fails with SLM_E_MEMORY and nothing else changes. */
 #include <slm.h>
 #include <stdatomic.h>
 #include <stdio.h>

@@ -1,7 +1,7 @@
 /* stream.c MODEL PROMPT -- the decode loop by hand: feed, look at the logits, choose, feed the choice.
  *
- * slm_session_generate does all this in one call; a program that wants to see or change the choice of each token does it so. A token is
- * not always a whole character, and the first one of a text may lose a space to the tokenizer. So the ids of prompt and
+ * slm_session_generate does all this in one call; a program that wants to see or change the choice of each token does it so. A
+ * token is not always a whole character, and the first one of a text may lose a space to the tokenizer. So the ids of prompt and
  * continuation stay together, the text is decoded from all of them, and what is new is printed up to the last whole code point. */
 #include <slm.h>
 #include <stdio.h>

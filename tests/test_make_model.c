@@ -109,7 +109,7 @@ static text *unique_tokens(const slm_file *file, size_t *n)
 static void smollm2_has_its_shape_in_every_type(void **state)
 {
     (void)state;
-    static const struct { const char *option, *name; size_t bytes; } types[] = { { "q4_0", "Q4_0", 18 }, { "q8_0", "Q8_0", 34 } };
+    static const struct { const char *option, *name; size_t bytes; } types[] = { { "q8_0", "Q8_0", 34 }, { "q4_0", "Q4_0", 18 } };
     const char *out = in_scratch("smollm2.gguf");
     for (size_t i = 0; i < COUNT(types); i++) {
         size_t n;
@@ -159,7 +159,7 @@ static void threads_change_no_byte(void **state)
     (void)state;
     size_t n, first = 0;
     uint8_t *one = NULL;
-    for (uint32_t threads = 1; threads <= 3; threads++) {
+    for (uint32_t threads = 1; threads <= 3; threads += 2) {
         const char *out = in_scratch("smollm2.gguf");
         make("smollm2-135m", "q4_0", threads, out);
         uint8_t *bytes = slurp(out, &n);

@@ -381,6 +381,28 @@ static void values_that_are_no_numbers_are_named(void **state)
     free(bytes);
 }
 
+/* A block of zeros and one value so small that 1 / scale is infinite: its scale is 0 in f16, whatever the integers are. */
+static void the_smallest_values_are_quantized_to_zero(void **state)
+{
+    (void)state;
+    static const char *const types[] = { "q8_0", "q4_0" };
+    static const float tiny[] = { 0x1p-149f, 0x1p-140f, 0x1p-127f, 0x1p-126f, 0x1p-100f };
+    for (size_t i = 0; i < COUNT(tiny); i++)
+        for (size_t t = 0; t < COUNT(types); t++) {
+            const slm_type *type = slm_type_by_option(types[t]);
+            float values[32] = { 0 }, back[32];
+            uint8_t stored[64];
+            values[5] = tiny[i];
+            values[6] = -tiny[i];
+            type->quantize(stored, values, 32);
+            assert_int_equal(type->nonfinite(stored, 32), SIZE_MAX);
+            type->dequantize(back, stored, 32);
+            for (size_t k = 0; k < 32; k++)
+                if (back[k] != 0)
+                    fail_msg("%s: %g among zeros: value %zu became %g", types[t], (double)tiny[i], k, (double)back[k]);
+        }
+}
+
 /* ---- every allocation refused, one by one ---- */
 
 typedef struct refuser {
@@ -440,7 +462,7 @@ static void any_allocation_may_be_refused(void **state)
 
 int main(void)
 {
-    struct CMUnitTest tests[COUNT(goldens) + 8] = {
+    struct CMUnitTest tests[COUNT(goldens) + 9] = {
         cmocka_unit_test(the_8_bit_file_is_the_published_one),
         cmocka_unit_test(heads_and_odd_rows_keep_a_finer_type),
         cmocka_unit_test(threads_change_no_byte),
@@ -449,8 +471,9 @@ int main(void)
         cmocka_unit_test(failures_leave_no_file),
         cmocka_unit_test(values_that_are_no_numbers_are_named),
         cmocka_unit_test(any_allocation_may_be_refused),
+        cmocka_unit_test(the_smallest_values_are_quantized_to_zero),
     };
     for (size_t i = 0; i < COUNT(goldens); i++)
-        tests[8 + i] = (struct CMUnitTest){ goldens[i].file, types_and_errors_are_those_of_the_table, NULL, NULL, (void *)(uintptr_t)&goldens[i] };
+        tests[9 + i] = (struct CMUnitTest){ goldens[i].file, types_and_errors_are_those_of_the_table, NULL, NULL, (void *)(uintptr_t)&goldens[i] };
     return cmocka_run_group_tests_name("quantize_file", tests, make_scratch, drop_scratch) != 0;
 }

@@ -491,6 +491,20 @@ static void file_systems_without_reservation_are_fine(void **state)
     }
 }
 
+static void *write_one(void *arg)
+{
+    return write_text(arg, "small", 5, NULL) == SLM_OK ? arg : NULL;
+}
+
+static void a_small_stack_suffices(void **state)
+{
+    (void)state;
+    char *path = strdup(test_path("stack"));
+    assert_ptr_equal(test_small_stack(write_one, path), path);
+    assert_true(test_file_is(path, "small"));
+    free(path);
+}
+
 static slm_status make(void *ctx, const slm_allocator *allocator, void **out, slm_error *err)
 {
     static slm_heap own;
@@ -534,6 +548,7 @@ int main(void)
         TEST(every_system_call_may_fail),
         TEST(interrupted_calls_and_short_writes_go_on),
         TEST(file_systems_without_reservation_are_fine),
+        TEST(a_small_stack_suffices),
         TEST(refused_memory_leaves_no_file),
     };
     return cmocka_run_group_tests_name("writer", tests, NULL, NULL) != 0;

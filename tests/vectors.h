@@ -139,7 +139,7 @@ static inline vector read_vector(const char *line)
         } else {
             p += strcspn(p, ",}");
         }
-        p += strspn(p, ", ");
+        p += strspn(p, ", \n");
         free(key);
     }
     assert_non_null(v.text);

@@ -9,9 +9,11 @@
 #define AT(member) offsetof(cli_common, member)
 const cli_option cli_common_options[] = {
     CLI_HEAD("common"),
-    { CLI_TEXT,   'm', "model",     "FILE", NULL, 0, 0, AT(model), "GGUF or llama2.c file; without it the model that comes with slm" },
+    { CLI_TEXT,   'm', "model",     "FILE", NULL, 0, 0, AT(model),
+      "GGUF or llama2.c file; without it the model that comes with slm" },
     { CLI_TEXT,   0,   "tokenizer", "FILE", NULL, 0, 0, AT(tokenizer), "tokenizer.bin of a llama2.c model" },
-    { CLI_COUNT,  't', "threads",   "N", "0", 0, 256, AT(threads), "threads; 0: all this process may use. No result depends on it" },
+    { CLI_COUNT,  't', "threads",   "N", "0", 0, 256, AT(threads),
+      "threads; 0: all this process may use. No result depends on it" },
     { CLI_CHOICE, 0,   "isa",       "scalar|avx2|avx512", NULL, 0, 0, AT(isa),
       "forces an instruction set; without it the best there is. No result depends on it" },
     { CLI_FLAG,   0,   "json",      NULL, NULL, 0, 0, AT(json), "one JSON object per line on stdout, errors too" },
@@ -21,7 +23,7 @@ const cli_option cli_common_options[] = {
 };
 #undef AT
 
-/* ---- the nearest right word --------------------------------------------------------------------------------------------------- */
+/* ---- the nearest right word --------------------------------------------------------------------------------------------- */
 
 /* Edits (insert, drop, change, swap of neighbours) between two words, of which the first 31 bytes count. */
 static size_t edits(const char *a, const char *b)
@@ -78,7 +80,7 @@ static int unknown_option(cli *c, const char *word)
     return cli_usage(c, "unknown option '%s'; the nearest is --%s", word, best);
 }
 
-/* ---- values ---------------------------------------------------------------------------------------------------------------------- */
+/* ---- values ------------------------------------------------------------------------------------------------------------- */
 
 static bool parse_count(const char *text, uint64_t *value)
 {
@@ -115,12 +117,12 @@ static bool is_choice(const char *choices, const char *text)
 
 static int bad_value(cli *c, const cli_option *o, const char *text)
 {
+    const char *number = o->kind == CLI_REAL ? "number" : "whole number";
     if (o->kind == CLI_CHOICE)
         return cli_usage(c, "--%s: '%s' is not one of %s", o->name, text, o->value);
     if (o->most > 0)
-        return cli_usage(c, "--%s: '%s' is not a %s from %.15g to %.15g", o->name, text, o->kind == CLI_REAL ? "number" : "whole number",
-                         o->least, o->most);
-    return cli_usage(c, "--%s: '%s' is not a %s of at least %.15g", o->name, text, o->kind == CLI_REAL ? "number" : "whole number", o->least);
+        return cli_usage(c, "--%s: '%s' is not a %s from %.15g to %.15g", o->name, text, number, o->least, o->most);
+    return cli_usage(c, "--%s: '%s' is not a %s of at least %.15g", o->name, text, number, o->least);
 }
 
 /* Writes one value to its place; lists have room for every word of the command line. */
@@ -173,7 +175,7 @@ static int defaults(cli *c, const cli_option *table, char *base)
     return code;
 }
 
-/* ---- the parser -------------------------------------------------------------------------------------------------------------------- */
+/* ---- the parser --------------------------------------------------------------------------------------------------------- */
 
 typedef struct parser {
     cli *c;
@@ -225,7 +227,8 @@ static int check(cli *c)
     if (c->n_arguments < wanted)
         return cli_usage(c, "%s is missing; `slm help %s` shows the form", c->command->arguments[c->n_arguments], c->command->name);
     if (c->common.isa) {
-        const unsigned asked = !strcmp(c->common.isa, "avx512") ? SLM_ISA_AVX512 : !strcmp(c->common.isa, "avx2") ? SLM_ISA_AVX2 : SLM_ISA_SCALAR;
+        const unsigned asked = !strcmp(c->common.isa, "avx512") ? SLM_ISA_AVX512
+                             : !strcmp(c->common.isa, "avx2") ? SLM_ISA_AVX2 : SLM_ISA_SCALAR;
         if (!(slm_cpu_isa() & asked))
             return cli_end(c, cli_fail(c, SLM_E_UNSUPPORTED, "--isa %s: this CPU does not offer it", c->common.isa));
         c->isa = asked | SLM_ISA_SCALAR;
@@ -264,7 +267,7 @@ void cli_options_free(const cli_command *command, void *options)
             free(((cli_list *)((char *)options + o->at))->item);
 }
 
-/* ---- help ------------------------------------------------------------------------------------------------------------------------------ */
+/* ---- help --------------------------------------------------------------------------------------------------------------- */
 
 static void help_options(const cli_command *command, const cli_option *table)
 {
@@ -276,7 +279,8 @@ static void help_options(const cli_command *command, const cli_option *table)
         }
         if (command->no_model && o->letter == 'm')
             continue;
-        int n = o->letter ? snprintf(left, sizeof left, "-%c, --%s", o->letter, o->name) : snprintf(left, sizeof left, "    --%s", o->name);
+        int n = o->letter ? snprintf(left, sizeof left, "-%c, --%s", o->letter, o->name)
+                          : snprintf(left, sizeof left, "    --%s", o->name);
         if (o->value && n > 0 && (size_t)n < sizeof left)
             (void)snprintf(left + n, sizeof left - (size_t)n, " %s", o->value);
         if (strlen(left) > 26)

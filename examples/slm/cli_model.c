@@ -73,7 +73,7 @@ uint32_t cli_kv(const char *name)
     return !strcmp(name, "f32") ? SLM_KV_F32 : SLM_KV_F16;
 }
 
-/* ---- text and ids -------------------------------------------------------------------------------------------------------------- */
+/* ---- text and ids ------------------------------------------------------------------------------------------------------- */
 
 slm_status cli_encode(cli *c, const slm_tokenizer *tok, const char *text, size_t len, unsigned flags, int32_t **ids, size_t *n)
 {
@@ -116,7 +116,7 @@ slm_status cli_decode(cli *c, const slm_tokenizer *tok, const int32_t *ids, size
     }
 }
 
-/* ---- interruption --------------------------------------------------------------------------------------------------------------- */
+/* ---- interruption ------------------------------------------------------------------------------------------------------- */
 
 /* The handler may do two things: set the flag and cancel, which is one atomic store in the session. */
 static volatile sig_atomic_t came;
@@ -152,7 +152,7 @@ int cli_signal(void)
     return came;
 }
 
-/* ---- progress -------------------------------------------------------------------------------------------------------------------- */
+/* ---- progress ----------------------------------------------------------------------------------------------------------- */
 
 int cli_progress(void *user, uint64_t done, uint64_t total)
 {

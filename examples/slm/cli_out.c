@@ -12,7 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* ---- UTF-8 ------------------------------------------------------------------------------------------------------------------ */
+/* ---- UTF-8 -------------------------------------------------------------------------------------------------------------- */
 
 /* Bytes of the code point at s (RFC 3629: no overlong form, no surrogate, at most U+10FFFF), 0 if there is none. */
 static size_t code_point(const unsigned char *s, size_t n, uint32_t *cp)
@@ -60,7 +60,7 @@ void cli_put_shown(FILE *to, const char *text, size_t n)
     }
 }
 
-/* ---- messages ----------------------------------------------------------------------------------------------------------------- */
+/* ---- messages ----------------------------------------------------------------------------------------------------------- */
 
 static void say(const cli *c, const char *text)
 {
@@ -134,7 +134,7 @@ int cli_end(cli *c, slm_status status)
     return status ? CLI_FAILED : CLI_DONE;
 }
 
-/* ---- JSON --------------------------------------------------------------------------------------------------------------------- */
+/* ---- JSON --------------------------------------------------------------------------------------------------------------- */
 
 static void put_string(FILE *to, const char *text, size_t n)
 {
@@ -238,7 +238,7 @@ void cli_json_small(cli_json *j, const char *key, double value)
         fputs("null", j->to);
 }
 
-/* ---- files ---------------------------------------------------------------------------------------------------------------------- */
+/* ---- files -------------------------------------------------------------------------------------------------------------- */
 
 /* Where a link leads is what gets replaced; a name that does not exist yet stands for itself. */
 static slm_status open_temporary(cli *c, cli_file *f, const char *path, mode_t mode)

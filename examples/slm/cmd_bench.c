@@ -1,9 +1,9 @@
 /* cmd_bench.c -- `slm bench`: how fast a model runs, and which part of what the machine can do that is.
  *
- * Prefill is bound by multiplications, decode by the bytes of weights read for each token. Both bounds are measured with the library's
- * own loops in the same process, before and after the runs, because they drift with clocks and neighbours; their mean counts.
- * The tokens fed are fixed (speed does not depend on them), so that sampling takes no part. Memory is read off after one run and before
- * the bounds are measured, which takes 256 MiB of its own. */
+ * Prefill is bound by multiplications, decode by the bytes of weights read for each token. Both bounds are measured with the
+ * library's own loops in the same process, before and after the runs, because they drift with clocks and neighbours; their mean
+ * counts. The tokens fed are fixed (speed does not depend on them), so that sampling takes no part. Memory is read off after one
+ * run and before the bounds are measured, which takes 256 MiB of its own. */
 #include "cli.h"
 
 #include <stdlib.h>
@@ -205,7 +205,8 @@ static int run(cli *c, const void *opaque)
     slm_model *model = NULL;
     slm_session *session = NULL;
     double *values = calloc(2 * o->runs, sizeof *values);
-    slm_status status = values ? work(c, o, &model, &session, values) : cli_fail(c, SLM_E_MEMORY, "no memory for %llu runs", (unsigned long long)o->runs);
+    slm_status status = values ? work(c, o, &model, &session, values)
+                               : cli_fail(c, SLM_E_MEMORY, "no memory for %llu runs", (unsigned long long)o->runs);
     cli_cancel_session(NULL);
     slm_session_free(session);
     slm_model_free(model);

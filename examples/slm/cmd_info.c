@@ -33,8 +33,9 @@ static void copy_text(char *to, size_t room, const slm_key_info *key)
 static const char *family(const char *text, size_t n)
 {
     static const struct { const char *mark, *family; } known[] = {
-        { "<|im_start|>", "chatml" }, { "<|start_header_id|>", "llama3" }, { "<start_of_turn>", "gemma" }, { "<|start_of_role|>", "granite" },
-        { "[INST]", "llama2" }, { "<|assistant|>", "zephyr" }, { "<|end|>", "phi3" }, { "### Instruction", "alpaca" },
+        { "<|im_start|>", "chatml" }, { "<|start_header_id|>", "llama3" }, { "<start_of_turn>", "gemma" },
+        { "<|start_of_role|>", "granite" }, { "[INST]", "llama2" }, { "<|assistant|>", "zephyr" }, { "<|end|>", "phi3" },
+        { "### Instruction", "alpaca" },
     };
     for (size_t k = 0; k < sizeof known / sizeof *known; k++)
         if (memmem(text, n, known[k].mark, strlen(known[k].mark)))

@@ -111,10 +111,13 @@ static int run(cli *c, const void *opaque)
 static const cli_option table[] = {
     CLI_HEAD("tokens"),
     { CLI_TEXT,   0,   "tokens",  "1,2,3|@FILE", NULL, 0, 0, offsetof(options, tokens), "the tokens, as given: no BOS is added" },
-    { CLI_TEXT,   'o', "out",     "FILE", NULL, 0, 0, offsetof(options, out), "writes all logits as little-endian f32 [tokens][vocab] (- is stdout)" },
+    { CLI_TEXT,   'o', "out",     "FILE", NULL, 0, 0, offsetof(options, out),
+      "writes all logits as little-endian f32 [tokens][vocab] (- is stdout)" },
     CLI_HEAD("session"),
-    { CLI_COUNT,  0,   "chunk",   "N", NULL, 1, 16777216, offsetof(options, chunk), "tokens per pass over the weights (default 512). No result depends on it" },
-    { CLI_COUNT,  'c', "context", "N", NULL, 1, 16777216, offsetof(options, context), "room of the session (default: as many as there are tokens)" },
+    { CLI_COUNT,  0,   "chunk",   "N", NULL, 1, 16777216, offsetof(options, chunk),
+      "tokens per pass over the weights (default 512). No result depends on it" },
+    { CLI_COUNT,  'c', "context", "N", NULL, 1, 16777216, offsetof(options, context),
+      "room of the session (default: as many as there are tokens)" },
     { CLI_CHOICE, 0,   "kv",      "f16|f32", "f16", 0, 0, offsetof(options, kv), "type of the cache" },
     CLI_END
 };

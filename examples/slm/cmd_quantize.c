@@ -72,7 +72,8 @@ const cli_command cmd_quantize = {
 
 static const cli_option convert_options[] = {
     CLI_HEAD("type"),
-    { CLI_TEXT, 0, "type", "T", NULL, 0, 0, offsetof(options, type), "f32, f16, bf16, q8_0 or q4_0; without it the weights stay as they are" },
+    { CLI_TEXT, 0, "type", "T", NULL, 0, 0, offsetof(options, type),
+      "f32, f16, bf16, q8_0 or q4_0; without it the weights stay as they are" },
     CLI_END
 };
 

@@ -1,7 +1,8 @@
 /* cmd_score.c -- `slm score`: how likely a model finds a text.
  *
- * The text is cut into windows of at most `context` tokens. With BOS: every window is BOS and the next context-1 tokens, and all of
- * these are scored. Without: a window begins with the last token of the one before, so that all but the text's first are scored once. */
+ * The text is cut into windows of at most `context` tokens. With BOS: every window is BOS and the next context-1 tokens, and all
+ * of these are scored. Without: a window begins with the last token of the one before, so that all but the text's first are
+ * scored once. */
 #include "cli.h"
 
 #include <math.h>

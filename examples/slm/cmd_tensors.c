@@ -105,8 +105,10 @@ static int run(cli *c, const void *opaque)
 static const cli_option table[] = {
     CLI_HEAD("what"),
     { CLI_TEXT, 0,   "name",   "T",    NULL, 0, 0, offsetof(options, name), "only this tensor" },
-    { CLI_TEXT, 'o', "out",    "FILE", NULL, 0, 0, offsetof(options, out), "writes its values as little-endian f32 instead (- is stdout)" },
-    { CLI_FLAG, 0,   "sha256", NULL,   NULL, 0, 0, offsetof(options, sha256), "adds the SHA-256 of the values as little-endian f32" },
+    { CLI_TEXT, 'o', "out",    "FILE", NULL, 0, 0, offsetof(options, out),
+      "writes its values as little-endian f32 instead (- is stdout)" },
+    { CLI_FLAG, 0,   "sha256", NULL,   NULL, 0, 0, offsetof(options, sha256),
+      "adds the SHA-256 of the values as little-endian f32" },
     CLI_END
 };
 

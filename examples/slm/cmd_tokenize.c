@@ -12,7 +12,7 @@ typedef struct options {
     bool special, bos;
 } options;
 
-/* ---- input ------------------------------------------------------------------------------------------------------------------- */
+/* ---- input -------------------------------------------------------------------------------------------------------------- */
 
 static slm_status bad_line(cli *c, const cli_lines *lines, const char *why)
 {
@@ -24,7 +24,8 @@ static slm_status parse(cli *c, const cli_lines *lines, json_t **object)
     json_error_t why;
     *object = json_loadb(lines->line, lines->n, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &why);
     if (!*object)
-        return cli_fail(c, SLM_E_FORMAT, "stdin: line %llu: no JSON: %s (column %d)", (unsigned long long)lines->number, why.text, why.column);
+        return cli_fail(c, SLM_E_FORMAT, "stdin: line %llu: no JSON: %s (column %d)", (unsigned long long)lines->number, why.text,
+                        why.column);
     if (!json_is_object(*object)) {
         json_decref(*object);
         return bad_line(c, lines, "is no JSON object");
@@ -94,7 +95,7 @@ static slm_status line_ids(cli *c, const cli_lines *lines, const json_t *object,
     return SLM_OK;
 }
 
-/* ---- tokenize ------------------------------------------------------------------------------------------------------------------ */
+/* ---- tokenize ----------------------------------------------------------------------------------------------------------- */
 
 static slm_status print_ids(cli *c, const slm_tokenizer *tok, const options *o, const char *text, size_t len)
 {
@@ -175,7 +176,7 @@ static int run_tokenize(cli *c, const void *opaque)
     return cli_end(c, status);
 }
 
-/* ---- detokenize ---------------------------------------------------------------------------------------------------------------- */
+/* ---- detokenize --------------------------------------------------------------------------------------------------------- */
 
 static slm_status print_text(cli *c, const slm_tokenizer *tok, const options *o, const int32_t *ids, size_t n_ids)
 {
@@ -240,12 +241,13 @@ static int run_detokenize(cli *c, const void *opaque)
     return cli_end(c, status);
 }
 
-/* ---- tables -------------------------------------------------------------------------------------------------------------------- */
+/* ---- tables ------------------------------------------------------------------------------------------------------------- */
 
 static const cli_option tokenize_options[] = {
     CLI_HEAD("text"),
     { CLI_TEXT, 'p', "prompt",  "TEXT", NULL, 0, 0, offsetof(options, prompt), "the text; without it stdin" },
-    { CLI_FLAG, 0,   "special", NULL,   NULL, 0, 0, offsetof(options, special), "text may yield control tokens; not for text of strangers" },
+    { CLI_FLAG, 0,   "special", NULL,   NULL, 0, 0, offsetof(options, special),
+      "text may yield control tokens; not for text of strangers" },
     { CLI_FLAG, 0,   "bos",     NULL,   NULL, 0, 0, offsetof(options, bos), "adds BOS and EOS as the model says" },
     CLI_END
 };
@@ -260,7 +262,8 @@ const cli_command cmd_tokenize = {
 static const cli_option detokenize_options[] = {
     CLI_HEAD("ids"),
     { CLI_TEXT, 0, "ids",     "1,2,3|@FILE", NULL, 0, 0, offsetof(options, ids), "the ids; without it stdin" },
-    { CLI_FLAG, 0, "special", NULL,          NULL, 0, 0, offsetof(options, special), "control tokens appear as their text, else they give nothing" },
+    { CLI_FLAG, 0, "special", NULL,          NULL, 0, 0, offsetof(options, special),
+      "control tokens appear as their text, else they give nothing" },
     CLI_END
 };
 

@@ -9,6 +9,7 @@
 #include "core/json.h"
 
 #include "core/size.h"
+#include "core/utf8.h"
 
 #include <string.h>
 
@@ -22,50 +23,6 @@ enum expect {                       /* what may come next */
     DONE,                           /* nothing but space */
     FAILED
 };
-
-/* ---- UTF-8 ----------------------------------------------------------------------------------------------------------------- */
-
-/* Length of the code point at b, 0 if it is none (RFC 3629: no overlong forms, no surrogates, at most U+10FFFF). */
-static size_t utf8_length(const uint8_t *b, size_t n)
-{
-    static const struct { uint8_t first, last, second_least, second_most, length; } forms[] = {
-        { 0xc2, 0xdf, 0x80, 0xbf, 2 }, { 0xe0, 0xe0, 0xa0, 0xbf, 3 }, { 0xe1, 0xec, 0x80, 0xbf, 3 }, { 0xed, 0xed, 0x80, 0x9f, 3 },
-        { 0xee, 0xef, 0x80, 0xbf, 3 }, { 0xf0, 0xf0, 0x90, 0xbf, 4 }, { 0xf1, 0xf3, 0x80, 0xbf, 4 }, { 0xf4, 0xf4, 0x80, 0x8f, 4 },
-    };
-    if (b[0] < 0x80)
-        return 1;
-    for (size_t i = 0; i < sizeof forms / sizeof *forms; i++) {
-        if (b[0] < forms[i].first || b[0] > forms[i].last)
-            continue;
-        if (n < forms[i].length || b[1] < forms[i].second_least || b[1] > forms[i].second_most)
-            return 0;
-        for (size_t k = 2; k < forms[i].length; k++)
-            if (b[k] < 0x80 || b[k] > 0xbf)
-                return 0;
-        return forms[i].length;
-    }
-    return 0;
-}
-
-/* Offset of the first byte that is no UTF-8; n if there is none. */
-static size_t utf8_bad(const uint8_t *b, size_t n)
-{
-    size_t at = 0;
-    while (at < n) {
-        uint64_t eight = 0;
-        if (n - at >= 8)
-            memcpy(&eight, b + at, 8);
-        if (n - at >= 8 && !(eight & UINT64_C(0x8080808080808080))) {
-            at += 8;
-            continue;
-        }
-        const size_t length = utf8_length(b + at, n - at);
-        if (!length)
-            return at;
-        at += length;
-    }
-    return n;
-}
 
 static size_t utf8_put(uint8_t out[4], uint32_t point)
 {
@@ -97,7 +54,7 @@ slm_status slm_json_init(slm_json *json, const void *text, size_t n, const char 
 {
     if (n > SLM_LIMIT_JSON_BYTES)
         return slm_fail(err, SLM_E_LIMIT, "%s: JSON of %zu bytes (allowed %d)", name, n, SLM_LIMIT_JSON_BYTES);
-    const size_t bad = utf8_bad(text, n);
+    const size_t bad = slm_utf8_valid(text, n);
     if (bad < n)
         return slm_fail_at(err, SLM_E_FORMAT, bad, "%s: JSON: byte 0x%02x is not UTF-8", name, ((const uint8_t *)text)[bad]);
     memset(json, 0, sizeof *json);
@@ -115,7 +72,8 @@ static slm_status bad(slm_json *json, size_t at, const char *wanted, slm_error *
     json->expect = FAILED;
     if (at >= json->size)
         return slm_fail_at(err, SLM_E_FORMAT, at, "%s: JSON: the text ends where %s should be", json->name, wanted);
-    return slm_fail_at(err, SLM_E_FORMAT, at, "%s: JSON: '%s' where %s should be", json->name, slm_shown(shown, json->base + at, 1), wanted);
+    return slm_fail_at(err, SLM_E_FORMAT, at, "%s: JSON: '%s' where %s should be", json->name,
+                       slm_shown(shown, json->base + at, 1), wanted);
 }
 
 static void skip_space(slm_json *json)
@@ -399,7 +357,8 @@ slm_status slm_json_string(const slm_json *json, slm_buf *buf, slm_error *err)
         const size_t n = unescape(text, json->text_len, &at, bytes);
         if (!n) {
             buf->size = before;
-            return slm_fail_at(err, SLM_E_FORMAT, json->text + at, "%s: JSON: lone surrogate \\u%.4s", json->name, (const char *)text + at + 2);
+            return slm_fail_at(err, SLM_E_FORMAT, json->text + at, "%s: JSON: lone surrogate \\u%.4s", json->name,
+                               (const char *)text + at + 2);
         }
         slm_buf_add(buf, bytes, n);
     }
@@ -444,8 +403,8 @@ slm_status slm_json_u64(const slm_json *json, uint64_t *value, slm_error *err)
         return slm_fail_at(err, SLM_E_FORMAT, json->pos, "%s: JSON: a value that is no number", json->name);
     for (size_t i = 0; i < json->text_len; i++) {
         if (text[i] < '0' || text[i] > '9' || !slm_u64_mul(v, 10, &v) || !slm_u64_add(v, (uint64_t)(text[i] - '0'), &v))
-            return slm_fail_at(err, SLM_E_FORMAT, json->text, "%s: JSON: %s is no integer (allowed 0 .. 18446744073709551615)", json->name,
-                               slm_shown(shown, text, json->text_len));
+            return slm_fail_at(err, SLM_E_FORMAT, json->text, "%s: JSON: %s is no integer (allowed 0 .. 18446744073709551615)",
+                               json->name, slm_shown(shown, text, json->text_len));
     }
     *value = v;
     return SLM_OK;

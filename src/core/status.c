@@ -45,7 +45,8 @@ static void fill(slm_error *err, slm_status status, int code, uint64_t offset, c
         if (offset != UINT64_MAX)
             (void)snprintf(err->text + used, sizeof err->text - used, ", at byte %llu", (unsigned long long)offset);
         else if (code)
-            (void)snprintf(err->text + used, sizeof err->text - used, ": %s (errno %d)", strerrordesc_np(code) ? strerrordesc_np(code) : "?", code);
+            (void)snprintf(err->text + used, sizeof err->text - used, ": %s (errno %d)",
+                           strerrordesc_np(code) ? strerrordesc_np(code) : "?", code);
     }
     errno = kept;
 }

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 /* Length of the well-formed sequence at p (n >= 1 bytes are there), or 0 if what begins there is ill-formed or cut off. */
 static inline size_t slm_utf8_sequence(const uint8_t *p, size_t n)
@@ -30,6 +31,13 @@ static inline size_t slm_utf8_valid(const void *bytes, size_t n)
     const uint8_t *p = bytes;
     size_t i = 0;
     while (i < n) {
+        uint64_t eight = UINT64_MAX;
+        if (n - i >= 8)
+            memcpy(&eight, p + i, 8);
+        if (!(eight & UINT64_C(0x8080808080808080))) {      /* ASCII, the usual case, goes eight at a time */
+            i += 8;
+            continue;
+        }
         const size_t len = slm_utf8_sequence(p + i, n - i);
         if (!len)
             return i;

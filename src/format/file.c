@@ -168,14 +168,16 @@ slm_status slm_file_set_tensor(slm_file *file, size_t index, const void *name, s
         return slm_fail_at(err, SLM_E_FORMAT, at, "%s: tensor '%s': %u dimensions (allowed 1 .. %d)", file->path, shown, n_dims,
                            SLM_LIMIT_DIMS);
     const size_t shown_len = strlen(shown);
-    char *names = slm_heap_alloc(file->heap, name_len + 1 + shown_len + 1);
+    const bool plain = shown_len == name_len && memcmp(shown, name, name_len) == 0;
+    char *names = slm_pool_take(&file->names, name_len + 1 + (plain ? 0 : shown_len + 1));
     if (!names)
         return slm_fail(err, SLM_E_MEMORY, "%s: name of tensor %zu", file->path, index);
     memcpy(names, name, name_len);
     names[name_len] = 0;
-    memcpy(names + name_len + 1, shown, shown_len + 1);
+    if (!plain)
+        memcpy(names + name_len + 1, shown, shown_len + 1);
     slm_tensor *t = &file->tensors[index];
-    *t = (slm_tensor){ .name = names, .shown = names + name_len + 1, .type_id = type_id, .type = slm_type_by_id(type_id),
+    *t = (slm_tensor){ .name = names, .shown = plain ? names : names + name_len + 1, .type_id = type_id, .type = slm_type_by_id(type_id),
                        .n_dims = n_dims, .dims = { 1, 1, 1, 1 } };
     file->n_tensors = index + 1;
     for (uint32_t i = 0; i < n_dims; i++)
@@ -185,14 +187,22 @@ slm_status slm_file_set_tensor(slm_file *file, size_t index, const void *name, s
 
 /* ---- opening ---- */
 
-static void release(slm_file *file)
+void slm_file_forget(slm_file *file)
 {
-    for (size_t i = 0; i < file->n_tensors; i++)
-        slm_heap_free(file->heap, (void *)(uintptr_t)file->tensors[i].name);
+    slm_pool_free(&file->names);
     slm_heap_free(file->heap, file->tensors);
     slm_heap_free(file->heap, file->by_name);
-    slm_heap_free(file->heap, file->reader);
+    file->tensors = NULL;
+    file->by_name = NULL;
+    file->n_tensors = 0;
+    file->gap_bytes = file->trailing_bytes = 0;
     slm_keys_free(&file->keys);
+}
+
+static void release(slm_file *file)
+{
+    slm_file_forget(file);
+    slm_heap_free(file->heap, file->reader);
     slm_source_close(&file->source);
     slm_heap_free(file->heap, file->path);
 }
@@ -221,6 +231,7 @@ static slm_status fill(slm_file *file, slm_source *source, const char *name, con
     memcpy(file->path, name, len + 1);
     file->source.name = file->path;
     slm_keys_init(&file->keys, file->heap, file->path);
+    slm_pool_init(&file->names, file->heap);
     if (slm_llama2c_is(&file->source))
         return slm_llama2c_read(file, tokenizer_path, err);
     if (tokenizer_path)

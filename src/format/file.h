@@ -8,7 +8,7 @@
 
 typedef struct slm_tensor {
     const char     *name;       /* terminated; bytes as in the file (no NUL) */
-    const char     *shown;      /* the same, escaped where it is not printable */
+    const char     *shown;      /* the same, or escaped if it is not printable */
     uint32_t        type_id;
     const slm_type *type;       /* NULL: a type this version cannot read */
     uint32_t        n_dims;
@@ -24,6 +24,7 @@ struct slm_file {
     char       *path;
     slm_source  source;
     slm_keys    keys;
+    slm_pool    names;          /* of tensors */
     slm_tensor *tensors;        /* [n_tensors], in file order */
     uint32_t   *by_name;        /* [n_tensors] indices in order of name */
     size_t      n_tensors;
@@ -58,7 +59,8 @@ slm_status slm_llama2c_read(struct slm_file *file, const char *tokenizer_path, s
 /* Is it a llama2.c checkpoint? By its magic, or (legacy) by header ranges and exact size. */
 bool slm_llama2c_is(const slm_source *source);
 
-/* Room for n tensors, zeroed. */
+/* Room for n tensors, zeroed; slm_file_forget gives it back, and the keys. */
+void slm_file_forget(struct slm_file *file);
 slm_status slm_file_reserve(struct slm_file *file, size_t n, slm_error *err);
 
 /* Sets tensor `index` but for its place: checks name, dims and k against the block, computes rows and bytes. `at` is the byte offset

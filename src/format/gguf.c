@@ -206,6 +206,7 @@ static slm_status parse_window(parse *p, slm_error *err)
         return slm_fail_at(err, tensors > SLM_LIMIT_GGUF_TENSORS ? SLM_E_LIMIT : SLM_E_FORMAT, 8, "%s: head: %" PRIu64
                            " tensors (allowed %d, room in the file for %" PRIu64 ")", file->path, tensors, SLM_LIMIT_GGUF_TENSORS,
                            rest / LEAST_TENSOR);
+    status = slm_keys_reserve(&file->keys, (size_t)keys, err);
     for (uint64_t i = 0; !status && i < keys; i++)
         status = read_key(p, i, err);
     if (!status)
@@ -217,20 +218,6 @@ static slm_status parse_window(parse *p, slm_error *err)
     if (!status)
         status = place_tensors(p, err);
     return status ? status : slm_file_index(file, err);
-}
-
-/* Back to the state before parsing. */
-static void forget(slm_file *file)
-{
-    for (size_t i = 0; i < file->n_tensors; i++)
-        slm_heap_free(file->heap, (void *)(uintptr_t)file->tensors[i].name);
-    slm_heap_free(file->heap, file->tensors);
-    slm_heap_free(file->heap, file->by_name);
-    file->tensors = NULL;
-    file->by_name = NULL;
-    file->n_tensors = 0;
-    file->gap_bytes = file->trailing_bytes = 0;
-    slm_keys_free(&file->keys);
 }
 
 slm_status slm_gguf_read(slm_file *file, slm_error *err)
@@ -254,7 +241,7 @@ slm_status slm_gguf_read(slm_file *file, slm_error *err)
                 *err = first;
             return status;
         }
-        forget(file);
+        slm_file_forget(file);
         status = SLM_OK;
         size *= 4;
     }

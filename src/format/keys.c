@@ -1,4 +1,4 @@
-/* keys.c -- metadata: an ordered list of named, typed values. Each key owns one block: its name, then its value. */
+/* keys.c -- metadata: an ordered list of named, typed values. Name and value of a key lie together in a pool. */
 #include "format/keys.h"
 
 #include "core/size.h"
@@ -24,12 +24,12 @@ size_t slm_key_type_bytes(uint32_t type)
 void slm_keys_init(slm_keys *keys, slm_heap *heap, const char *file)
 {
     *keys = (slm_keys){ .heap = heap, .file = file };
+    slm_pool_init(&keys->pool, heap);
 }
 
 void slm_keys_free(slm_keys *keys)
 {
-    for (size_t i = 0; i < keys->n; i++)
-        slm_heap_free(keys->heap, (void *)(uintptr_t)keys->list[i].name);
+    slm_pool_free(&keys->pool);
     slm_heap_free(keys->heap, keys->list);
     keys->list = NULL;
     keys->n = keys->room = 0;
@@ -49,10 +49,10 @@ const slm_key *slm_keys_find(const slm_keys *keys, const char *name)
 }
 
 /* One block with the name and the value; NULL if refused. */
-static char *make_block(slm_heap *heap, const char *name, size_t name_len, const void *value, size_t bytes)
+static char *make_block(slm_keys *keys, const char *name, size_t name_len, const void *value, size_t bytes)
 {
     size_t size;
-    char *block = slm_size_add(name_len + 1, bytes, &size) ? slm_heap_alloc(heap, size) : NULL;
+    char *block = slm_size_add(name_len + 1, bytes, &size) ? slm_pool_take(&keys->pool, size) : NULL;
     if (!block)
         return NULL;
     memcpy(block, name, name_len);
@@ -62,21 +62,30 @@ static char *make_block(slm_heap *heap, const char *name, size_t name_len, const
     return block;
 }
 
+slm_status slm_keys_reserve(slm_keys *keys, size_t n, slm_error *err)
+{
+    if (n <= keys->room)
+        return SLM_OK;
+    slm_key *list = slm_heap_array(keys->heap, n, sizeof *list);
+    if (!list)
+        return slm_fail(err, SLM_E_MEMORY, "%s: list of %zu keys", keys->file, n);
+    if (keys->n)
+        memcpy(list, keys->list, keys->n * sizeof *list);
+    slm_heap_free(keys->heap, keys->list);
+    keys->list = list;
+    keys->room = n;
+    return SLM_OK;
+}
+
 slm_status slm_keys_append(slm_keys *keys, const char *name, size_t name_len, uint32_t type, bool array, uint64_t count,
                            const void *value, size_t bytes, slm_error *err)
 {
     if (keys->n == keys->room) {
-        const size_t room = keys->room ? keys->room * 2 : 32;
-        slm_key *list = slm_heap_array(keys->heap, room, sizeof *list);
-        if (!list)
-            return slm_fail(err, SLM_E_MEMORY, "%s: list of %zu keys", keys->file, room);
-        if (keys->n)
-            memcpy(list, keys->list, keys->n * sizeof *list);
-        slm_heap_free(keys->heap, keys->list);
-        keys->list = list;
-        keys->room = room;
+        const slm_status status = slm_keys_reserve(keys, keys->room ? keys->room * 2 : 32, err);
+        if (status)
+            return status;
     }
-    char *block = make_block(keys->heap, name, name_len, value, bytes);
+    char *block = make_block(keys, name, name_len, value, bytes);
     if (!block)
         return slm_fail(err, SLM_E_MEMORY, "%s: key of %zu bytes", keys->file, bytes);
     keys->list[keys->n++] = (slm_key){ block, type, array, count, (const uint8_t *)block + name_len + 1, bytes };
@@ -90,10 +99,9 @@ slm_status slm_keys_add(slm_keys *keys, const char *name, uint32_t type, bool ar
     slm_key *old = find(keys, name);
     if (!old)
         return slm_keys_append(keys, name, name_len, type, array, count, value, bytes, err);
-    char *block = make_block(keys->heap, name, name_len, value, bytes);
+    char *block = make_block(keys, name, name_len, value, bytes);
     if (!block)
         return slm_fail(err, SLM_E_MEMORY, "%s: key '%s' of %zu bytes", keys->file, name, bytes);
-    slm_heap_free(keys->heap, (void *)(uintptr_t)old->name);
     *old = (slm_key){ block, type, array, count, (const uint8_t *)block + name_len + 1, bytes };
     return SLM_OK;
 }

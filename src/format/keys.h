@@ -4,6 +4,7 @@
 
 #include "core/buf.h"
 #include "core/cursor.h"
+#include "core/pool.h"
 
 #include <stdbool.h>
 
@@ -26,7 +27,9 @@ typedef struct slm_keys {
     slm_heap *heap;
     slm_key  *list;          /* [n] */
     size_t    n, room;
+    slm_pool  pool;          /* names and values; a replaced value stays until the end */
     const char *file;        /* for messages; not owned */
+    struct slm_keys_block *blocks;   /* names and values; the first has room for small ones */
 } slm_keys;
 
 /* Adding copies name and value; a key of that name is replaced in place. SLM_E_MEMORY. */
@@ -38,6 +41,9 @@ slm_status slm_keys_add_u32(slm_keys *keys, const char *name, uint32_t value, sl
 slm_status slm_keys_add_f32(slm_keys *keys, const char *name, float value, slm_error *err);
 slm_status slm_keys_add_bool(slm_keys *keys, const char *name, bool value, slm_error *err);
 slm_status slm_keys_add_str(slm_keys *keys, const char *name, const char *text, slm_error *err);
+
+/* Room for n keys at once, where their number is known. SLM_E_MEMORY. */
+slm_status slm_keys_reserve(slm_keys *keys, size_t n, slm_error *err);
 
 /* The same at the end without looking for an older one: for readers, which refuse duplicates afterwards. */
 slm_status slm_keys_append(slm_keys *keys, const char *name, size_t name_len, uint32_t type, bool array, uint64_t count,

@@ -80,8 +80,8 @@ void slm_quantize_q8_0(void *dst, const float *src, size_t n)
         const float d = largest(src + i, 32) / 127.0f, id = d > 0 ? 1.0f / d : 0.0f;
         slm_half_put(block, slm_f16_of_f32(d));
         for (size_t k = 0; k < 32; k++) {
-            const float scaled = src[i + k] * id;       /* id overflows only where d is subnormal and its f16 is 0 */
-            block[2 + k] = (uint8_t)(scaled >= 127.0f ? 127 : scaled <= -127.0f ? -127 : nearest(scaled));
+            const float scaled = src[i + k] * id;       /* id overflows only where d is subnormal and its f16 is 0; 0 * id is NaN */
+            block[2 + k] = (uint8_t)(scaled >= 127.0f ? 127 : scaled > -127.0f ? nearest(scaled) : -127);
         }
     }
 }

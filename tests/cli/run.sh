@@ -6,6 +6,7 @@
 # `# needs: shared` is skipped where that is missing. Say UPDATE=1 to write what was seen, and read the difference before you keep it.
 here=$(cd "$(dirname "$0")" && pwd)
 slm=$(cd "$(dirname "$1")" && pwd)/$(basename "$1") || exit 2
+[ -x "$slm" ] || { echo "run.sh: no program $slm"; exit 2; }
 shift
 SHARED=$(cd "${SHARED:-$here/../../../shared}" 2>/dev/null && pwd)
 export SHARED

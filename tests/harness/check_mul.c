@@ -1,4 +1,5 @@
-/* check_mul.c -- the products mul_*. Panels end at an unmapped page too (they are a multiple of 64 bytes); y has gaps that must stay. */
+/* check_mul.c -- the products mul_*. Panels end at an unmapped page too, being a multiple of 64 bytes;
+ * y has gaps that must stay. */
 #include "check_kernels.h"
 
 #include "kernels/math.h"
@@ -50,7 +51,8 @@ static int mul_case(check *c, slm_mul_fn *fn, weight type, size_t tokens, size_t
 {
     const int blocks = type >= Q8_0;
     const size_t panels = (rows + 15) / 16, per_token = blocks ? 2 * steps : 64 * steps, ldx = per_token + gap, ldy = rows + gap;
-    if (!check_case(c, place, "tokens=%zu rows=%zu steps=%zu ldx=%zu ldy=%zu %s", tokens, rows, steps, ldx, ldy, check_kind_name(kind)))
+    if (!check_case(c, place, "tokens=%zu rows=%zu steps=%zu ldx=%zu ldy=%zu %s", tokens, rows, steps, ldx, ldy,
+                    check_kind_name(kind)))
         return 0;
     const check_pair y = check_out(c, tokens ? ((tokens - 1) * ldy + rows) * 4 : 0, 4);
     uint8_t *w = check_in_aligned(c, panels * steps * step_bytes[type], 64);
@@ -79,7 +81,8 @@ static void mul(check *c, slm_mul_fn *fn, weight type)
                 return;
         }
     for (size_t rows = 0; rows <= 130; rows++)
-        if (!mul_case(c, fn, type, 1 + rows % 5, rows, 1, check_below(c, 5), (check_kind)(rows % CHECK_KINDS), check_below(c, CHECK_PLACES)))
+        if (!mul_case(c, fn, type, 1 + rows % 5, rows, 1, check_below(c, 5), (check_kind)(rows % CHECK_KINDS),
+                      check_below(c, CHECK_PLACES)))
             return;
     for (size_t i = 0; i < (c->thorough ? 2000 : 40); i++)
         if (!mul_case(c, fn, type, 1 + check_below(c, 40), 1 + check_below(c, 100), check_below(c, 6), check_below(c, 20),

@@ -20,7 +20,8 @@ static int quantize_case(check *c, slm_quantize_x_fn *fn, size_t n, check_kind k
         for (size_t i = 0; i < n; i++)
             x[i] = check_f32(c, CHECK_ZEROS) + slm_f32_of_bits(slm_bits_of_f32(0x1p-100f) - 2 + check_u32(c) % 4);
     if (kind == CHECK_ANY && n)                             /* one infinity or NaN somewhere, of either sign */
-        x[check_below(c, n)] = slm_f32_of_bits((check_u32(c) & 0x80000000u) | 0x7f800000u | (check_u32(c) & 1 ? 0 : check_u32(c) & 0x7fffffu));
+        x[check_below(c, n)] = slm_f32_of_bits((check_u32(c) & 0x80000000u) | 0x7f800000u |
+                                               (check_u32(c) & 1 ? 0 : check_u32(c) & 0x7fffffu));
     const int want = slm_quantize_x_scalar(out.want, x, n);
     check_begin(c);
     const int got = fn(out.got, x, n);

@@ -58,7 +58,8 @@ static int exp_case(check *c, slm_exp_sum_f32_fn *fn, size_t n, size_t first, ch
     check_fill_f32(c, s, n, kind == CHECK_ANY ? CHECK_RANDOM : kind);
     if (kind == CHECK_ANY) {                /* scores as they are, masked ones and some that underflow */
         for (size_t i = 0; i < n; i++)
-            s[i] = i % 7 == 5 ? -INFINITY : i % 5 == 3 ? -88.0f - (float)check_below(c, 20) + 0.01f * check_f32(c, CHECK_RANDOM) : s[i] * 4;
+            s[i] = i % 7 == 5 ? -INFINITY
+                 : i % 5 == 3 ? -88.0f - (float)check_below(c, 20) + 0.01f * check_f32(c, CHECK_RANDOM) : s[i] * 4;
         m = check_f32(c, CHECK_RANDOM);
     } else if (kind != CHECK_HUGE && n) {   /* the greatest, as a softmax has it; where HUGE stays with 0 exp is 0 or infinite */
         m = slm_max_f32_scalar(s, n);
@@ -81,7 +82,8 @@ void check_exp_sum_f32(check *c, slm_exp_sum_f32_fn *fn)
                 if (!exp_case(c, fn, n, first + 64 * check_below(c, 3), kind, check_below(c, CHECK_PLACES), (int)((n + first) % 2)))
                     return;
     for (size_t i = 0; i < (c->thorough ? 2000 : 50); i++)
-        if (!exp_case(c, fn, 131 + check_below(c, 5000), check_below(c, 1000), i % (CHECK_ANY + 1), check_below(c, CHECK_PLACES), i & 1))
+        if (!exp_case(c, fn, 131 + check_below(c, 5000), check_below(c, 1000), i % (CHECK_ANY + 1), check_below(c, CHECK_PLACES),
+                      (int)(i & 1)))
             return;
 }
 

@@ -2,6 +2,7 @@
 #include "harness/test.h"
 
 #include <dirent.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -118,6 +119,24 @@ size_t test_folder_entries(void)
     if (d)
         closedir(d);
     return n;
+}
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+enum { SMALL_STACK = 1 << 20 };
+#else
+enum { SMALL_STACK = 1 << 16 };
+#endif
+
+void *test_small_stack(void *(*body)(void *arg), void *arg)
+{
+    pthread_attr_t attr;
+    pthread_t thread;
+    void *result = NULL;
+    if (pthread_attr_init(&attr) || pthread_attr_setstacksize(&attr, SMALL_STACK) || pthread_create(&thread, &attr, body, arg))
+        fail_msg("a thread with %d bytes of stack cannot be made", SMALL_STACK);
+    pthread_join(thread, &result);
+    pthread_attr_destroy(&attr);
+    return result;
 }
 
 uint64_t test_seed(uint64_t otherwise)

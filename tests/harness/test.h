@@ -37,6 +37,10 @@ uint8_t *test_file_read(const char *path, size_t *n);
 bool test_file_is(const char *path, const char *text);
 size_t test_folder_entries(void);
 
+/* Runs body(arg) in a thread with 64 KiB of stack, which is all that a call of the library may need; returns what body returns. The
+ * sanitizers' frames are larger: under them the stack is 1 MiB. */
+void *test_small_stack(void *(*body)(void *arg), void *arg);
+
 /* The seed of random tests: SEED of the environment or the given one; printed once. */
 uint64_t test_seed(uint64_t otherwise);
 

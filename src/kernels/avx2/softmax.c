@@ -34,24 +34,26 @@ INLINE __m256 exp_masked(float *p, const float *s, __m256i mask, __m256 m)
     return _mm256_and_ps(e, _mm256_castsi256_ps(mask));
 }
 
-/* An element's lane is (first + i) mod 16, so the first group begins as many lanes late as first mod 16 says: the elements up to
- * the next multiple of 16 go one by one into an array of lanes, which is what the registers start from. */
+/* An element's lane is (first + i) mod 16: the elements up to the next multiple of 16 are written to their lanes in an array with room
+ * for two vectors from any lane on, and the registers start from that. */
 float slm_exp_sum_f32_avx2(float *p, const float *s, size_t n, size_t first, float m)
 {
     const __m256 most = _mm256_set1_ps(m);
-    float start[16] = { 0 };
-    size_t i = 0;
-    for (; i < n && (first + i) % 16; i++) {
-        p[i] = slm_exp_f32(s[i] - m);
-        start[(first + i) % 16] = p[i];
-    }
+    const size_t phase = first % 16, head = phase == 0 ? 0 : 16 - phase < n ? 16 - phase : n;
+    float start[32] = { 0 };
+    size_t i = head;
+    if (head)
+        _mm256_storeu_ps(start + phase, exp_masked(p, s, first_lanes(head), most));
+    if (head > 8)
+        _mm256_storeu_ps(start + phase + 8, exp_masked(p + 8, s + 8, first_lanes(head - 8), most));
     __m256 low = _mm256_loadu_ps(start), high = _mm256_loadu_ps(start + 8);
     for (; n - i >= 16; i += 16) {
         const __m256 a = exp_lanes(_mm256_sub_ps(_mm256_loadu_ps(s + i), most));
-        const __m256 b = exp_lanes(_mm256_sub_ps(_mm256_loadu_ps(s + i + 8), most));
         _mm256_storeu_ps(p + i, a);
-        _mm256_storeu_ps(p + i + 8, b);
         low = _mm256_add_ps(low, a);
+        __asm__ volatile("" : : : "memory");        /* one after the other: interleaved they need more than 16 registers */
+        const __m256 b = exp_lanes(_mm256_sub_ps(_mm256_loadu_ps(s + i + 8), most));
+        _mm256_storeu_ps(p + i + 8, b);
         high = _mm256_add_ps(high, b);
     }
     if (i < n)

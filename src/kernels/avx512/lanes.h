@@ -11,7 +11,7 @@
 /* The first n lanes, all from 16 on. */
 INLINE __mmask16 first_lanes(size_t n)
 {
-    return n < 16 ? (__mmask16)((1u << n) - 1) : (__mmask16)0xffff;
+    return (__mmask16)(n < 16 ? (1u << n) - 1 : 0xffffu);
 }
 
 /* lane[i] += lane[i + half] for half = 8, 4, 2, 1 (C7); not the compiler's reduction, whose order is its own. */

@@ -5,10 +5,13 @@
  * P weights and one broadcast of four activations: 24 + 4 + 2 of the 32 registers. Per block a tile issues 8 vpdpbusd, one product
  * and one fma per (token, panel) on the same two ports: 80 % of the VNNI peak is the ceiling.
  *
- *   1 to 12 tokens   one panel at a time in one forward stream with software prefetch: each weight is read once.
- *   more             token blocks whose activations stay in L2; within them groups of PANELS panels; within them chunks of steps
- *                    that stay in L1 while all tokens of the block pass, partial sums waiting in y. A partial sum stored and
- *                    loaded is the same bits, so the chunks do not show. */
+ *   1 token          one panel at a time in one forward stream with software prefetch.
+ *   2 to 24 tokens   two panels side by side, so that a broadcast serves two vpdpbusd: with one, the two load ports bind. In chunks
+ *                    that stay in L1 while tiles of at most 6 tokens pass; the first two tiles fetch the next chunk meanwhile.
+ *                    Each weight is read from memory once.
+ *   more             token blocks whose activations stay in L2; within them groups of PANELS panels, chunks of steps that stay in L2
+ *                    while all tokens of the block pass; each tile fetches its part of the next chunk.
+ * Between chunks partial sums wait in y: stored and loaded they are the same bits, so the chunks do not show. */
 #include "kernels/inline.h"
 #include "kernels/kernels.h"
 
@@ -18,12 +21,13 @@
 
 enum { Q8_0, Q4_0 };
 enum {
-    FEW = 12,               /* most tokens of a one-panel tile */
-    TOKENS = 3, PANELS = 4, /* the tile of many tokens */
+    FEW = 24, NARROW = 6,   /* most tokens of the second path, and of its tiles */
+    NARROW_BYTES = 20 * 1024, /* weights of a chunk there: this one, the next and the activations fill L1 */
+    TOKENS = 3, PANELS = 4, /* the tile of many tokens; REST below lists what may be left */
     ROOM = 12,              /* most accumulators of a tile */
-    L1_BYTES = 24 * 1024,   /* weights of one chunk */
-    L2_BYTES = 320 * 1024,  /* activations of one token block */
-    AHEAD = 2048            /* bytes of prefetch */
+    WEIGHTS = 400 * 1024,   /* bytes of one chunk: with the activations, most of L2 */
+    ACTIVATIONS = 480 * 1024, /* bytes of one token block */
+    AHEAD = 4096            /* bytes of prefetch */
 };
 
 INLINE size_t step_bytes(int type)
@@ -43,6 +47,9 @@ INLINE __m512i group(int type, const uint8_t *step, int b, int g)
 {
     if (type == Q8_0)
         return _mm512_load_si512(step + 64 + b * 512 + g * 64);
+#ifdef __clang__
+    __asm__("" : "+r"(step));       /* else it keeps the bytes from low to high nibble and lacks registers */
+#endif
     const __m512i both = _mm512_load_si512(step + 64 + b * 256 + g % 4 * 64), low = _mm512_set1_epi8(15);
     return _mm512_and_si512(g < 4 ? both : _mm512_srli_epi16(both, 4), low);
 }
@@ -54,16 +61,28 @@ INLINE __m512i broadcast4(const int8_t *q)
     return _mm512_set1_epi32(v);
 }
 
-INLINE void prefetch(const uint8_t *step, size_t bytes)
+INLINE void fetch(uintptr_t at, size_t bytes)
 {
     UNROLL
     for (size_t i = 0; i < bytes; i += 64)
-        _mm_prefetch((const char *)((uintptr_t)step + AHEAD + i), _MM_HINT_T0);
+        _mm_prefetch((const char *)(at + i), _MM_HINT_T0);
 }
+
+/* For weights used once: they must not push the activations out of L1. */
+INLINE void fetch_once(uintptr_t at, size_t bytes)
+{
+    UNROLL
+    for (size_t i = 0; i < bytes; i += 64)
+        _mm_prefetch((const char *)(at + i), _MM_HINT_NTA);
+}
+
+/* What a tile fetches as it goes: into L1, from its own stream AHEAD bytes on; into L1, the next chunk of the panels that a and b
+ * point to (NULL: none); into L2, one line per step from a on. */
+typedef struct ahead { enum { STREAM, CHUNK, LINES } kind; const uint8_t *a, *b; } ahead;
 
 /* y for T tokens and P panels over `steps` steps, on top of what y holds unless `first`. w: the first step of the first panel, the
  * next panel `stride` bytes on. mask: rows of the last panel. */
-INLINE void tile(int type, int T, int P, bool stream, float *y, size_t ldy, const uint8_t *w, size_t stride, const slm_xblock *x,
+INLINE void tile(int type, int T, int P, ahead next, float *y, size_t ldy, const uint8_t *w, size_t stride, const slm_xblock *x,
                  size_t ldx, size_t steps, bool first, __mmask16 mask)
 {
     __m512 acc[ROOM];
@@ -75,8 +94,16 @@ INLINE void tile(int type, int T, int P, bool stream, float *y, size_t ldy, cons
             acc[t * P + p] = first ? _mm512_setzero_ps() : _mm512_maskz_loadu_ps(m, y + (size_t)t * ldy + 16 * (size_t)p);
         }
     for (size_t s = 0; s < steps; s++, w += step_bytes(type), x += 2) {
-        if (stream)
-            prefetch(w, step_bytes(type));
+        if (next.kind == STREAM) {
+            fetch_once((uintptr_t)w + AHEAD, step_bytes(type));
+        } else if (next.kind == CHUNK) {
+            if (next.a)
+                fetch((uintptr_t)next.a + s * step_bytes(type), step_bytes(type));
+            if (next.b)
+                fetch((uintptr_t)next.b + s * step_bytes(type), step_bytes(type));
+        } else {
+            _mm_prefetch((const char *)(next.a + 64 * s), _MM_HINT_T1);
+        }
         UNROLL
         for (int b = 0; b < 2; b++) {
             __m512i sum[ROOM], v[PANELS];
@@ -125,37 +152,85 @@ INLINE __mmask16 lanes(size_t rows)
     return rows >= 16 ? 0xffff : (__mmask16)((1u << rows) - 1);
 }
 
-/* At most FEW tokens: panel after panel. */
-INLINE void few(int type, int T, float *y, size_t ldy, const uint8_t *w, const slm_xblock *x, size_t ldx, size_t rows, size_t steps)
+#define EACH_NARROW(CASE) CASE(1) CASE(2) CASE(3) CASE(4) CASE(5) CASE(6)
+
+/* One panel after another, at most NARROW tokens. */
+INLINE void stream(int type, float *y, size_t ldy, const uint8_t *w, const slm_xblock *x, size_t ldx, size_t tokens, size_t rows,
+                   size_t steps)
 {
     const size_t stride = steps * step_bytes(type);
     for (size_t r = 0; r < rows; r += 16, w += stride)
-        tile(type, T, 1, true, y + r, ldy, w, stride, x, ldx, steps, true, lanes(rows - r));
+        switch (tokens) {
+#define CASE(n) case n: tile(type, n, 1, (ahead){ STREAM, NULL, NULL }, y + r, ldy, w, stride, x, ldx, steps, true, lanes(rows - r)); break;
+        EACH_NARROW(CASE)
+#undef CASE
+        default: break;
+        }
 }
 
-#define FEW_CASE(n) case n: few(type, n, y, ldy, w, x, ldx, rows, steps); break;
-INLINE void few_tokens(int type, float *y, size_t ldy, const uint8_t *w, const slm_xblock *x, size_t ldx, size_t tokens, size_t rows,
-                       size_t steps)
+/* One chunk of two panels, at most NARROW tokens. */
+INLINE void pair(int type, ahead next, float *y, size_t ldy, const uint8_t *w, size_t stride, const slm_xblock *x, size_t ldx,
+                 size_t tokens, size_t steps, bool first, __mmask16 mask)
 {
     switch (tokens) {
-    FEW_CASE(1) FEW_CASE(2) FEW_CASE(3) FEW_CASE(4) FEW_CASE(5) FEW_CASE(6)
-    FEW_CASE(7) FEW_CASE(8) FEW_CASE(9) FEW_CASE(10) FEW_CASE(11) FEW_CASE(12)
+#define CASE(n) case n: tile(type, n, 2, next, y, ldy, w, stride, x, ldx, steps, first, mask); break;
+    EACH_NARROW(CASE)
+#undef CASE
     default: break;
     }
 }
 
-typedef void few_fn(float *y, size_t ldy, const uint8_t *w, const slm_xblock *x, size_t ldx, size_t tokens, size_t rows, size_t steps);
-
-INLINE void mul(int type, few_fn *few_rows, float *y, size_t ldy, const uint8_t *w, const slm_xblock *x, size_t ldx, size_t tokens, size_t rows,
+/* At most FEW tokens. */
+INLINE void few(int type, float *y, size_t ldy, const uint8_t *w, const slm_xblock *x, size_t ldx, size_t tokens, size_t rows,
                 size_t steps)
+{
+    const size_t stride = steps * step_bytes(type), tiles = (tokens + NARROW - 1) / NARROW;
+    const size_t chunks = 2 * stride / NARROW_BYTES + 1, chunk = (steps + chunks - 1) / chunks;
+    size_t r = 0;
+    for (; tokens > 1 && r + 16 < rows; r += 32) {
+        size_t s = 0;
+        do {
+            const size_t n = steps - s < chunk ? steps - s : chunk;
+            const uint8_t *at = w + r / 16 * stride + s * step_bytes(type);
+            const uint8_t *next = s + n < steps ? at + n * step_bytes(type)
+                                  : r + 48 < rows ? at + 2 * stride - s * step_bytes(type) : NULL;
+            size_t t = 0;
+            for (size_t i = 0; i < tiles; i++) {
+                const size_t count = (tokens - t + tiles - i - 1) / (tiles - i);
+                const ahead what = { CHUNK, !next || i > 1 ? NULL : i == 0 ? next : next + stride,
+                                     next && tiles == 1 ? next + stride : NULL };
+                pair(type, what, y + t * ldy + r, ldy, at, stride, x + t * ldx + 2 * s, ldx, count, n, s == 0, lanes(rows - r - 16));
+                t += count;
+            }
+            s += n;
+        } while (s < steps);
+    }
+    for (size_t t = 0; r < rows && t < tokens; t += NARROW)
+        stream(type, y + t * ldy + r, ldy, w + r / 16 * stride, x + t * ldx, ldx, tokens - t < NARROW ? tokens - t : NARROW, rows - r,
+               steps);
+}
+
+/* A tile over n steps fetches 64 bytes per step. The part of the next chunk that falls to tile i, or something near where
+ * that chunk is fetched already. */
+INLINE const uint8_t *part(int type, const uint8_t *next, size_t stride, size_t n, size_t i)
+{
+    const size_t parts = step_bytes(type) / 64;        /* tiles per panel */
+    return i < PANELS * parts ? next + i / parts * stride + i % parts * n * 64 : next;
+}
+
+typedef void few_fn(float *y, size_t ldy, const uint8_t *w, const slm_xblock *x, size_t ldx, size_t tokens, size_t rows,
+                    size_t steps);
+
+INLINE void mul(int type, few_fn *few_rows, float *y, size_t ldy, const uint8_t *w, const slm_xblock *x, size_t ldx, size_t tokens,
+                size_t rows, size_t steps)
 {
     if (tokens <= FEW) {
         few_rows(y, ldy, w, x, ldx, tokens, rows, steps);
         return;
     }
     const size_t stride = steps * step_bytes(type), whole = rows / (16 * PANELS) * (16 * PANELS);
-    const size_t chunk = L1_BYTES / (PANELS * step_bytes(type));
-    size_t block = L2_BYTES / (2 * sizeof *x * (steps ? steps : 1)) / FEW * FEW;
+    const size_t chunks = PANELS * stride / WEIGHTS + 1, chunk = (steps + chunks - 1) / chunks;
+    size_t block = ACTIVATIONS / (2 * sizeof *x * (steps ? steps : 1)) / FEW * FEW;
     block = block < 4 * FEW ? 4 * FEW : block;
     for (size_t t0 = 0; t0 < tokens; t0 += block) {
         const size_t t1 = tokens - t0 < block ? tokens : t0 + block;
@@ -164,11 +239,22 @@ INLINE void mul(int type, few_fn *few_rows, float *y, size_t ldy, const uint8_t 
             do {
                 const size_t n = steps - s < chunk ? steps - s : chunk;
                 const uint8_t *at = w + r / 16 * stride + s * step_bytes(type);
+                const uint8_t *next = s + n < steps              ? at + n * step_bytes(type)
+                                      : r + 16 * PANELS < whole ? at + PANELS * stride - s * step_bytes(type)
+                                                                : at;
                 size_t t = t0;
                 for (; t + TOKENS <= t1; t += TOKENS)
-                    tile(type, TOKENS, PANELS, false, y + t * ldy + r, ldy, at, stride, x + t * ldx + 2 * s, ldx, n, s == 0, 0xffff);
-                for (; t < t1; t++)
-                    tile(type, 1, PANELS, false, y + t * ldy + r, ldy, at, stride, x + t * ldx + 2 * s, ldx, n, s == 0, 0xffff);
+                    tile(type, TOKENS, PANELS, (ahead){ LINES, part(type, next, stride, n, (t - t0) / TOKENS), NULL }, y + t * ldy + r,
+                         ldy, at, stride, x + t * ldx + 2 * s, ldx, n, s == 0, 0xffff);
+                switch (t1 - t) {
+#define REST(T) \
+    case T: \
+        tile(type, T, PANELS, (ahead){ LINES, at, NULL }, y + t * ldy + r, ldy, at, stride, x + t * ldx + 2 * s, ldx, n, s == 0, 0xffff); \
+        break;
+                REST(1) REST(2)
+#undef REST
+                default: break;
+                }
                 s += n;
             } while (s < steps);
         }
@@ -180,7 +266,7 @@ INLINE void mul(int type, few_fn *few_rows, float *y, size_t ldy, const uint8_t 
 
 static void few_q8_0(float *y, size_t ldy, const uint8_t *w, const slm_xblock *x, size_t ldx, size_t tokens, size_t rows, size_t steps)
 {
-    few_tokens(Q8_0, y, ldy, w, x, ldx, tokens, rows, steps);
+    few(Q8_0, y, ldy, w, x, ldx, tokens, rows, steps);
 }
 
 void slm_mul_q8_0_avx512(float *y, size_t ldy, const void *w, const void *x, size_t ldx, size_t tokens, size_t rows, size_t steps)
@@ -190,7 +276,7 @@ void slm_mul_q8_0_avx512(float *y, size_t ldy, const void *w, const void *x, siz
 
 static void few_q4_0(float *y, size_t ldy, const uint8_t *w, const slm_xblock *x, size_t ldx, size_t tokens, size_t rows, size_t steps)
 {
-    few_tokens(Q4_0, y, ldy, w, x, ldx, tokens, rows, steps);
+    few(Q4_0, y, ldy, w, x, ldx, tokens, rows, steps);
 }
 
 void slm_mul_q4_0_avx512(float *y, size_t ldy, const void *w, const void *x, size_t ldx, size_t tokens, size_t rows, size_t steps)

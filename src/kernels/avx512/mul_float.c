@@ -12,10 +12,10 @@
 enum { F32, F16, BF16 };
 enum {
     FEW = 12,               /* most tokens of a narrow tile */
-    TOKENS = 6, PANELS = 4, /* the tile of many tokens */
+    TOKENS = 6, PANELS = 4, /* the tile of many tokens; REST below lists what may be left */
     ROOM = 24,              /* most accumulators of a tile */
-    L2_WEIGHTS = 128 * 1024, /* weights of one chunk */
-    L2_BYTES = 384 * 1024,  /* activations of one token block */
+    WEIGHTS = 128 * 1024,   /* bytes of one chunk */
+    ACTIVATIONS = 384 * 1024, /* bytes of one token block */
     AHEAD = 2048            /* bytes of prefetch */
 };
 
@@ -34,8 +34,9 @@ INLINE __m512 weight(int type, const uint8_t *w)
 }
 
 /* y for T tokens and P panels over `steps` steps, on top of what y holds unless `first`. w: the first step of the first panel, the
- * next panel `stride` bytes on. mask: rows of the last panel. */
-INLINE void tile(int type, int T, int P, bool stream, float *y, size_t ldy, const uint8_t *w, size_t stride, const float *x,
+ * next panel `stride` bytes on. mask: rows of the last panel. ahead: memory to fetch into L2 meanwhile, NULL: the stream of w itself
+ * into L1. */
+INLINE void tile(int type, int T, int P, const uint8_t *ahead, float *y, size_t ldy, const uint8_t *w, size_t stride, const float *x,
                  size_t ldx, size_t steps, bool first, __mmask16 mask)
 {
     const size_t line = step_bytes(type) / 64;
@@ -48,13 +49,17 @@ INLINE void tile(int type, int T, int P, bool stream, float *y, size_t ldy, cons
             acc[t * P + p] = first ? _mm512_setzero_ps() : _mm512_maskz_loadu_ps(m, y + (size_t)t * ldy + 16 * (size_t)p);
         }
     for (size_t k = 0; k < steps * 64; k += 2, x += 2, w += 2 * line) {
-        if (stream)
+        if (ahead) {
+            _mm_prefetch((const char *)ahead, _MM_HINT_T1);
+            ahead += 64;
+        } else {
             UNROLL
             for (int p = 0; p < P; p++) {
                 _mm_prefetch((const char *)((uintptr_t)w + (size_t)p * stride + AHEAD), _MM_HINT_T0);
                 if (type == F32)
                     _mm_prefetch((const char *)((uintptr_t)w + (size_t)p * stride + AHEAD + 64), _MM_HINT_T0);
             }
+        }
         UNROLL
         for (int i = 0; i < 2; i++) {
             UNROLL
@@ -87,9 +92,9 @@ INLINE void few(int type, int T, float *y, size_t ldy, const uint8_t *w, const f
     const size_t stride = steps * step_bytes(type);
     size_t r = 0;
     for (; r + 16 < rows; r += 32)
-        tile(type, T, 2, true, y + r, ldy, w + r / 16 * stride, stride, x, ldx, steps, true, lanes(rows - r - 16));
+        tile(type, T, 2, NULL, y + r, ldy, w + r / 16 * stride, stride, x, ldx, steps, true, lanes(rows - r - 16));
     if (r < rows)
-        tile(type, T, 1, true, y + r, ldy, w + r / 16 * stride, stride, x, ldx, steps, true, lanes(rows - r));
+        tile(type, T, 1, NULL, y + r, ldy, w + r / 16 * stride, stride, x, ldx, steps, true, lanes(rows - r));
 }
 
 #define FEW_CASE(n) case n: few(type, n, y, ldy, w, x, ldx, rows, steps); break;
@@ -103,18 +108,26 @@ INLINE void few_tokens(int type, float *y, size_t ldy, const uint8_t *w, const f
     }
 }
 
+/* A tile over n steps fetches 2048 bytes per step. The part of the next chunk that falls to tile i, or something near where
+ * that chunk is fetched already. */
+INLINE const uint8_t *part(int type, const uint8_t *next, size_t stride, size_t n, size_t i)
+{
+    const size_t parts = step_bytes(type) / 2048;        /* tiles per panel */
+    return i < PANELS * parts ? next + i / parts * stride + i % parts * n * 2048 : next;
+}
+
 typedef void few_fn(float *y, size_t ldy, const uint8_t *w, const float *x, size_t ldx, size_t tokens, size_t rows, size_t steps);
 
-INLINE void mul(int type, few_fn *few_rows, float *y, size_t ldy, const uint8_t *w, const float *x, size_t ldx, size_t tokens, size_t rows,
-                size_t steps)
+INLINE void mul(int type, few_fn *few_rows, float *y, size_t ldy, const uint8_t *w, const float *x, size_t ldx, size_t tokens,
+                size_t rows, size_t steps)
 {
     if (tokens <= FEW) {
         few_rows(y, ldy, w, x, ldx, tokens, rows, steps);
         return;
     }
     const size_t stride = steps * step_bytes(type), whole = rows / (16 * PANELS) * (16 * PANELS);
-    const size_t chunk = L2_WEIGHTS / (PANELS * step_bytes(type));
-    size_t block = L2_BYTES / (64 * sizeof *x * (steps ? steps : 1)) / FEW * FEW;
+    const size_t chunks = PANELS * stride / WEIGHTS + 1, chunk = (steps + chunks - 1) / chunks;
+    size_t block = ACTIVATIONS / (64 * sizeof *x * (steps ? steps : 1)) / FEW * FEW;
     block = block < 4 * FEW ? 4 * FEW : block;
     for (size_t t0 = 0; t0 < tokens; t0 += block) {
         const size_t t1 = tokens - t0 < block ? tokens : t0 + block;
@@ -123,11 +136,19 @@ INLINE void mul(int type, few_fn *few_rows, float *y, size_t ldy, const uint8_t 
             do {
                 const size_t n = steps - s < chunk ? steps - s : chunk;
                 const uint8_t *at = w + r / 16 * stride + s * step_bytes(type);
+                const uint8_t *next = s + n < steps              ? at + n * step_bytes(type)
+                                      : r + 16 * PANELS < whole ? at + PANELS * stride - s * step_bytes(type)
+                                                                : at;
                 size_t t = t0;
                 for (; t + TOKENS <= t1; t += TOKENS)
-                    tile(type, TOKENS, PANELS, false, y + t * ldy + r, ldy, at, stride, x + t * ldx + 64 * s, ldx, n, s == 0, 0xffff);
-                for (; t < t1; t++)
-                    tile(type, 1, PANELS, false, y + t * ldy + r, ldy, at, stride, x + t * ldx + 64 * s, ldx, n, s == 0, 0xffff);
+                    tile(type, TOKENS, PANELS, part(type, next, stride, n, (t - t0) / TOKENS), y + t * ldy + r, ldy, at, stride,
+                         x + t * ldx + 64 * s, ldx, n, s == 0, 0xffff);
+                switch (t1 - t) {
+#define REST(T) case T: tile(type, T, PANELS, at, y + t * ldy + r, ldy, at, stride, x + t * ldx + 64 * s, ldx, n, s == 0, 0xffff); break;
+                REST(1) REST(2) REST(3) REST(4) REST(5)
+#undef REST
+                default: break;
+                }
                 s += n;
             } while (s < steps);
         }

@@ -7,7 +7,7 @@ void slm_rope_normal_f32_avx512(float *x, const float *c, const float *s, size_t
 {
     const __m512i first = _mm512_setr_epi32(0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
     for (size_t i = 0; i < pairs; i += 8) {
-        const __mmask16 m = first_lanes(2 * (pairs - i)), half = first_lanes(pairs - i) & 0xff;
+        const __mmask16 m = first_lanes(2 * (pairs - i)), half = (__mmask16)(first_lanes(pairs - i) & 0xff);
         const __m512 cosine = _mm512_maskz_loadu_ps(half, c + i), sine = _mm512_maskz_loadu_ps(half, s + i);
         const __m512 cs = _mm512_permutex2var_ps(cosine, first, sine), sc = _mm512_permute_ps(cs, 0xb1);
         float *at = x + 2 * i;

@@ -39,7 +39,13 @@ float slm_exp_sum_f32_avx512(float *p, const float *s, size_t n, size_t first, f
         _mm512_mask_storeu_ps(p, mask, e);
         lane = _mm512_maskz_expand_ps((__mmask16)(mask << phase), e);
     }
-    for (size_t i = head; i < n; i += 16) {
+    size_t i = head;
+    for (; n - i >= 16; i += 16) {
+        const __m512 e = exp_lanes(_mm512_sub_ps(_mm512_loadu_ps(s + i), most));
+        _mm512_storeu_ps(p + i, e);
+        lane = _mm512_add_ps(lane, e);
+    }
+    if (i < n) {
         const __mmask16 mask = first_lanes(n - i);
         const __m512 e = exp_lanes(_mm512_sub_ps(_mm512_maskz_loadu_ps(mask, s + i), most));
         _mm512_mask_storeu_ps(p + i, mask, e);
