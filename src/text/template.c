@@ -81,7 +81,7 @@ void slm_template_free(slm_template *t)
 /* ---- conversations ---- */
 
 typedef struct reading {
-    slm_pool *pool;
+    slm_store *store;
     const slm_template *t;
     slm_value *globals;
     slm_json json;
@@ -92,13 +92,13 @@ typedef struct reading {
 static slm_status read_variable(reading *r, const void *name, size_t n, bool needed, slm_value *v)
 {
     const uint32_t number = slm_template_name(r->t, name, n);
-    slm_status status = slm_json_next(&r->json, r->pool->err);
+    slm_status status = slm_json_next(&r->json, r->store->err);
     *v = slm_none();
     if (status)
         return status;
     if (number == UINT32_MAX && !needed)
-        return slm_json_skip(&r->json, r->pool->err);
-    status = slm_value_from_json(r->pool, &r->json, v);
+        return slm_json_skip(&r->json, r->store->err);
+    status = slm_value_from_json(r->store, &r->json, v);
     if (!status && number != UINT32_MAX)
         r->globals[number] = *v;
     return status;
@@ -111,9 +111,9 @@ static slm_status read_messages(reading *r)
     if (status)
         return status;
     if (v.type != SLM_V_LIST)
-        return slm_fail(r->pool->err, SLM_E_FORMAT, "conversation: \"messages\" is %s, not an array", slm_type_name(&v));
+        return slm_fail(r->store->err, SLM_E_FORMAT, "conversation: \"messages\" is %s, not an array", slm_type_name(&v));
     if (v.as.list->n > SLM_LIMIT_MESSAGES)
-        return slm_fail(r->pool->err, SLM_E_LIMIT, "conversation: %u messages (allowed %d)", v.as.list->n, SLM_LIMIT_MESSAGES);
+        return slm_fail(r->store->err, SLM_E_LIMIT, "conversation: %u messages (allowed %d)", v.as.list->n, SLM_LIMIT_MESSAGES);
     r->has_messages = true;
     return SLM_OK;
 }
@@ -127,7 +127,7 @@ static slm_status read_token(reading *r, const char *name)
     if (status)
         return status;
     if (v.type != SLM_V_STRING && v.type != SLM_V_NONE)
-        return slm_fail(r->pool->err, SLM_E_FORMAT, "conversation: \"%s\" is %s, not a string", name, slm_type_name(&v));
+        return slm_fail(r->store->err, SLM_E_FORMAT, "conversation: \"%s\" is %s, not a string", name, slm_type_name(&v));
     if (number == UINT32_MAX)
         return SLM_OK;
     if (v.type == SLM_V_NONE)
@@ -141,15 +141,15 @@ static slm_status read_extra(reading *r)
 {
     slm_buf key;
     slm_value v;
-    slm_status status = slm_json_next(&r->json, r->pool->err);
+    slm_status status = slm_json_next(&r->json, r->store->err);
     if (status || r->json.kind == SLM_JSON_NULL)
         return status;
     if (r->json.kind != SLM_JSON_OBJECT)
-        return slm_fail(r->pool->err, SLM_E_FORMAT, "conversation: \"extra\" is not an object");
-    slm_buf_init(&key, r->pool->heap, SLM_LIMIT_TEXT_BYTES);
-    while (!(status = slm_json_next(&r->json, r->pool->err)) && r->json.kind == SLM_JSON_KEY) {
+        return slm_fail(r->store->err, SLM_E_FORMAT, "conversation: \"extra\" is not an object");
+    slm_buf_init(&key, r->store->heap, SLM_LIMIT_TEXT_BYTES);
+    while (!(status = slm_json_next(&r->json, r->store->err)) && r->json.kind == SLM_JSON_KEY) {
         key.size = 0;
-        if ((status = slm_json_string(&r->json, &key, r->pool->err)) || (status = read_variable(r, key.data, key.size, false, &v)))
+        if ((status = slm_json_string(&r->json, &key, r->store->err)) || (status = read_variable(r, key.data, key.size, false, &v)))
             break;
     }
     slm_buf_free(&key);
@@ -171,7 +171,7 @@ static slm_status read_key(reading *r)
         return read_token(r, "eos_token");
     if (slm_json_is(&r->json, "extra"))
         return read_extra(r);
-    return slm_json_skip(&r->json, r->pool->err);
+    return slm_json_skip(&r->json, r->store->err);
 }
 
 static slm_status read_conversation(reading *r, const char *text, size_t len)
@@ -183,17 +183,17 @@ static slm_status read_conversation(reading *r, const char *text, size_t len)
         if (number != UINT32_MAX)
             r->globals[number] = (slm_value){ .type = standard[i].type };
     }
-    slm_status status = slm_json_init(&r->json, text, len, "conversation", r->pool->err);
-    if (status || (status = slm_json_next(&r->json, r->pool->err)))
+    slm_status status = slm_json_init(&r->json, text, len, "conversation", r->store->err);
+    if (status || (status = slm_json_next(&r->json, r->store->err)))
         return status;
     if (r->json.kind != SLM_JSON_OBJECT)
-        return slm_fail(r->pool->err, SLM_E_FORMAT, "conversation: not a JSON object");
-    while (!(status = slm_json_next(&r->json, r->pool->err)) && r->json.kind == SLM_JSON_KEY)
+        return slm_fail(r->store->err, SLM_E_FORMAT, "conversation: not a JSON object");
+    while (!(status = slm_json_next(&r->json, r->store->err)) && r->json.kind == SLM_JSON_KEY)
         if ((status = read_key(r)))
             return status;
-    if (status || (status = slm_json_next(&r->json, r->pool->err)))     /* nothing may follow */
+    if (status || (status = slm_json_next(&r->json, r->store->err)))     /* nothing may follow */
         return status;
-    return r->has_messages ? SLM_OK : slm_fail(r->pool->err, SLM_E_FORMAT, "conversation: \"messages\" is missing");
+    return r->has_messages ? SLM_OK : slm_fail(r->store->err, SLM_E_FORMAT, "conversation: \"messages\" is missing");
 }
 
 /* ---- rendering ---- */
@@ -221,11 +221,11 @@ static slm_status make_spans(slm_rendered *r, const slm_buf *kinds, slm_error *e
 static slm_status render(slm_rendered *r, const slm_template *t, const char *json, size_t len, const slm_render_params *p, slm_error *err)
 {
     const size_t n = SLM_COUNT(slm_const, t->names);
-    slm_pool pool;
+    slm_store store;
     slm_buf kinds;
-    slm_pool_init(&pool, &r->heap, p->fuel ? p->fuel : (UINT64_C(1) << 24) + 64 * (uint64_t)len, err);
+    slm_store_init(&store, &r->heap, p->fuel ? p->fuel : (UINT64_C(1) << 24) + 64 * (uint64_t)len, err);
     slm_buf_init(&kinds, &r->heap, r->text.most);
-    reading conversation = { .pool = &pool, .t = t, .globals = slm_heap_zarray(&r->heap, n, sizeof(slm_value)) };
+    reading conversation = { .store = &store, .t = t, .globals = slm_heap_zarray(&r->heap, n, sizeof(slm_value)) };
     slm_status status = SLM_OK;
     if (!conversation.globals)
         status = slm_fail(err, SLM_E_MEMORY, "template: no memory for %zu variables", n);
@@ -233,11 +233,11 @@ static slm_status render(slm_rendered *r, const slm_template *t, const char *jso
         status = read_conversation(&conversation, json, len);
     if (!status) {
         const slm_rendering rendering = { t, conversation.globals, p->now, &r->text, &kinds };
-        status = slm_template_run(&pool, &rendering);
+        status = slm_template_run(&store, &rendering);
     }
     r->n = r->text.size;
     r->text.most++;                                     /* the NUL */
-    slm_pool_free(&pool);
+    slm_store_free(&store);
     slm_heap_free(&r->heap, conversation.globals);
     if (!status)
         status = make_spans(r, &kinds, err);

@@ -95,8 +95,8 @@ typedef struct slm_rendering {
     slm_buf *text, *kinds;      /* the output, a kind for each byte */
 } slm_rendering;
 
-/* Runs the code. The pool's fuel is used up as it goes. */
-slm_status slm_template_run(slm_pool *pool, const slm_rendering *rendering);
+/* Runs the code. The store's fuel is used up as it goes. */
+slm_status slm_template_run(slm_store *store, const slm_rendering *rendering);
 
 /* ---- functions the machine calls by name (template_call.c) ---- */
 
@@ -104,7 +104,7 @@ enum { SLM_ARGS = 4 };
 
 /* The arguments of one call in the order of the callee's parameters; NULL: not given. */
 typedef struct slm_call {
-    slm_pool *pool;
+    slm_store *store;
     const char *now;
     const slm_value *arg[SLM_ARGS];
 } slm_call;
@@ -112,21 +112,21 @@ typedef struct slm_call {
 typedef enum slm_callee { SLM_CALL_FILTER, SLM_CALL_TEST, SLM_CALL_METHOD, SLM_CALL_FUNCTION } slm_callee;
 
 /* Calls the filter, test or method of that name on `self` with pos arguments, then `named` pairs of name and value. */
-slm_status slm_call_named(slm_pool *pool, slm_callee callee, const slm_value *name, const slm_value *self, const slm_value *args, size_t pos,
+slm_status slm_call_named(slm_store *store, slm_callee callee, const slm_value *name, const slm_value *self, const slm_value *args, size_t pos,
                           size_t named, slm_value *out);
 
 /* The functions every template knows: numbers 0 .. SLM_FUNCTIONS-1; namespace is the machine's own. */
 enum { SLM_FN_NAMESPACE, SLM_FN_RAISE, SLM_FN_STRFTIME, SLM_FN_RANGE, SLM_FN_DICT, SLM_FUNCTIONS };
 extern const char *const slm_function_names[SLM_FUNCTIONS];
-slm_status slm_call_function(slm_pool *pool, int64_t number, const char *now, const slm_value *args, size_t pos, size_t named, slm_value *out);
+slm_status slm_call_function(slm_store *store, int64_t number, const char *now, const slm_value *args, size_t pos, size_t named, slm_value *out);
 
 /* Has a value of this type a method of that name: 0 no, 1 yes, -1 one that would change it, which templates may not see. */
 int slm_method_known(const slm_value *self, const void *name, size_t n);
 
 /* a.b, a[b]; `message` of the undefined that comes of it is the name. */
-slm_status slm_value_attr(slm_pool *pool, const slm_value *self, const slm_value *name, slm_value *out);
-slm_status slm_value_item(slm_pool *pool, const slm_value *self, const slm_value *key, slm_value *out);
-slm_status slm_value_contains(slm_pool *pool, const slm_value *in, const slm_value *what, bool *found);
+slm_status slm_value_attr(slm_store *store, const slm_value *self, const slm_value *name, slm_value *out);
+slm_status slm_value_item(slm_store *store, const slm_value *self, const slm_value *key, slm_value *out);
+slm_status slm_value_contains(slm_store *store, const slm_value *in, const slm_value *what, bool *found);
 
 /* An ISO 8601 time: does it have the form. */
 bool slm_time_valid(const char *now);

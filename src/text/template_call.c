@@ -26,17 +26,17 @@ typedef struct callee {
 
 /* ---- help ---- */
 
-static slm_status undefined_used(slm_pool *pool, const slm_value *v)
+static slm_status undefined_used(slm_store *store, const slm_value *v)
 {
     char shown[SLM_SHOWN];
-    return slm_pool_fail(pool, SLM_E_FORMAT, "'%s' is undefined", slm_shown(shown, v->as.text, v->n));
+    return slm_store_fail(store, SLM_E_FORMAT, "'%s' is undefined", slm_shown(shown, v->as.text, v->n));
 }
 
 static slm_status wrong(slm_call *c, const char *what, const slm_value *v)
 {
     if (v->type == SLM_V_UNDEFINED)
-        return undefined_used(c->pool, v);
-    return slm_pool_fail(c->pool, SLM_E_FORMAT, "%s of %s", what, slm_type_name(v));
+        return undefined_used(c->store, v);
+    return slm_store_fail(c->store, SLM_E_FORMAT, "%s of %s", what, slm_type_name(v));
 }
 
 static slm_status yes(slm_value *out, bool b)
@@ -48,7 +48,7 @@ static slm_status yes(slm_value *out, bool b)
 /* The argument as a string, whatever it is. */
 static slm_status text_of(slm_call *c, const slm_value *v, slm_value *out)
 {
-    return slm_value_show(c->pool, v, out);
+    return slm_value_show(c->store, v, out);
 }
 
 static slm_status want_string(slm_call *c, const slm_value *v, const char *what)
@@ -87,14 +87,14 @@ int slm_method_known(const slm_value *self, const void *name, size_t n)
 #undef KNOWN
 }
 
-slm_status slm_value_attr(slm_pool *pool, const slm_value *self, const slm_value *name, slm_value *out)
+slm_status slm_value_attr(slm_store *store, const slm_value *self, const slm_value *name, slm_value *out)
 {
-    slm_status status = slm_pool_spend(pool, self->type == SLM_V_DICT && !self->as.dict->order ? 64 : 0);
+    slm_status status = slm_store_spend(store, self->type == SLM_V_DICT && !self->as.dict->order ? 64 : 0);
     const slm_value *found = NULL;
     if (status)
         return status;
     if (self->type == SLM_V_UNDEFINED)
-        return undefined_used(pool, self);
+        return undefined_used(store, self);
     const int method = slm_method_known(self, name->as.text, name->n);
     if (method > 0) {
         *out = (slm_value){ .type = SLM_V_METHOD, .n = name->n, .as.text = name->as.text };
@@ -106,10 +106,10 @@ slm_status slm_value_attr(slm_pool *pool, const slm_value *self, const slm_value
     return SLM_OK;
 }
 
-static slm_status item_at(slm_pool *pool, const slm_value *self, int64_t i, slm_value *out)
+static slm_status item_at(slm_store *store, const slm_value *self, int64_t i, slm_value *out)
 {
     if (self->type == SLM_V_STRING) {
-        slm_status status = slm_pool_spend(pool, self->n);
+        slm_status status = slm_store_spend(store, self->n);
         if (status)
             return status;
     }
@@ -130,42 +130,42 @@ static slm_status item_at(slm_pool *pool, const slm_value *self, int64_t i, slm_
     return SLM_OK;
 }
 
-slm_status slm_value_item(slm_pool *pool, const slm_value *self, const slm_value *key, slm_value *out)
+slm_status slm_value_item(slm_store *store, const slm_value *self, const slm_value *key, slm_value *out)
 {
     if (self->type == SLM_V_UNDEFINED)
-        return undefined_used(pool, self);
+        return undefined_used(store, self);
     if ((self->type == SLM_V_LIST || self->type == SLM_V_STRING) && slm_is_int(key))
-        return item_at(pool, self, key->as.i, out);
+        return item_at(store, self, key->as.i, out);
     if (key->type != SLM_V_STRING) {
         *out = slm_undefined("an item", 7);
         return SLM_OK;
     }
     const slm_value *found = self->type == SLM_V_DICT ? slm_dict_find(self->as.dict, key->as.text, key->n) : NULL;
     if (!found)
-        return slm_value_attr(pool, self, key, out);
+        return slm_value_attr(store, self, key, out);
     *out = *found;
-    return slm_pool_spend(pool, 0);
+    return slm_store_spend(store, 0);
 }
 
-slm_status slm_value_contains(slm_pool *pool, const slm_value *in, const slm_value *what, bool *found)
+slm_status slm_value_contains(slm_store *store, const slm_value *in, const slm_value *what, bool *found)
 {
     const slm_value *items;
     size_t n;
     *found = false;
     if (in->type == SLM_V_STRING) {
         if (what->type != SLM_V_STRING)
-            return what->type == SLM_V_UNDEFINED ? undefined_used(pool, what)
-                                                 : slm_pool_fail(pool, SLM_E_FORMAT, "'in' a string wants a string, not %s", slm_type_name(what));
+            return what->type == SLM_V_UNDEFINED ? undefined_used(store, what)
+                                                 : slm_store_fail(store, SLM_E_FORMAT, "'in' a string wants a string, not %s", slm_type_name(what));
         *found = slm_string_find(in, 0, what) != SIZE_MAX;
-        return slm_pool_spend(pool, in->n);
+        return slm_store_spend(store, in->n);
     }
     if (in->type == SLM_V_DICT) {
         *found = what->type == SLM_V_STRING && slm_dict_find(in->as.dict, what->as.text, what->n);
-        return slm_pool_spend(pool, 0);
+        return slm_store_spend(store, 0);
     }
-    slm_status status = slm_value_items(pool, in, &items, &n);
+    slm_status status = slm_value_items(store, in, &items, &n);
     for (size_t i = 0; !status && !*found && i < n; i++)
-        status = slm_value_equal(pool, &items[i], what, found);
+        status = slm_value_equal(store, &items[i], what, found);
     return status;
 }
 
@@ -176,7 +176,7 @@ static slm_status string_strip(slm_call *c, const slm_value *self, int sides, sl
     const slm_value *set = c->arg[0] && c->arg[0]->type != SLM_V_NONE ? c->arg[0] : NULL;
     slm_status status = set ? want_string(c, set, "strip by a set") : SLM_OK;
     if (!status)
-        status = slm_pool_spend(c->pool, self->n * (set ? 1 + set->n / 8 : 1));
+        status = slm_store_spend(c->store, self->n * (set ? 1 + set->n / 8 : 1));
     if (!status)
         *out = slm_string_strip(self, set, sides);
     return status;
@@ -205,7 +205,7 @@ static slm_status has_end(slm_call *c, const slm_value *self, bool end, slm_valu
     }
     for (size_t i = 0; i < n && !found; i++) {
         slm_status status = want_string(c, &parts[i], end ? "endswith" : "startswith");
-        if (status || (status = slm_pool_spend(c->pool, parts[i].n)))
+        if (status || (status = slm_store_spend(c->store, parts[i].n)))
             return status;
         found = parts[i].n <= self->n && memcmp(self->as.text + (end ? self->n - parts[i].n : 0), parts[i].as.text, parts[i].n) == 0;
     }
@@ -231,9 +231,9 @@ static slm_status m_removesuffix(slm_call *c, const slm_value *self, slm_value *
 
 static slm_status replace(slm_call *c, const slm_value *self, const slm_value *from, const slm_value *to, int64_t most, slm_value *out)
 {
-    slm_text t = slm_text_begin(c->pool);
+    slm_text t = slm_text_begin(c->store);
     size_t at = 0;
-    slm_status status = slm_pool_spend(c->pool, self->n);
+    slm_status status = slm_store_spend(c->store, self->n);
     for (; !status && !t.status && most != 0; most -= most > 0) {
         const size_t found = slm_string_find(self, at, from);
         size_t end = found;
@@ -253,7 +253,7 @@ static slm_status replace(slm_call *c, const slm_value *self, const slm_value *f
             end += from->n;
         }
         at = end;
-        status = slm_pool_spend(c->pool, 0);
+        status = slm_store_spend(c->store, 0);
     }
     slm_text_part(&t, self, at, self->n);
     return status ? status : slm_text_end(&t, out);
@@ -289,26 +289,26 @@ static slm_status f_replace(slm_call *c, const slm_value *self, slm_value *out)
     return replace(c, &text, &from, &to, most, out);
 }
 
-/* Items in the making: a list that grows in the heap and moves to the pool at its end. */
+/* Items in the making: a list that grows in the heap and moves to the store at its end. */
 static slm_status add_item(slm_call *c, slm_buf *items, slm_value v)
 {
     slm_buf_add(items, &v, sizeof v);
     if (items->failed)
-        return slm_pool_fail(c->pool, items->failed, "no room for a list of more than %zu items", SLM_COUNT(slm_value, *items));
-    return slm_pool_spend(c->pool, 0);
+        return slm_store_fail(c->store, items->failed, "no room for a list of more than %zu items", SLM_COUNT(slm_value, *items));
+    return slm_store_spend(c->store, 0);
 }
 
 static slm_buf new_items(slm_call *c)
 {
     slm_buf items;
-    slm_buf_init(&items, c->pool->heap, SLM_LIMIT_TEMPLATE_VALUES * sizeof(slm_value));
+    slm_buf_init(&items, c->store->heap, SLM_LIMIT_TEMPLATE_VALUES * sizeof(slm_value));
     return items;
 }
 
 static slm_status end_items(slm_call *c, slm_buf *items, slm_status status, slm_value *out)
 {
     if (!status)
-        status = slm_list_make(c->pool, SLM_ARRAY(slm_value, *items), SLM_COUNT(slm_value, *items), false, out);
+        status = slm_list_make(c->store, SLM_ARRAY(slm_value, *items), SLM_COUNT(slm_value, *items), false, out);
     slm_buf_free(items);
     return status;
 }
@@ -352,13 +352,13 @@ static slm_status m_split(slm_call *c, const slm_value *self, slm_value *out)
     slm_buf items = new_items(c);
     slm_status status = count_of(c, c->arg[1], -1, &most);
     if (!status)
-        status = slm_pool_spend(c->pool, self->n);
+        status = slm_store_spend(c->store, self->n);
     if (!status && (!by || by->type == SLM_V_NONE)) {
         status = split_words(c, self, most, &items);
     } else if (!status && !(status = want_string(c, by, "split"))) {
         size_t at = 0, found;
         if (!by->n)
-            status = slm_pool_fail(c->pool, SLM_E_FORMAT, "split by an empty string");
+            status = slm_store_fail(c->store, SLM_E_FORMAT, "split by an empty string");
         while (!status && most-- != 0 && (found = slm_string_find(self, at, by)) != SIZE_MAX) {
             status = add_item(c, &items, slm_string_part(self, at, found));
             at = found + by->n;
@@ -379,23 +379,23 @@ static slm_status m_rsplit(slm_call *c, const slm_value *self, slm_value *out)
     if (most < 0)
         return m_split(c, self, out);
     if (!by || by->type != SLM_V_STRING || !by->n || most != 1)
-        return slm_pool_fail(c->pool, SLM_E_UNSUPPORTED, "rsplit of this form is not supported");
+        return slm_store_fail(c->store, SLM_E_UNSUPPORTED, "rsplit of this form is not supported");
     slm_value parts[2];
     for (size_t at = self->n >= by->n ? self->n - by->n + 1 : 0; at > 0; at--)
         if (memcmp(self->as.text + at - 1, by->as.text, by->n) == 0) {
             parts[0] = slm_string_part(self, 0, at - 1);
             parts[1] = slm_string_part(self, at - 1 + by->n, self->n);
-            status = slm_pool_spend(c->pool, self->n - at);
-            return status ? status : slm_list_make(c->pool, parts, 2, false, out);
+            status = slm_store_spend(c->store, self->n - at);
+            return status ? status : slm_list_make(c->store, parts, 2, false, out);
         }
-    status = slm_pool_spend(c->pool, self->n);
-    return status ? status : slm_list_make(c->pool, self, 1, false, out);
+    status = slm_store_spend(c->store, self->n);
+    return status ? status : slm_list_make(c->store, self, 1, false, out);
 }
 
 static slm_status m_splitlines(slm_call *c, const slm_value *self, slm_value *out)
 {
     slm_buf items = new_items(c);
-    slm_status status = slm_pool_spend(c->pool, self->n);
+    slm_status status = slm_store_spend(c->store, self->n);
     const uint8_t *s = self->as.text;
     for (size_t at = 0; !status && at < self->n;) {
         size_t end = at;
@@ -410,7 +410,7 @@ static slm_status m_splitlines(slm_call *c, const slm_value *self, slm_value *ou
 static slm_status m_find(slm_call *c, const slm_value *self, slm_value *out)
 {
     slm_status status = want_string(c, c->arg[0], "find");
-    if (status || (status = slm_pool_spend(c->pool, self->n)))
+    if (status || (status = slm_store_spend(c->store, self->n)))
         return status;
     const size_t at = slm_string_find(self, 0, c->arg[0]);
     const slm_value before = slm_string_part(self, 0, at == SIZE_MAX ? 0 : at);
@@ -425,10 +425,10 @@ static slm_status m_count(slm_call *c, const slm_value *self, slm_value *out)
     if (self->type == SLM_V_LIST) {
         for (size_t i = 0; !status && i < self->as.list->n; i++) {
             bool equal;
-            status = slm_value_equal(c->pool, &self->as.list->items[i], c->arg[0], &equal);
+            status = slm_value_equal(c->store, &self->as.list->items[i], c->arg[0], &equal);
             count += equal;
         }
-    } else if (!(status = want_string(c, c->arg[0], "count")) && !(status = slm_pool_spend(c->pool, self->n))) {
+    } else if (!(status = want_string(c, c->arg[0], "count")) && !(status = slm_store_spend(c->store, self->n))) {
         if (!c->arg[0]->n)
             count = (int64_t)slm_string_points(self) + 1;
         else
@@ -444,7 +444,7 @@ static slm_status m_count(slm_call *c, const slm_value *self, slm_value *out)
 enum { LOWER, UPPER, TITLE, WORDS, CAPITAL };
 static slm_status change_case(slm_call *c, const slm_value *self, int how, slm_value *out)
 {
-    slm_text t = slm_text_begin(c->pool);
+    slm_text t = slm_text_begin(c->store);
     bool first = true;
     for (size_t i = 0; i < self->n && !t.status;) {
         uint32_t cp;
@@ -491,7 +491,7 @@ static slm_status all_of(slm_call *c, const slm_value *self, bool (*is)(utf8proc
         all = is(utf8proc_category((utf8proc_int32_t)cp), cp);
     }
     (void)yes(out, all);
-    return slm_pool_spend(c->pool, self->n);
+    return slm_store_spend(c->store, self->n);
 }
 
 static bool is_digit(utf8proc_category_t category, uint32_t cp) { (void)cp; return category == UTF8PROC_CATEGORY_ND; }
@@ -512,10 +512,10 @@ static slm_status join(slm_call *c, const slm_value *between, const slm_value *l
 {
     const slm_value *items;
     size_t n;
-    slm_status status = slm_value_items(c->pool, list, &items, &n);
+    slm_status status = slm_value_items(c->store, list, &items, &n);
     if (status)
         return status;
-    slm_text t = slm_text_begin(c->pool);
+    slm_text t = slm_text_begin(c->store);
     for (size_t i = 0; i < n && !t.status; i++) {
         if (strings && items[i].type != SLM_V_STRING)
             return wrong(c, "join", &items[i]);
@@ -541,7 +541,7 @@ static slm_status f_indent(slm_call *c, const slm_value *self, slm_value *out)
         return status;
     if (width && !slm_is_int(width) && width->type != SLM_V_STRING)
         return wrong(c, "indent", width);
-    slm_text t = slm_text_begin(c->pool);
+    slm_text t = slm_text_begin(c->store);
     for (size_t at = 0; at <= text.n && !t.status;) {
         const uint8_t *line = at < text.n ? memchr(text.as.text + at, '\n', text.n - at) : NULL;
         const size_t end = line ? (size_t)(line - text.as.text) : text.n;
@@ -563,7 +563,7 @@ static slm_status f_indent(slm_call *c, const slm_value *self, slm_value *out)
 static slm_status pair(slm_call *c, const slm_value *key, const slm_value *v, slm_value *out)
 {
     const slm_value two[2] = { *key, *v };
-    return slm_list_make(c->pool, two, 2, true, out);
+    return slm_list_make(c->store, two, 2, true, out);
 }
 
 static slm_status f_items(slm_call *c, const slm_value *self, slm_value *out)
@@ -571,7 +571,7 @@ static slm_status f_items(slm_call *c, const slm_value *self, slm_value *out)
     slm_buf items = new_items(c);
     slm_status status = SLM_OK;
     if (self->type != SLM_V_DICT && self->type != SLM_V_UNDEFINED)
-        return slm_pool_fail(c->pool, SLM_E_FORMAT, "items of %s", slm_type_name(self));
+        return slm_store_fail(c->store, SLM_E_FORMAT, "items of %s", slm_type_name(self));
     for (size_t i = 0; self->type == SLM_V_DICT && !status && i < self->as.dict->n; i++) {
         slm_value two;
         if (!(status = pair(c, &self->as.dict->keys[i], &self->as.dict->values[i], &two)))
@@ -582,12 +582,12 @@ static slm_status f_items(slm_call *c, const slm_value *self, slm_value *out)
 
 static slm_status m_keys(slm_call *c, const slm_value *self, slm_value *out)
 {
-    return slm_list_make(c->pool, self->as.dict->keys, self->as.dict->n, false, out);
+    return slm_list_make(c->store, self->as.dict->keys, self->as.dict->n, false, out);
 }
 
 static slm_status m_values(slm_call *c, const slm_value *self, slm_value *out)
 {
-    return slm_list_make(c->pool, self->as.dict->values, self->as.dict->n, false, out);
+    return slm_list_make(c->store, self->as.dict->values, self->as.dict->n, false, out);
 }
 
 static slm_status m_get(slm_call *c, const slm_value *self, slm_value *out)
@@ -610,7 +610,7 @@ static slm_status f_length(slm_call *c, const slm_value *self, slm_value *out)
     case SLM_V_UNDEFINED: *out = slm_int(0); return SLM_OK;
     case SLM_V_LIST:      *out = slm_int(self->as.list->n); return SLM_OK;
     case SLM_V_DICT:      *out = slm_int(self->as.dict->n); return SLM_OK;
-    case SLM_V_STRING:    *out = slm_int((int64_t)slm_string_points(self)); return slm_pool_spend(c->pool, self->n);
+    case SLM_V_STRING:    *out = slm_int((int64_t)slm_string_points(self)); return slm_store_spend(c->store, self->n);
     default:              return wrong(c, "length", self);
     }
 }
@@ -619,15 +619,15 @@ static slm_status f_list(slm_call *c, const slm_value *self, slm_value *out)
 {
     const slm_value *items;
     size_t n;
-    slm_status status = slm_value_items(c->pool, self, &items, &n);
-    return status ? status : slm_list_adopt(c->pool, items, n, false, out);
+    slm_status status = slm_value_items(c->store, self, &items, &n);
+    return status ? status : slm_list_adopt(c->store, items, n, false, out);
 }
 
 static slm_status at_end(slm_call *c, const slm_value *self, bool last, slm_value *out)
 {
     const slm_value *items;
     size_t n;
-    slm_status status = slm_value_items(c->pool, self, &items, &n);
+    slm_status status = slm_value_items(c->store, self, &items, &n);
     if (!status)
         *out = n ? items[last ? n - 1 : 0] : slm_undefined(last ? "the last item of nothing" : "the first item of nothing", last ? 24 : 25);
     return status;
@@ -640,15 +640,15 @@ static slm_status f_reverse(slm_call *c, const slm_value *self, slm_value *out)
 {
     const slm_value *items;
     size_t n;
-    slm_status status = slm_value_items(c->pool, self, &items, &n);
-    slm_value *turned = status ? NULL : slm_pool_take(c->pool, n, sizeof *turned);
+    slm_status status = slm_value_items(c->store, self, &items, &n);
+    slm_value *turned = status ? NULL : slm_store_take(c->store, n, sizeof *turned);
     if (!turned)
         return status ? status : SLM_E_MEMORY;
     for (size_t i = 0; i < n; i++)
         turned[i] = items[n - 1 - i];
     if (self->type != SLM_V_STRING)
-        return slm_list_adopt(c->pool, turned, n, false, out);
-    slm_text t = slm_text_begin(c->pool);
+        return slm_list_adopt(c->store, turned, n, false, out);
+    slm_text t = slm_text_begin(c->store);
     for (size_t i = 0; i < n; i++)
         slm_text_put(&t, &turned[i]);
     return slm_text_end(&t, out);
@@ -659,7 +659,7 @@ static slm_status by_path(slm_call *c, const slm_value *self, const slm_value *p
 {
     slm_value at = *self;
     if (slm_is_int(path))
-        return slm_value_item(c->pool, self, path, out);
+        return slm_value_item(c->store, self, path, out);
     slm_status status = want_string(c, path, "an attribute by a name");
     for (size_t from = 0; !status && from <= path->n;) {
         size_t end = from;
@@ -670,7 +670,7 @@ static slm_status by_path(slm_call *c, const slm_value *self, const slm_value *p
             number = digits ? number * 10 + path->as.text[end] - '0' : 0;
         }
         const slm_value key = digits && end > from ? slm_int(number) : slm_string_part(path, from, end), in = at;
-        status = slm_value_item(c->pool, &in, &key, &at);
+        status = slm_value_item(c->store, &in, &key, &at);
         from = end + 1;
     }
     *out = at;
@@ -686,7 +686,7 @@ static slm_status f_join(slm_call *c, const slm_value *self, slm_value *out)
         const slm_value *items;
         size_t n;
         slm_buf parts = new_items(c);
-        status = slm_value_items(c->pool, self, &items, &n);
+        status = slm_value_items(c->store, self, &items, &n);
         for (size_t i = 0; !status && i < n; i++) {
             slm_value v;
             if (!(status = by_path(c, &items[i], c->arg[1], &v)))
@@ -712,7 +712,7 @@ static slm_status sort_key(slm_call *c, const slm_value *v, const slm_value *pat
 /* Merge sort from the bottom up: stable, n log n. keys and items move together. */
 static slm_status merge_sort(slm_call *c, slm_value *items, slm_value *keys, size_t n, bool down)
 {
-    slm_value *more = slm_pool_take(c->pool, 2 * n, sizeof *more), *moved = more + n;
+    slm_value *more = slm_store_take(c->store, 2 * n, sizeof *more), *moved = more + n;
     if (!more)
         return SLM_E_MEMORY;
     for (size_t width = 1; width < n; width *= 2) {
@@ -721,7 +721,7 @@ static slm_status merge_sort(slm_call *c, slm_value *items, slm_value *keys, siz
             for (size_t i = from, j = middle, k = from; k < end; k++) {
                 int order = 0;
                 if (i < middle && j < end) {
-                    slm_status status = slm_value_order(c->pool, &keys[i], &keys[j], &order);
+                    slm_status status = slm_value_order(c->store, &keys[i], &keys[j], &order);
                     if (status)
                         return status;
                 }
@@ -742,8 +742,8 @@ static slm_status sorted(slm_call *c, const slm_value *list, const slm_value *pa
 {
     const slm_value *items;
     size_t n;
-    slm_status status = slm_value_items(c->pool, list, &items, &n);
-    slm_value *copy = status ? NULL : slm_pool_take(c->pool, 2 * n, sizeof *copy), *keys = copy ? copy + n : NULL;
+    slm_status status = slm_value_items(c->store, list, &items, &n);
+    slm_value *copy = status ? NULL : slm_store_take(c->store, 2 * n, sizeof *copy), *keys = copy ? copy + n : NULL;
     if (!copy)
         return status ? status : SLM_E_MEMORY;
     for (size_t i = 0; !status && i < n; i++) {
@@ -752,7 +752,7 @@ static slm_status sorted(slm_call *c, const slm_value *list, const slm_value *pa
     }
     if (!status)
         status = merge_sort(c, copy, keys, n, down);
-    return status ? status : slm_list_adopt(c->pool, copy, n, false, out);
+    return status ? status : slm_list_adopt(c->store, copy, n, false, out);
 }
 
 static slm_status f_sort(slm_call *c, const slm_value *self, slm_value *out)
@@ -774,13 +774,13 @@ static slm_status f_unique(slm_call *c, const slm_value *self, slm_value *out)
     const slm_value *items;
     size_t n;
     slm_buf kept = new_items(c), keys = new_items(c);
-    slm_status status = slm_value_items(c->pool, self, &items, &n);
+    slm_status status = slm_value_items(c->store, self, &items, &n);
     for (size_t i = 0; !status && i < n; i++) {
         slm_value key;
         bool seen = false;
         status = sort_key(c, &items[i], c->arg[1], c->arg[0] && slm_value_true(c->arg[0]), &key);
         for (size_t k = 0; !status && !seen && k < SLM_COUNT(slm_value, keys); k++)
-            status = slm_value_equal(c->pool, &SLM_ARRAY(slm_value, keys)[k], &key, &seen);
+            status = slm_value_equal(c->store, &SLM_ARRAY(slm_value, keys)[k], &key, &seen);
         if (!status && !seen && !(status = add_item(c, &keys, key)))
             status = add_item(c, &kept, items[i]);
     }
@@ -793,14 +793,14 @@ static slm_status extreme(slm_call *c, const slm_value *self, int wanted, slm_va
     const slm_value *items;
     size_t n;
     slm_value best_key = slm_none();
-    slm_status status = slm_value_items(c->pool, self, &items, &n);
+    slm_status status = slm_value_items(c->store, self, &items, &n);
     *out = slm_undefined("an item of nothing", 18);
     for (size_t i = 0; !status && i < n; i++) {
         slm_value key;
         int order = wanted;
         status = sort_key(c, &items[i], c->arg[1], c->arg[0] && slm_value_true(c->arg[0]), &key);
         if (!status && i)
-            status = slm_value_order(c->pool, &key, &best_key, &order);
+            status = slm_value_order(c->store, &key, &best_key, &order);
         if (!status && order == wanted) {
             best_key = key;
             *out = items[i];
@@ -816,7 +816,7 @@ static slm_status f_sum(slm_call *c, const slm_value *self, slm_value *out)
 {
     const slm_value *items;
     size_t n;
-    slm_status status = slm_value_items(c->pool, self, &items, &n);
+    slm_status status = slm_value_items(c->store, self, &items, &n);
     int64_t whole = 0;
     double real = 0;
     bool is_real = false;
@@ -827,7 +827,7 @@ static slm_status f_sum(slm_call *c, const slm_value *self, slm_value *out)
         if (!status && !slm_is_number(&v))
             status = wrong(c, "a sum", &v);
         if (!status && slm_is_int(&v) && __builtin_add_overflow(whole, v.as.i, &whole))
-            status = slm_pool_fail(c->pool, SLM_E_LIMIT, "an integer beyond 64 bits");
+            status = slm_store_fail(c->store, SLM_E_LIMIT, "an integer beyond 64 bits");
         is_real = is_real || v.type == SLM_V_FLOAT;
         real += status ? 0 : slm_number(&v);
     }
@@ -885,13 +885,13 @@ static slm_status f_int(slm_call *c, const slm_value *self, slm_value *out)
 {
     slm_value v;
     if (self->type == SLM_V_UNDEFINED)
-        return undefined_used(c->pool, self);
+        return undefined_used(c->store, self);
     if (!number_of(self, &v)) {
         *out = c->arg[0] ? *c->arg[0] : slm_int(0);
         return SLM_OK;
     }
     if (v.type == SLM_V_FLOAT && !(fabs(v.as.d) < 0x1p63))
-        return slm_pool_fail(c->pool, SLM_E_LIMIT, "an integer beyond 64 bits");
+        return slm_store_fail(c->store, SLM_E_LIMIT, "an integer beyond 64 bits");
     *out = slm_int(v.type == SLM_V_FLOAT ? (int64_t)v.as.d : v.as.i);
     return SLM_OK;
 }
@@ -900,7 +900,7 @@ static slm_status f_float(slm_call *c, const slm_value *self, slm_value *out)
 {
     slm_value v;
     if (self->type == SLM_V_UNDEFINED)
-        return undefined_used(c->pool, self);
+        return undefined_used(c->store, self);
     *out = number_of(self, &v) ? slm_float(slm_number(&v)) : c->arg[0] ? *c->arg[0] : slm_float(0);
     return SLM_OK;
 }
@@ -910,7 +910,7 @@ static slm_status f_abs(slm_call *c, const slm_value *self, slm_value *out)
     if (!slm_is_number(self))
         return wrong(c, "abs", self);
     if (self->type != SLM_V_FLOAT && self->as.i == INT64_MIN)
-        return slm_pool_fail(c->pool, SLM_E_LIMIT, "an integer beyond 64 bits");
+        return slm_store_fail(c->store, SLM_E_LIMIT, "an integer beyond 64 bits");
     *out = self->type == SLM_V_FLOAT ? slm_float(fabs(self->as.d)) : slm_int(self->as.i < 0 ? -self->as.i : self->as.i);
     return SLM_OK;
 }
@@ -920,7 +920,7 @@ static slm_status f_round(slm_call *c, const slm_value *self, slm_value *out)
     if (!slm_is_number(self))
         return wrong(c, "round", self);
     if (c->arg[1] || (c->arg[0] && !(slm_is_int(c->arg[0]) && c->arg[0]->as.i == 0)))
-        return slm_pool_fail(c->pool, SLM_E_UNSUPPORTED, "round to digits is not supported");
+        return slm_store_fail(c->store, SLM_E_UNSUPPORTED, "round to digits is not supported");
     *out = slm_float(nearbyint(slm_number(self)));
     return SLM_OK;
 }
@@ -930,22 +930,22 @@ static slm_status f_tojson(slm_call *c, const slm_value *self, slm_value *out)
     slm_json_form form = { .indent = -1, .comma = slm_string(", ", 2, SLM_CONTENT), .colon = slm_string(": ", 2, SLM_CONTENT) };
     const slm_value *ascii = c->arg[0], *indent = c->arg[1], *separators = c->arg[2];
     if (c->arg[3] && slm_value_true(c->arg[3]))
-        return slm_pool_fail(c->pool, SLM_E_UNSUPPORTED, "tojson with sort_keys is not supported");
+        return slm_store_fail(c->store, SLM_E_UNSUPPORTED, "tojson with sort_keys is not supported");
     form.ascii = ascii && slm_value_true(ascii);
     if (indent && indent->type != SLM_V_NONE) {
         if (!slm_is_int(indent) || indent->as.i > 64)
-            return slm_pool_fail(c->pool, SLM_E_UNSUPPORTED, "tojson with an indent that is no number up to 64");
+            return slm_store_fail(c->store, SLM_E_UNSUPPORTED, "tojson with an indent that is no number up to 64");
         form.indent = indent->as.i < 0 ? 0 : indent->as.i;
         form.comma = slm_string(",", 1, SLM_CONTENT);
     }
     if (separators && separators->type != SLM_V_NONE) {
         const slm_list *l = separators->type == SLM_V_LIST ? separators->as.list : NULL;
         if (!l || l->n != 2 || l->items[0].type != SLM_V_STRING || l->items[1].type != SLM_V_STRING)
-            return slm_pool_fail(c->pool, SLM_E_FORMAT, "tojson wants two strings as separators");
+            return slm_store_fail(c->store, SLM_E_FORMAT, "tojson wants two strings as separators");
         form.comma = l->items[0];
         form.colon = l->items[1];
     }
-    return slm_value_to_json(c->pool, self, &form, out);
+    return slm_value_to_json(c->store, self, &form, out);
 }
 
 /* ---- tests ---- */
@@ -988,13 +988,13 @@ static slm_status t_same(slm_call *c, const slm_value *v, slm_value *out)
 {
     const slm_value *w = c->arg[0];
     return v->type == w->type && (v->type == SLM_V_NONE || v->type == SLM_V_BOOL) ? yes(out, v->as.i == w->as.i)
-         : v->type != w->type ? yes(out, false) : slm_pool_fail(c->pool, SLM_E_UNSUPPORTED, "sameas is supported for none, true and false only");
+         : v->type != w->type ? yes(out, false) : slm_store_fail(c->store, SLM_E_UNSUPPORTED, "sameas is supported for none, true and false only");
 }
 
 static slm_status equal(slm_call *c, const slm_value *v, bool wanted, slm_value *out)
 {
     bool is;
-    slm_status status = slm_value_equal(c->pool, v, c->arg[0], &is);
+    slm_status status = slm_value_equal(c->store, v, c->arg[0], &is);
     return status ? status : yes(out, is == wanted);
 }
 
@@ -1004,7 +1004,7 @@ static slm_status t_ne(slm_call *c, const slm_value *v, slm_value *out) { return
 static slm_status ordered(slm_call *c, const slm_value *v, int least, int most, slm_value *out)
 {
     int order;
-    slm_status status = slm_value_order(c->pool, v, c->arg[0], &order);
+    slm_status status = slm_value_order(c->store, v, c->arg[0], &order);
     return status ? status : yes(out, order >= least && order <= most);
 }
 
@@ -1016,7 +1016,7 @@ static slm_status t_ge(slm_call *c, const slm_value *v, slm_value *out) { return
 static slm_status t_in(slm_call *c, const slm_value *v, slm_value *out)
 {
     bool found;
-    slm_status status = slm_value_contains(c->pool, c->arg[0], v, &found);
+    slm_status status = slm_value_contains(c->store, c->arg[0], v, &found);
     return status ? status : yes(out, found);
 }
 
@@ -1025,7 +1025,7 @@ static slm_status divides(slm_call *c, const slm_value *v, int64_t by, int64_t r
     if (!slm_is_int(v))
         return wrong(c, "a division", v);
     if (!by)
-        return slm_pool_fail(c->pool, SLM_E_FORMAT, "division by zero");
+        return slm_store_fail(c->store, SLM_E_FORMAT, "division by zero");
     return yes(out, (by == -1 ? 0 : v->as.i % by) == rest || (rest && v->as.i % by == -rest));
 }
 
@@ -1139,7 +1139,7 @@ static slm_status arrange(slm_call *c, const callee *row, slm_callee kind, const
     while (room < SLM_ARGS && row->params[room])
         room++;
     if (pos > room)
-        return slm_pool_fail(c->pool, SLM_E_UNSUPPORTED, "the %s '%s' with %zu arguments (known: %zu)", kind_name(kind), row->name, pos, room);
+        return slm_store_fail(c->store, SLM_E_UNSUPPORTED, "the %s '%s' with %zu arguments (known: %zu)", kind_name(kind), row->name, pos, room);
     for (size_t i = 0; i < pos; i++)
         c->arg[i] = &args[i];
     for (size_t k = 0; k < named; k++) {
@@ -1148,38 +1148,38 @@ static slm_status arrange(slm_call *c, const callee *row, slm_callee kind, const
         while (i < room && !slm_string_is(key, row->params[i]))
             i++;
         if (i == room || c->arg[i])
-            return slm_pool_fail(c->pool, i == room ? SLM_E_UNSUPPORTED : SLM_E_FORMAT, "the %s '%s' %s the argument '%s'", kind_name(kind), row->name,
+            return slm_store_fail(c->store, i == room ? SLM_E_UNSUPPORTED : SLM_E_FORMAT, "the %s '%s' %s the argument '%s'", kind_name(kind), row->name,
                                  i == room ? "does not know" : "has twice", slm_shown(shown, key->as.text, key->n));
         c->arg[i] = key + 1;
     }
     for (size_t i = 0; i < row->least; i++)
         if (!c->arg[i])
-            return slm_pool_fail(c->pool, SLM_E_FORMAT, "the %s '%s' wants the argument '%s'", kind_name(kind), row->name, row->params[i]);
+            return slm_store_fail(c->store, SLM_E_FORMAT, "the %s '%s' wants the argument '%s'", kind_name(kind), row->name, row->params[i]);
     return SLM_OK;
 }
 
-static slm_status unknown(slm_pool *pool, slm_callee kind, const slm_value *name, const slm_value *self)
+static slm_status unknown(slm_store *store, slm_callee kind, const slm_value *name, const slm_value *self)
 {
     char shown[SLM_SHOWN];
     (void)slm_shown(shown, name->as.text, name->n);
     if (kind != SLM_CALL_METHOD)
-        return slm_pool_fail(pool, SLM_E_UNSUPPORTED, "the %s '%s' is not supported", kind_name(kind), shown);
+        return slm_store_fail(store, SLM_E_UNSUPPORTED, "the %s '%s' is not supported", kind_name(kind), shown);
     if (self->type == SLM_V_UNDEFINED)
-        return undefined_used(pool, self);
+        return undefined_used(store, self);
     const int known = slm_method_known(self, name->as.text, name->n);
     if (known)
-        return slm_pool_fail(pool, known < 0 ? SLM_E_FORMAT : SLM_E_UNSUPPORTED, "the method .%s() of %s is not %s", shown, slm_type_name(self),
+        return slm_store_fail(store, known < 0 ? SLM_E_FORMAT : SLM_E_UNSUPPORTED, "the method .%s() of %s is not %s", shown, slm_type_name(self),
                              known < 0 ? "allowed: it would change it" : "supported");
-    return slm_pool_fail(pool, SLM_E_FORMAT, "%s has no method .%s()", slm_type_name(self), shown);
+    return slm_store_fail(store, SLM_E_FORMAT, "%s has no method .%s()", slm_type_name(self), shown);
 }
 
-slm_status slm_call_named(slm_pool *pool, slm_callee kind, const slm_value *name, const slm_value *self, const slm_value *args, size_t pos,
+slm_status slm_call_named(slm_store *store, slm_callee kind, const slm_value *name, const slm_value *self, const slm_value *args, size_t pos,
                           size_t named, slm_value *out)
 {
-    slm_call c = { .pool = pool };
+    slm_call c = { .store = store };
     const callee *row = find_callee(kind, name, self->type);
     if (!row)
-        return unknown(pool, kind, name, self);
+        return unknown(store, kind, name, self);
     slm_status status = arrange(&c, row, kind, args, pos, named);
     return status ? status : row->run(&c, self, out);
 }
@@ -1187,13 +1187,13 @@ slm_status slm_call_named(slm_pool *pool, slm_callee kind, const slm_value *name
 /* Calls the filter or test of that name on one item, with at most one argument. */
 static slm_status call_on(slm_call *c, slm_callee kind, const slm_value *name, const slm_value *argument, const slm_value *item, slm_value *out)
 {
-    slm_call inner = { .pool = c->pool };
+    slm_call inner = { .store = c->store };
     slm_status status = want_string(c, name, "a filter or test by a name");
     if (status)
         return status;
     const callee *row = find_callee(kind, name, item->type);
     if (!row || row->higher)
-        return unknown(c->pool, kind, name, item);
+        return unknown(c->store, kind, name, item);
     status = arrange(&inner, row, kind, argument, argument != NULL, 0);
     return status ? status : row->run(&inner, item, out);
 }
@@ -1205,7 +1205,7 @@ static slm_status choose(slm_call *c, const slm_value *self, const slm_value *pa
     const slm_value *items;
     size_t n;
     slm_buf kept = new_items(c);
-    slm_status status = slm_value_items(c->pool, self, &items, &n);
+    slm_status status = slm_value_items(c->store, self, &items, &n);
     for (size_t i = 0; !status && i < n; i++) {
         slm_value v = items[i], is = slm_none();
         if (path)
@@ -1230,9 +1230,9 @@ static slm_status f_map(slm_call *c, const slm_value *self, slm_value *out)
     const slm_value *items, *path = c->arg[2];
     size_t n;
     slm_buf mapped = new_items(c);
-    slm_status status = slm_value_items(c->pool, self, &items, &n);
+    slm_status status = slm_value_items(c->store, self, &items, &n);
     if (!status && !path && !c->arg[0])
-        status = slm_pool_fail(c->pool, SLM_E_FORMAT, "map wants a filter or an attribute");
+        status = slm_store_fail(c->store, SLM_E_FORMAT, "map wants a filter or an attribute");
     for (size_t i = 0; !status && i < n; i++) {
         slm_value v = slm_none();
         status = path ? by_path(c, &items[i], path, &v) : call_on(c, SLM_CALL_FILTER, c->arg[0], c->arg[1], &items[i], &v);
@@ -1360,8 +1360,8 @@ static slm_status fn_strftime(slm_call *c, slm_value *out)
     if (status)
         return status;
     if (!c->now || !read_time(c->now, &w))
-        return slm_pool_fail(c->pool, SLM_E_ARG, "strftime_now: the caller gave no time");
-    slm_text t = slm_text_begin(c->pool);
+        return slm_store_fail(c->store, SLM_E_ARG, "strftime_now: the caller gave no time");
+    slm_text t = slm_text_begin(c->store);
     for (size_t i = 0; i < format->n && !t.status; i++) {
         const char *const wholes[] = { "F%Y-%m-%d", "T%H:%M:%S", "D%m/%d/%y", "R%H:%M" };
         const char *whole = NULL;
@@ -1382,7 +1382,7 @@ static slm_status fn_strftime(slm_call *c, slm_value *out)
                 slm_text_add(&t, whole, 1, SLM_CONTENT);
         }
         if (!whole && !put_time(&t, what, plain, &w))
-            return slm_pool_fail(c->pool, SLM_E_UNSUPPORTED, "strftime_now with %%%c is not supported", what > ' ' && what < 127 ? what : '?');
+            return slm_store_fail(c->store, SLM_E_UNSUPPORTED, "strftime_now with %%%c is not supported", what > ' ' && what < 127 ? what : '?');
     }
     return slm_text_end(&t, out);
 }
@@ -1401,7 +1401,7 @@ static slm_status fn_raise(slm_call *c, slm_value *out)
     if (n)
         memcpy(message, text.as.text, n);
     message[n] = 0;
-    return slm_fail(c->pool->err, SLM_E_MISMATCH, "%s", message);
+    return slm_fail(c->store->err, SLM_E_MISMATCH, "%s", message);
 }
 
 static slm_status fn_range(slm_call *c, slm_value *out)
@@ -1414,7 +1414,7 @@ static slm_status fn_range(slm_call *c, slm_value *out)
     if (!status)
         status = count_of(c, c->arg[2], 1, &by);
     if (!status && !by)
-        status = slm_pool_fail(c->pool, SLM_E_FORMAT, "range with a step of 0");
+        status = slm_store_fail(c->store, SLM_E_FORMAT, "range with a step of 0");
     while (!status && (by > 0 ? from < to : from > to)) {
         status = add_item(c, &items, slm_int(from));
         if (__builtin_add_overflow(from, by, &from))
@@ -1423,16 +1423,16 @@ static slm_status fn_range(slm_call *c, slm_value *out)
     return end_items(c, &items, status, out);
 }
 
-slm_status slm_call_function(slm_pool *pool, int64_t number, const char *now, const slm_value *args, size_t pos, size_t named, slm_value *out)
+slm_status slm_call_function(slm_store *store, int64_t number, const char *now, const slm_value *args, size_t pos, size_t named, slm_value *out)
 {
     static const callee rows[SLM_FUNCTIONS] = {
         [SLM_FN_RAISE] = { "raise_exception", { "message" }, NULL, 1, 0, 0 },
         [SLM_FN_STRFTIME] = { "strftime_now", { "format" }, NULL, 1, 0, 0 },
         [SLM_FN_RANGE] = { "range", { "start", "stop", "step" }, NULL, 1, 0, 0 },
     };
-    slm_call c = { .pool = pool, .now = now };
+    slm_call c = { .store = store, .now = now };
     if (number == SLM_FN_DICT)
-        return pos ? slm_pool_fail(pool, SLM_E_UNSUPPORTED, "dict() is supported with named values only") : slm_dict_make(pool, args, named, true, out);
+        return pos ? slm_store_fail(store, SLM_E_UNSUPPORTED, "dict() is supported with named values only") : slm_dict_make(store, args, named, true, out);
     slm_status status = arrange(&c, &rows[number], SLM_CALL_FUNCTION, args, pos, named);
     if (status)
         return status;

@@ -52,7 +52,7 @@ typedef struct field { struct field *next; slm_value key, value; } field;
 typedef struct namespace { field *first; } namespace;   /* in the order they were set */
 
 typedef struct machine {
-    slm_pool *pool;
+    slm_store *store;
     const slm_rendering *r;
     const slm_code *code;
     const slm_const *consts, *names;
@@ -74,7 +74,7 @@ static slm_status push(machine *m, slm_value v)
     slm_buf_add(&m->stack, &v, sizeof v);
     if (!m->stack.failed)
         return SLM_OK;
-    return slm_pool_fail(m->pool, m->stack.failed, "no room for more than %zu values", SLM_COUNT(slm_value, m->stack));
+    return slm_store_fail(m->store, m->stack.failed, "no room for more than %zu values", SLM_COUNT(slm_value, m->stack));
 }
 
 /* The code pops only what it pushed. */
@@ -109,14 +109,14 @@ static slm_value constant(const machine *m, int64_t index)
 static slm_status put(machine *m, const slm_value *string)
 {
     slm_buf *text = m->r->text, *kinds = m->r->kinds;
-    slm_status status = slm_pool_spend(m->pool, string->n);
+    slm_status status = slm_store_spend(m->store, string->n);
     if (status || !string->n)
         return status;
     slm_buf_add(text, string->as.text, string->n);
     uint8_t *to = text->failed ? NULL : slm_buf_grow(kinds, string->n);
     if (!to)
-        return text->failed == SLM_E_LIMIT ? slm_pool_fail(m->pool, SLM_E_LIMIT, "the prompt has more than %zu bytes", text->most)
-                                           : slm_pool_fail(m->pool, SLM_E_MEMORY, "no memory for a prompt of %zu bytes", text->size);
+        return text->failed == SLM_E_LIMIT ? slm_store_fail(m->store, SLM_E_LIMIT, "the prompt has more than %zu bytes", text->most)
+                                           : slm_store_fail(m->store, SLM_E_MEMORY, "no memory for a prompt of %zu bytes", text->size);
     if (string->kinds)
         memcpy(to, string->kinds, string->n);
     else
@@ -130,7 +130,7 @@ static slm_status print(machine *m)
     slm_value shown;
     if (v.type == SLM_V_UNDEFINED)
         return SLM_OK;
-    slm_status status = slm_value_show(m->pool, &v, &shown);
+    slm_status status = slm_value_show(m->store, &v, &shown);
     return status ? status : put(m, &shown);
 }
 
@@ -138,7 +138,7 @@ static slm_status capture(machine *m)
 {
     const size_t at = m->r->text->size;
     slm_buf_add(&m->captures, &at, sizeof at);
-    return m->captures.failed ? slm_pool_fail(m->pool, m->captures.failed, "text gathered inside text too deep") : SLM_OK;
+    return m->captures.failed ? slm_store_fail(m->store, m->captures.failed, "text gathered inside text too deep") : SLM_OK;
 }
 
 /* Back to `n` open captures; what was written in those above is gone. */
@@ -154,7 +154,7 @@ static slm_status captured(machine *m)
 {
     const size_t n = SLM_COUNT(size_t, m->captures) - 1, at = SLM_ARRAY(size_t, m->captures)[n], end = m->r->text->size;
     slm_value v = slm_string("", 0, SLM_CONTENT);
-    slm_text t = slm_text_begin(m->pool);
+    slm_text t = slm_text_begin(m->store);
     if (end > at) {
         v = slm_string(m->r->text->data + at, end - at, SLM_CONTENT);
         v.kinds = m->r->kinds->data + at;
@@ -175,7 +175,7 @@ static slm_status load(machine *m, uint32_t name)
         for (const binding *b = s->first; b && !found; b = b->next, steps += 16)
             if (b->name == name)
                 found = &b->value;
-    slm_status status = slm_pool_spend(m->pool, steps);
+    slm_status status = slm_store_spend(m->store, steps);
     if (status)
         return status;
     if (!found && m->r->globals[name].type != SLM_V_UNSET)
@@ -197,14 +197,14 @@ static slm_status store_in(machine *m, scope *s, uint32_t name, slm_value v)
         b = s->spare;
         if (b)
             s->spare = b->next;
-        else if (!(b = slm_pool_take(m->pool, 1, sizeof *b)))
+        else if (!(b = slm_store_take(m->store, 1, sizeof *b)))
             return SLM_E_MEMORY;
         b->next = s->first;
         b->name = name;
         s->first = b;
     }
     b->value = v;
-    return slm_pool_spend(m->pool, steps);
+    return slm_store_spend(m->store, steps);
 }
 
 static void clear_scope(scope *s)
@@ -224,13 +224,13 @@ static slm_status set_field(machine *m, namespace *ns, slm_value key, slm_value 
     for (; f && (f->key.n != key.n || memcmp(f->key.as.text, key.as.text, key.n) != 0); f = f->next, steps += 32)
         end = &f->next;
     if (!f) {
-        if (!(f = slm_pool_take(m->pool, 1, sizeof *f)))
+        if (!(f = slm_store_take(m->store, 1, sizeof *f)))
             return SLM_E_MEMORY;
         *f = (field){ NULL, key, v };
         *end = f;
     }
     f->value = v;
-    return slm_pool_spend(m->pool, steps);
+    return slm_store_spend(m->store, steps);
 }
 
 static slm_status store_attr(machine *m, const slm_code *c)
@@ -240,7 +240,7 @@ static slm_status store_attr(machine *m, const slm_code *c)
         return status;
     const slm_value ns = pop(m), v = pop(m);
     if (ns.type != SLM_V_NAMESPACE)
-        return slm_pool_fail(m->pool, SLM_E_FORMAT, "cannot set an attribute of %s: it is no namespace", slm_type_name(&ns));
+        return slm_store_fail(m->store, SLM_E_FORMAT, "cannot set an attribute of %s: it is no namespace", slm_type_name(&ns));
     return set_field(m, ns.as.own, constant(m, c->more), v);
 }
 
@@ -248,9 +248,9 @@ static slm_status unpack(machine *m, size_t n)
 {
     const slm_value v = pop(m), *items;
     size_t have;
-    slm_status status = slm_value_items(m->pool, &v, &items, &have);
+    slm_status status = slm_value_items(m->store, &v, &items, &have);
     if (!status && have != n)
-        status = slm_pool_fail(m->pool, SLM_E_FORMAT, "%zu values for %zu names", have, n);
+        status = slm_store_fail(m->store, SLM_E_FORMAT, "%zu values for %zu names", have, n);
     for (size_t i = n; !status && i > 0; i--)
         status = push(m, items[i - 1]);
     return status;
@@ -274,7 +274,7 @@ static slm_status loop_attr(machine *m, const slm_value *v, const slm_value *nam
             return SLM_OK;
         }
     if (slm_string_is(name, "cycle") || slm_string_is(name, "changed"))
-        return slm_pool_fail(m->pool, SLM_E_UNSUPPORTED, "loop.%.*s() is not supported", (int)name->n, (const char *)name->as.text);
+        return slm_store_fail(m->store, SLM_E_UNSUPPORTED, "loop.%.*s() is not supported", (int)name->n, (const char *)name->as.text);
     *out = slm_undefined(name->as.text, name->n);
     return SLM_OK;
 }
@@ -289,9 +289,9 @@ static slm_status attr(machine *m, const slm_value *v, const slm_value *name, sl
         for (; f && (f->key.n != name->n || memcmp(f->key.as.text, name->as.text, name->n) != 0); f = f->next)
             steps += 32;
         *out = f ? f->value : slm_undefined(name->as.text, name->n);
-        return slm_pool_spend(m->pool, steps);
+        return slm_store_spend(m->store, steps);
     }
-    return slm_value_attr(m->pool, v, name, out);
+    return slm_value_attr(m->store, v, name, out);
 }
 
 /* A part of a slice as an index in 0 .. n, by Python's rules; `low` and `high` are where it stops at the ends. */
@@ -300,7 +300,7 @@ static slm_status slice_part(machine *m, const slm_value *v, int64_t n, int64_t 
     if (v->type == SLM_V_NONE)
         return SLM_OK;
     if (!slm_is_int(v))
-        return slm_pool_fail(m->pool, SLM_E_FORMAT, "a slice by %s", slm_type_name(v));
+        return slm_store_fail(m->store, SLM_E_FORMAT, "a slice by %s", slm_type_name(v));
     int64_t i = v->as.i;
     if (i < 0)
         i = i < -n ? -1 : i + n;
@@ -317,14 +317,14 @@ static slm_status slice(machine *m, int32_t mask)
             part[i] = pop(m);
     v = pop(m);
     if (v.type == SLM_V_UNDEFINED)
-        return slm_value_attr(m->pool, &v, &(slm_value){ .type = SLM_V_STRING, .n = 5, .as.text = (const uint8_t *)"slice" }, &out);
+        return slm_value_attr(m->store, &v, &(slm_value){ .type = SLM_V_STRING, .n = 5, .as.text = (const uint8_t *)"slice" }, &out);
     if (v.type != SLM_V_LIST && v.type != SLM_V_STRING)
         return push(m, slm_undefined("a slice", 7));
     int64_t n = v.type == SLM_V_LIST ? v.as.list->n : (int64_t)slm_string_points(&v), step = 1;
-    slm_status status = slm_pool_spend(m->pool, v.n);
+    slm_status status = slm_store_spend(m->store, v.n);
     if (!status && part[2].type != SLM_V_NONE) {
         if (!slm_is_int(&part[2]) || part[2].as.i == 0)
-            return slm_pool_fail(m->pool, SLM_E_FORMAT, "a slice with a step of %s", part[2].type == SLM_V_INT ? "0" : slm_type_name(&part[2]));
+            return slm_store_fail(m->store, SLM_E_FORMAT, "a slice with a step of %s", part[2].type == SLM_V_INT ? "0" : slm_type_name(&part[2]));
         step = part[2].as.i;
     }
     const int64_t low = step < 0 ? -1 : 0, high = step < 0 ? n - 1 : n;
@@ -341,24 +341,24 @@ static slm_status slice(machine *m, int32_t mask)
     else if (step < 0 && from > to)
         count = (size_t)((from - to - 1) / (step == INT64_MIN ? INT64_MAX : -step)) + 1;
     size_t have;
-    if ((status = slm_value_items(m->pool, &v, &items, &have)))
+    if ((status = slm_value_items(m->store, &v, &items, &have)))
         return status;
     if (step == 1) {                            /* the items themselves, seen through a smaller window */
-        status = slm_list_adopt(m->pool, items + from, count, v.as.list->tuple, &out);
+        status = slm_list_adopt(m->store, items + from, count, v.as.list->tuple, &out);
     } else {
-        slm_value *picked = slm_pool_take(m->pool, count, sizeof *picked);
+        slm_value *picked = slm_store_take(m->store, count, sizeof *picked);
         if (!picked)
             return SLM_E_MEMORY;
         for (size_t i = 0; i < count; i++)
             picked[i] = items[from + (int64_t)i * step];
-        status = slm_pool_spend(m->pool, count * sizeof *picked);
+        status = slm_store_spend(m->store, count * sizeof *picked);
         if (!status && v.type == SLM_V_STRING) {
-            slm_text t = slm_text_begin(m->pool);
+            slm_text t = slm_text_begin(m->store);
             for (size_t i = 0; i < count; i++)
                 slm_text_put(&t, &picked[i]);
             status = slm_text_end(&t, &out);
         } else if (!status) {
-            status = slm_list_adopt(m->pool, picked, count, v.as.list->tuple, &out);
+            status = slm_list_adopt(m->store, picked, count, v.as.list->tuple, &out);
         }
     }
     return status ? status : push(m, out);
@@ -371,8 +371,8 @@ static slm_status no_operator(machine *m, const char *sign, const slm_value *a, 
     char shown[SLM_SHOWN];
     const slm_value *u = a->type == SLM_V_UNDEFINED ? a : b;
     if (u->type == SLM_V_UNDEFINED)
-        return slm_pool_fail(m->pool, SLM_E_FORMAT, "'%s' is undefined", slm_shown(shown, u->as.text, u->n));
-    return slm_pool_fail(m->pool, SLM_E_FORMAT, "cannot compute %s %s %s", slm_type_name(a), sign, slm_type_name(b));
+        return slm_store_fail(m->store, SLM_E_FORMAT, "'%s' is undefined", slm_shown(shown, u->as.text, u->n));
+    return slm_store_fail(m->store, SLM_E_FORMAT, "cannot compute %s %s %s", slm_type_name(a), sign, slm_type_name(b));
 }
 
 static slm_status repeat(machine *m, const slm_value *v, int64_t times, slm_value *out)
@@ -381,7 +381,7 @@ static slm_status repeat(machine *m, const slm_value *v, int64_t times, slm_valu
     if (times < 0)
         times = 0;
     if (v->type == SLM_V_STRING) {
-        slm_text t = slm_text_begin(m->pool);
+        slm_text t = slm_text_begin(m->store);
         for (int64_t i = 0; v->n && i < times && !t.status; i++)
             slm_text_put(&t, v);
         return slm_text_end(&t, out);
@@ -389,35 +389,35 @@ static slm_status repeat(machine *m, const slm_value *v, int64_t times, slm_valu
     const slm_list *l = v->as.list;
     size_t n, bytes;
     if (!slm_size_mul(l->n, (size_t)times, &n) || n > SLM_LIMIT_TEMPLATE_VALUES || !slm_size_mul(n, sizeof *l->items, &bytes))
-        return slm_pool_fail(m->pool, SLM_E_LIMIT, "a list repeated %lld times", (long long)times);
-    slm_value *items = slm_pool_take(m->pool, n, sizeof *items);
+        return slm_store_fail(m->store, SLM_E_LIMIT, "a list repeated %lld times", (long long)times);
+    slm_value *items = slm_store_take(m->store, n, sizeof *items);
     if (!items)
         return SLM_E_MEMORY;
     for (size_t i = 0; i < n; i++)
         items[i] = l->items[i % l->n];
-    status = slm_pool_spend(m->pool, bytes);
-    return status ? status : slm_list_adopt(m->pool, items, n, l->tuple, out);
+    status = slm_store_spend(m->store, bytes);
+    return status ? status : slm_list_adopt(m->store, items, n, l->tuple, out);
 }
 
 static slm_status add(machine *m, const slm_value *a, const slm_value *b, slm_value *out)
 {
     if (a->type == SLM_V_STRING && b->type == SLM_V_STRING) {
-        slm_text t = slm_text_after(m->pool, a);
+        slm_text t = slm_text_after(m->store, a);
         slm_text_put(&t, b);
         return slm_text_end(&t, out);
     }
     if (a->type != SLM_V_LIST || b->type != SLM_V_LIST || a->as.list->tuple != b->as.list->tuple)
         return no_operator(m, "+", a, b);
     const size_t n = a->as.list->n, more = b->as.list->n;
-    slm_value *items = slm_pool_take(m->pool, n + more, sizeof *items);
+    slm_value *items = slm_store_take(m->store, n + more, sizeof *items);
     if (!items)
         return SLM_E_MEMORY;
     if (n)
         memcpy(items, a->as.list->items, n * sizeof *items);
     if (more)
         memcpy(items + n, b->as.list->items, more * sizeof *items);
-    slm_status status = slm_pool_spend(m->pool, (n + more) * sizeof *items);
-    return status ? status : slm_list_adopt(m->pool, items, n + more, a->as.list->tuple, out);
+    slm_status status = slm_store_spend(m->store, (n + more) * sizeof *items);
+    return status ? status : slm_list_adopt(m->store, items, n + more, a->as.list->tuple, out);
 }
 
 /* Integers as in Python, where // and % round downwards; beyond 64 bits is an error. */
@@ -426,7 +426,7 @@ static slm_status integers(machine *m, slm_op op, int64_t a, int64_t b, slm_valu
     int64_t v = 0;
     bool over = false;
     if ((op == SLM_OP_DIV || op == SLM_OP_FLOORDIV || op == SLM_OP_MOD) && b == 0)
-        return slm_pool_fail(m->pool, SLM_E_FORMAT, "division by zero");
+        return slm_store_fail(m->store, SLM_E_FORMAT, "division by zero");
     switch ((int)op) {
     case SLM_OP_ADD: over = __builtin_add_overflow(a, b, &v); break;
     case SLM_OP_SUB: over = __builtin_sub_overflow(a, b, &v); break;
@@ -454,7 +454,7 @@ static slm_status integers(machine *m, slm_op op, int64_t a, int64_t b, slm_valu
         break;
     }
     if (over)
-        return slm_pool_fail(m->pool, SLM_E_LIMIT, "an integer beyond 64 bits");
+        return slm_store_fail(m->store, SLM_E_LIMIT, "an integer beyond 64 bits");
     *out = slm_int(v);
     return SLM_OK;
 }
@@ -463,7 +463,7 @@ static slm_status floats(machine *m, slm_op op, double a, double b, slm_value *o
 {
     double v;
     if ((op == SLM_OP_DIV || op == SLM_OP_FLOORDIV || op == SLM_OP_MOD) && b == 0)
-        return slm_pool_fail(m->pool, SLM_E_FORMAT, "division by zero");
+        return slm_store_fail(m->store, SLM_E_FORMAT, "division by zero");
     switch ((int)op) {
     case SLM_OP_ADD: v = a + b; break;
     case SLM_OP_SUB: v = a - b; break;
@@ -498,7 +498,7 @@ static slm_status arithmetic(machine *m, slm_op op)
     else if (op == SLM_OP_MUL && (b.type == SLM_V_STRING || b.type == SLM_V_LIST) && slm_is_int(&a))
         status = repeat(m, &b, a.as.i, &out);
     else if (op == SLM_OP_MOD && a.type == SLM_V_STRING)
-        status = slm_pool_fail(m->pool, SLM_E_UNSUPPORTED, "formatting a string with %% is not supported");
+        status = slm_store_fail(m->store, SLM_E_UNSUPPORTED, "formatting a string with %% is not supported");
     else
         status = no_operator(m, signs[op - SLM_OP_ADD], &a, &b);
     return status ? status : push(m, out);
@@ -511,13 +511,13 @@ static slm_status compare(machine *m, slm_op op)
     int order = 0;
     slm_status status;
     if (op == SLM_OP_EQ || op == SLM_OP_NE) {
-        status = slm_value_equal(m->pool, &a, &b, &yes);
+        status = slm_value_equal(m->store, &a, &b, &yes);
         yes = yes == (op == SLM_OP_EQ);
     } else if (op == SLM_OP_IN || op == SLM_OP_NOT_IN) {
-        status = slm_value_contains(m->pool, &b, &a, &yes);
+        status = slm_value_contains(m->store, &b, &a, &yes);
         yes = yes == (op == SLM_OP_IN);
     } else {
-        status = slm_value_order(m->pool, &a, &b, &order);
+        status = slm_value_order(m->store, &a, &b, &order);
         yes = op == SLM_OP_LT ? order < 0 : op == SLM_OP_LE ? order <= 0 : op == SLM_OP_GT ? order > 0 : order >= 0;
     }
     return status ? status : push(m, slm_bool(yes));
@@ -539,10 +539,10 @@ static slm_status join_texts(machine *m)
 {
     const slm_value b = pop(m), a = pop(m);
     slm_value left;
-    slm_status status = slm_value_show(m->pool, &a, &left);
+    slm_status status = slm_value_show(m->store, &a, &left);
     if (status)
         return status;
-    slm_text t = slm_text_after(m->pool, &left);
+    slm_text t = slm_text_after(m->store, &left);
     (void)slm_text_show(&t, &b);
     status = slm_text_end(&t, &left);
     return status ? status : push(m, left);
@@ -567,21 +567,21 @@ static slm_status begin_loop(machine *m, const slm_code *c, bool select)
     const slm_value *items;
     slm_value empty;
     size_t n;
-    slm_status status = slm_value_items(m->pool, &v, &items, &n);
+    slm_status status = slm_value_items(m->store, &v, &items, &n);
     if (status)
         return status;
     if (!n) {
         m->pc += (size_t)(int64_t)c->arg - 1;
         if (!select)
             return SLM_OK;
-        status = slm_list_make(m->pool, NULL, 0, false, &empty);
+        status = slm_list_make(m->store, NULL, 0, false, &empty);
         return status ? status : push(m, empty);
     }
-    loop *l = slm_pool_take(m->pool, 1, sizeof *l);
+    loop *l = slm_store_take(m->store, 1, sizeof *l);
     if (!l)
         return SLM_E_MEMORY;
     *l = (loop){ .outer = m->loop, .scope = { m->scope, NULL, NULL }, .items = items, .n = n, .captures = SLM_COUNT(size_t, m->captures) };
-    if (select && !(l->kept = slm_pool_take(m->pool, n, sizeof *l->kept)))
+    if (select && !(l->kept = slm_store_take(m->store, n, sizeof *l->kept)))
         return SLM_E_MEMORY;
     m->loop = l;
     return begin_round(m);
@@ -610,7 +610,7 @@ static slm_status next_round(machine *m, const slm_code *c)
     if (!l->kept)
         return SLM_OK;
     slm_value list;
-    slm_status status = slm_list_adopt(m->pool, l->kept, l->n_kept, false, &list);
+    slm_status status = slm_list_adopt(m->store, l->kept, l->n_kept, false, &list);
     return status ? status : push(m, list);
 }
 
@@ -622,7 +622,7 @@ static slm_status bind_arguments(machine *m, call *f, const slm_macro *macro, co
     char shown[SLM_SHOWN];
     slm_status status = SLM_OK;
     if (pos > macro->n)
-        return slm_pool_fail(m->pool, SLM_E_FORMAT, "a macro of %u parameters called with %zu arguments", macro->n, pos);
+        return slm_store_fail(m->store, SLM_E_FORMAT, "a macro of %u parameters called with %zu arguments", macro->n, pos);
     for (size_t i = 0; !status && i < macro->n; i++) {
         const slm_const *name = &m->names[params[i]];
         slm_value v = slm_undefined(m->blob + name->at, name->value.n);
@@ -634,7 +634,7 @@ static slm_status bind_arguments(machine *m, call *f, const slm_macro *macro, co
             if (key->n != name->value.n || memcmp(key->as.text, m->blob + name->at, key->n) != 0)
                 continue;
             if (given)
-                return slm_pool_fail(m->pool, SLM_E_FORMAT, "the argument '%s' is given twice", slm_shown(shown, key->as.text, key->n));
+                return slm_store_fail(m->store, SLM_E_FORMAT, "the argument '%s' is given twice", slm_shown(shown, key->as.text, key->n));
             v = key[1];
             given = true;
         }
@@ -650,7 +650,7 @@ static slm_status bind_arguments(machine *m, call *f, const slm_macro *macro, co
             known = known || (key->n == name->value.n && memcmp(key->as.text, m->blob + name->at, key->n) == 0);
         }
         if (!known)
-            return slm_pool_fail(m->pool, SLM_E_FORMAT, "the macro has no parameter '%s'", slm_shown(shown, key->as.text, key->n));
+            return slm_store_fail(m->store, SLM_E_FORMAT, "the macro has no parameter '%s'", slm_shown(shown, key->as.text, key->n));
     }
     return status;
 }
@@ -659,8 +659,8 @@ static slm_status call_macro(machine *m, const closure *k, size_t pos, size_t na
 {
     const size_t n = pos + 2 * named;
     if (m->calls == SLM_LIMIT_TEMPLATE_CALLS)
-        return slm_pool_fail(m->pool, SLM_E_LIMIT, "macros call each other more than %d deep", SLM_LIMIT_TEMPLATE_CALLS);
-    call *f = slm_pool_take(m->pool, 1, sizeof *f);
+        return slm_store_fail(m->store, SLM_E_LIMIT, "macros call each other more than %d deep", SLM_LIMIT_TEMPLATE_CALLS);
+    call *f = slm_store_take(m->store, 1, sizeof *f);
     if (!f)
         return SLM_E_MEMORY;
     *f = (call){ .outer = m->call, .scope = { k->outer, NULL, NULL }, .before = m->scope, .loop = m->loop, .back = m->pc,
@@ -693,13 +693,13 @@ static slm_status return_from(machine *m)
 
 static slm_status make_namespace(machine *m, const slm_value *args, size_t pos, size_t named, slm_value *out)
 {
-    namespace *ns = slm_pool_take(m->pool, 1, sizeof *ns);
+    namespace *ns = slm_store_take(m->store, 1, sizeof *ns);
     slm_status status = SLM_OK;
     if (!ns)
         return SLM_E_MEMORY;
     ns->first = NULL;
     if (pos > 1 || (pos == 1 && args[0].type != SLM_V_DICT))
-        return slm_pool_fail(m->pool, SLM_E_FORMAT, "namespace() takes named values or one mapping");
+        return slm_store_fail(m->store, SLM_E_FORMAT, "namespace() takes named values or one mapping");
     if (pos == 1)
         for (size_t i = 0; !status && i < args[0].as.dict->n; i++)
             status = set_field(m, ns, args[0].as.dict->keys[i], args[0].as.dict->values[i]);
@@ -719,14 +719,14 @@ static slm_status call_value(machine *m, const slm_code *c)
     if (f.type == SLM_V_MACRO)
         return call_macro(m, f.as.own, pos, named);
     if (f.type == SLM_V_UNDEFINED)
-        return slm_pool_fail(m->pool, SLM_E_FORMAT, "'%s' is undefined and cannot be called", slm_shown(shown, f.as.text, f.n));
+        return slm_store_fail(m->store, SLM_E_FORMAT, "'%s' is undefined and cannot be called", slm_shown(shown, f.as.text, f.n));
     if (f.type != SLM_V_FUNCTION)
-        return slm_pool_fail(m->pool, f.type == SLM_V_LOOP || f.type == SLM_V_METHOD ? SLM_E_UNSUPPORTED : SLM_E_FORMAT, "%s cannot be called",
+        return slm_store_fail(m->store, f.type == SLM_V_LOOP || f.type == SLM_V_METHOD ? SLM_E_UNSUPPORTED : SLM_E_FORMAT, "%s cannot be called",
                              slm_type_name(&f));
     if (f.as.i == SLM_FN_NAMESPACE)
         status = make_namespace(m, args, pos, named, &out);
     else
-        status = slm_call_function(m->pool, f.as.i, m->r->now, args, pos, named, &out);
+        status = slm_call_function(m->store, f.as.i, m->r->now, args, pos, named, &out);
     drop(m, n + 1);
     return status ? status : push(m, out);
 }
@@ -744,14 +744,14 @@ static slm_status call_named(machine *m, const slm_code *c, slm_callee callee)
         *top(m, n + 1) = out;                   /* a macro kept in a namespace */
         return call_value(m, c);
     }
-    status = slm_call_named(m->pool, callee, &name, &self, top(m, n), c->pos, c->named, &out);
+    status = slm_call_named(m->store, callee, &name, &self, top(m, n), c->pos, c->named, &out);
     drop(m, n + 1);
     return status ? status : push(m, out);
 }
 
 static slm_status define_macro(machine *m, int32_t number)
 {
-    closure *k = slm_pool_take(m->pool, 1, sizeof *k);
+    closure *k = slm_store_take(m->store, 1, sizeof *k);
     if (!k)
         return SLM_E_MEMORY;
     *k = (closure){ SLM_ARRAY(const slm_macro, m->r->tmpl->macros) + number, m->scope };
@@ -760,7 +760,7 @@ static slm_status define_macro(machine *m, int32_t number)
 
 static slm_status begin_scope(machine *m)
 {
-    scope *s = slm_pool_take(m->pool, 1, sizeof *s);
+    scope *s = slm_store_take(m->store, 1, sizeof *s);
     if (!s)
         return SLM_E_MEMORY;
     *s = (scope){ m->scope, NULL, NULL };
@@ -779,8 +779,8 @@ static slm_status make(machine *m, const slm_code *c)
 {
     const size_t n = (size_t)c->arg, values = c->op == SLM_OP_DICT ? 2 * n : n;
     slm_value out;
-    slm_status status = c->op == SLM_OP_DICT ? slm_dict_make(m->pool, top(m, values), n, true, &out)
-                                             : slm_list_make(m->pool, top(m, values), n, c->op == SLM_OP_TUPLE, &out);
+    slm_status status = c->op == SLM_OP_DICT ? slm_dict_make(m->store, top(m, values), n, true, &out)
+                                             : slm_list_make(m->store, top(m, values), n, c->op == SLM_OP_TUPLE, &out);
     drop(m, values);
     return status ? status : push(m, out);
 }
@@ -812,7 +812,7 @@ static slm_status step(machine *m, const slm_code *c)
         if (key.type == SLM_V_STRING && (v.type == SLM_V_NAMESPACE || v.type == SLM_V_LOOP))
             status = attr(m, &v, &key, &out);
         else
-            status = slm_value_item(m->pool, &v, &key, &out);
+            status = slm_value_item(m->store, &v, &key, &out);
         return status ? status : push(m, out);
     case SLM_OP_SLICE: return slice(m, c->arg);
     case SLM_OP_LIST: case SLM_OP_TUPLE: case SLM_OP_DICT: return make(m, c);
@@ -857,7 +857,7 @@ static slm_status step(machine *m, const slm_code *c)
     case SLM_OP_SCOPE_END: m->scope = m->scope->outer; return SLM_OK;
     case SLM_OP_END:       return SLM_OK;
     }
-    return slm_pool_fail(m->pool, SLM_E_INTERNAL, "no such instruction: %d", c->op);
+    return slm_store_fail(m->store, SLM_E_INTERNAL, "no such instruction: %d", c->op);
 }
 
 static void set_functions(machine *m)
@@ -869,25 +869,25 @@ static void set_functions(machine *m)
     }
 }
 
-slm_status slm_template_run(slm_pool *pool, const slm_rendering *r)
+slm_status slm_template_run(slm_store *store, const slm_rendering *r)
 {
     const slm_template *t = r->tmpl;
-    machine m = { .pool = pool, .r = r, .code = SLM_ARRAY(const slm_code, t->code), .consts = SLM_ARRAY(const slm_const, t->consts),
+    machine m = { .store = store, .r = r, .code = SLM_ARRAY(const slm_code, t->code), .consts = SLM_ARRAY(const slm_const, t->consts),
                   .names = SLM_ARRAY(const slm_const, t->names), .blob = t->blob.data };
     slm_status status = SLM_OK;
-    slm_buf_init(&m.stack, pool->heap, SLM_LIMIT_TEMPLATE_VALUES * sizeof(slm_value));
-    slm_buf_init(&m.captures, pool->heap, 2 * SLM_LIMIT_TEMPLATE_NESTING * SLM_LIMIT_TEMPLATE_CALLS * sizeof(size_t));
+    slm_buf_init(&m.stack, store->heap, SLM_LIMIT_TEMPLATE_VALUES * sizeof(slm_value));
+    slm_buf_init(&m.captures, store->heap, 2 * SLM_LIMIT_TEMPLATE_NESTING * SLM_LIMIT_TEMPLATE_CALLS * sizeof(size_t));
     m.loop_name = slm_template_name(t, "loop", 4);
     set_functions(&m);
     while (!status) {
         const slm_code *c = &m.code[m.pc++];
-        pool->line = c->line;
+        store->line = c->line;
         if (c->op == SLM_OP_END)
             break;
-        if (!(status = slm_pool_spend(pool, 0)))
+        if (!(status = slm_store_spend(store, 0)))
             status = step(&m, c);
     }
-    pool->line = 0;
+    store->line = 0;
     slm_buf_free(&m.stack);
     slm_buf_free(&m.captures);
     return status;

@@ -1,4 +1,4 @@
-/* value.c -- values of chat templates: the pool they live in, strings that know their origin, lists, dicts, equality and order.
+/* value.c -- values of chat templates: the store they live in, strings that know their origin, lists, dicts, equality and order.
  *
  * A text chunk is two arrays of the same length, the bytes and, at a fixed distance, the kind of each byte. A string that ends where its
  * chunk's text ends can therefore grow in place: `a + b + c`, and text gathered in a loop, cost what they add and not what they
@@ -12,7 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* ---- the pool ---- */
+/* ---- the store ---- */
 
 enum { CHUNK = 32 << 10, SMALL = 8 };
 
@@ -26,9 +26,9 @@ static uint8_t *chunk_data(slm_chunk *c)
     return (uint8_t *)c + 64;           /* a cache line for the head keeps the data aligned */
 }
 
-void slm_pool_init(slm_pool *pool, slm_heap *heap, uint64_t fuel, slm_error *err)
+void slm_store_init(slm_store *store, slm_heap *heap, uint64_t fuel, slm_error *err)
 {
-    *pool = (slm_pool){ heap, NULL, NULL, fuel, 0, err };
+    *store = (slm_store){ heap, NULL, NULL, fuel, 0, err };
 }
 
 static void free_chunks(slm_heap *heap, slm_chunk *c)
@@ -40,33 +40,33 @@ static void free_chunks(slm_heap *heap, slm_chunk *c)
     }
 }
 
-void slm_pool_free(slm_pool *pool)
+void slm_store_free(slm_store *store)
 {
-    free_chunks(pool->heap, pool->values);
-    free_chunks(pool->heap, pool->texts);
-    pool->values = pool->texts = NULL;
+    free_chunks(store->heap, store->values);
+    free_chunks(store->heap, store->texts);
+    store->values = store->texts = NULL;
 }
 
-slm_status slm_pool_fail(slm_pool *pool, slm_status status, const char *format, ...)
+slm_status slm_store_fail(slm_store *store, slm_status status, const char *format, ...)
 {
     char text[400];
     va_list args;
     va_start(args, format);
     (void)vsnprintf(text, sizeof text, format, args);
     va_end(args);
-    if (!pool->line)
-        return slm_fail(pool->err, status, "%s", text);
-    return slm_fail(pool->err, status, "template: line %u: %s", pool->line, text);
+    if (!store->line)
+        return slm_fail(store->err, status, "%s", text);
+    return slm_fail(store->err, status, "template: line %u: %s", store->line, text);
 }
 
-static slm_chunk *new_chunk(slm_pool *pool, slm_chunk **list, size_t room, size_t each)
+static slm_chunk *new_chunk(slm_store *store, slm_chunk **list, size_t room, size_t each)
 {
     size_t bytes;
     slm_chunk *c = NULL;
     if (slm_size_mul(room, each, &bytes) && slm_size_add(bytes, 64, &bytes))
-        c = slm_heap_alloc(pool->heap, bytes);
+        c = slm_heap_alloc(store->heap, bytes);
     if (!c) {
-        (void)slm_pool_fail(pool, SLM_E_MEMORY, "no memory for %zu more bytes", room);
+        (void)slm_store_fail(store, SLM_E_MEMORY, "no memory for %zu more bytes", room);
         return NULL;
     }
     *c = (slm_chunk){ *list, 0, room };
@@ -74,56 +74,56 @@ static slm_chunk *new_chunk(slm_pool *pool, slm_chunk **list, size_t room, size_
     return c;
 }
 
-void *slm_pool_take(slm_pool *pool, size_t n, size_t each)
+void *slm_store_take(slm_store *store, size_t n, size_t each)
 {
     size_t bytes;
-    slm_chunk *c = pool->values;
+    slm_chunk *c = store->values;
     if (!slm_size_mul(n, each, &bytes) || !slm_size_add(bytes, 15, &bytes)) {
-        (void)slm_pool_fail(pool, SLM_E_MEMORY, "no memory for %zu values", n);
+        (void)slm_store_fail(store, SLM_E_MEMORY, "no memory for %zu values", n);
         return NULL;
     }
     bytes &= ~(size_t)15;
-    if ((!c || bytes > c->room - c->used) && !(c = new_chunk(pool, &pool->values, slm_max(CHUNK, bytes), 1)))
+    if ((!c || bytes > c->room - c->used) && !(c = new_chunk(store, &store->values, slm_max(CHUNK, bytes), 1)))
         return NULL;
     uint8_t *at = chunk_data(c) + c->used;
     c->used += bytes;
     return at;
 }
 
-slm_status slm_pool_spend(slm_pool *pool, size_t bytes)
+slm_status slm_store_spend(slm_store *store, size_t bytes)
 {
     const uint64_t steps = 1 + bytes / 64;
-    if (steps > pool->fuel) {
-        pool->fuel = 0;
-        return slm_pool_fail(pool, SLM_E_LIMIT, "the fuel is gone: the template runs too long");
+    if (steps > store->fuel) {
+        store->fuel = 0;
+        return slm_store_fail(store, SLM_E_LIMIT, "the fuel is gone: the template runs too long");
     }
-    pool->fuel -= steps;
+    store->fuel -= steps;
     return SLM_OK;
 }
 
 /* ---- making strings ---- */
 
-slm_text slm_text_begin(slm_pool *pool)
+slm_text slm_text_begin(slm_store *store)
 {
-    return (slm_text){ pool, pool->texts ? pool->texts->used : 0, 0, SLM_OK };
+    return (slm_text){ store, store->texts ? store->texts->used : 0, 0, SLM_OK };
 }
 
 /* Room for n more bytes; what is there already moves along if a new chunk is needed. */
 static bool text_room(slm_text *t, size_t n)
 {
-    slm_pool *pool = t->pool;
-    slm_chunk *old = pool->texts;
+    slm_store *store = t->store;
+    slm_chunk *old = store->texts;
     if (t->status)
         return false;
     if (n > SLM_LIMIT_TEXT_BYTES - t->n) {
-        t->status = slm_pool_fail(pool, SLM_E_LIMIT, "a string of more than %d bytes", SLM_LIMIT_TEXT_BYTES);
+        t->status = slm_store_fail(store, SLM_E_LIMIT, "a string of more than %d bytes", SLM_LIMIT_TEXT_BYTES);
         return false;
     }
-    if ((t->status = slm_pool_spend(pool, n)))
+    if ((t->status = slm_store_spend(store, n)))
         return false;
     if (old && n <= old->room - old->used)
         return true;
-    slm_chunk *c = new_chunk(pool, &pool->texts, slm_max(CHUNK, (t->n + n) * 2), 2);
+    slm_chunk *c = new_chunk(store, &store->texts, slm_max(CHUNK, (t->n + n) * 2), 2);
     if (!c) {
         t->status = SLM_E_MEMORY;
         return false;
@@ -142,7 +142,7 @@ static void text_grow(slm_text *t, const void *bytes, size_t n, const uint8_t *k
 {
     if (!n || !text_room(t, n))
         return;
-    slm_chunk *c = t->pool->texts;
+    slm_chunk *c = t->store->texts;
     uint8_t *at = chunk_data(c) + c->used;
     memcpy(at, bytes, n);
     if (kinds)
@@ -153,12 +153,12 @@ static void text_grow(slm_text *t, const void *bytes, size_t n, const uint8_t *k
     t->n += n;
 }
 
-slm_text slm_text_after(slm_pool *pool, const slm_value *string)
+slm_text slm_text_after(slm_store *store, const slm_value *string)
 {
-    slm_chunk *c = pool->texts;
+    slm_chunk *c = store->texts;
     if (c && string->n && string->kinds && string->as.text + string->n == chunk_data(c) + c->used && string->kinds == string->as.text + c->room)
-        return (slm_text){ pool, c->used - string->n, string->n, SLM_OK };
-    slm_text t = slm_text_begin(pool);
+        return (slm_text){ store, c->used - string->n, string->n, SLM_OK };
+    slm_text t = slm_text_begin(store);
     slm_text_put(&t, string);
     return t;
 }
@@ -187,7 +187,7 @@ slm_status slm_text_end(slm_text *t, slm_value *out)
         *out = slm_string("", 0, SLM_CONTENT);
         return SLM_OK;
     }
-    slm_chunk *c = t->pool->texts;
+    slm_chunk *c = t->store->texts;
     *out = slm_string(chunk_data(c) + t->start, t->n, SLM_CONTENT);
     out->kinds = out->as.text + c->room;
     return SLM_OK;
@@ -294,25 +294,25 @@ static uint32_t depth_of(const slm_value *v)
     return v->type == SLM_V_LIST ? v->as.list->depth : v->type == SLM_V_DICT ? v->as.dict->depth : 0;
 }
 
-static slm_status depth_over(slm_pool *pool, const slm_value *items, size_t n, uint32_t *depth)
+static slm_status depth_over(slm_store *store, const slm_value *items, size_t n, uint32_t *depth)
 {
     *depth = 0;
     for (size_t i = 0; i < n; i++)
         *depth = (uint32_t)slm_max(*depth, depth_of(&items[i]));
     if (++*depth > SLM_LIMIT_VALUE_DEPTH)
-        return slm_pool_fail(pool, SLM_E_LIMIT, "a value nested more than %d deep", SLM_LIMIT_VALUE_DEPTH);
+        return slm_store_fail(store, SLM_E_LIMIT, "a value nested more than %d deep", SLM_LIMIT_VALUE_DEPTH);
     return SLM_OK;
 }
 
-slm_status slm_list_adopt(slm_pool *pool, const slm_value *items, size_t n, bool tuple, slm_value *out)
+slm_status slm_list_adopt(slm_store *store, const slm_value *items, size_t n, bool tuple, slm_value *out)
 {
     uint32_t depth;
     if (n > UINT32_MAX)
-        return slm_pool_fail(pool, SLM_E_LIMIT, "a list of %zu items", n);
-    slm_status status = depth_over(pool, items, n, &depth);
+        return slm_store_fail(store, SLM_E_LIMIT, "a list of %zu items", n);
+    slm_status status = depth_over(store, items, n, &depth);
     if (status)
         return status;
-    slm_list *list = slm_pool_take(pool, 1, sizeof *list);
+    slm_list *list = slm_store_take(store, 1, sizeof *list);
     if (!list)
         return SLM_E_MEMORY;
     *list = (slm_list){ items, (uint32_t)n, depth, tuple };
@@ -320,15 +320,15 @@ slm_status slm_list_adopt(slm_pool *pool, const slm_value *items, size_t n, bool
     return SLM_OK;
 }
 
-slm_status slm_list_make(slm_pool *pool, const slm_value *items, size_t n, bool tuple, slm_value *out)
+slm_status slm_list_make(slm_store *store, const slm_value *items, size_t n, bool tuple, slm_value *out)
 {
-    slm_value *copy = slm_pool_take(pool, n, sizeof *copy);
+    slm_value *copy = slm_store_take(store, n, sizeof *copy);
     if (!copy)
         return SLM_E_MEMORY;
     if (n)
         memcpy(copy, items, n * sizeof *copy);
-    slm_status status = slm_pool_spend(pool, n * sizeof *copy);
-    return status ? status : slm_list_adopt(pool, copy, n, tuple, out);
+    slm_status status = slm_store_spend(store, n * sizeof *copy);
+    return status ? status : slm_list_adopt(store, copy, n, tuple, out);
 }
 
 static int key_order(const slm_value *key, const void *bytes, size_t n)
@@ -389,7 +389,7 @@ const slm_value *slm_dict_find(const slm_dict *d, const void *key, size_t n)
 }
 
 /* Keys that occur twice: each key's first place keeps the last value, as in Python. */
-static slm_status drop_twins(slm_pool *pool, slm_value *keys, slm_value *values, size_t *n, bool last)
+static slm_status drop_twins(slm_store *store, slm_value *keys, slm_value *values, size_t *n, bool last)
 {
     size_t kept = 0;
     char shown[SLM_SHOWN];
@@ -398,8 +398,8 @@ static slm_status drop_twins(slm_pool *pool, slm_value *keys, slm_value *values,
         while (at < kept && key_order(&keys[at], keys[i].as.text, keys[i].n) != 0)
             at++;
         if (at < kept && !last)
-            return slm_pool_fail(pool, SLM_E_FORMAT, "conversation: the key '%s' stands twice in one object", slm_shown(shown, keys[i].as.text, keys[i].n));
-        slm_status status = slm_pool_spend(pool, kept * 8);
+            return slm_store_fail(store, SLM_E_FORMAT, "conversation: the key '%s' stands twice in one object", slm_shown(shown, keys[i].as.text, keys[i].n));
+        slm_status status = slm_store_spend(store, kept * 8);
         if (status)
             return status;
         values[at] = values[i];
@@ -410,37 +410,37 @@ static slm_status drop_twins(slm_pool *pool, slm_value *keys, slm_value *values,
     return SLM_OK;
 }
 
-slm_status slm_dict_make(slm_pool *pool, const slm_value *pairs, size_t n, bool last, slm_value *out)
+slm_status slm_dict_make(slm_store *store, const slm_value *pairs, size_t n, bool last, slm_value *out)
 {
     uint32_t depth = 0, *order = NULL;
     if (n > UINT32_MAX)
-        return slm_pool_fail(pool, SLM_E_LIMIT, "a mapping of %zu keys", n);
-    slm_dict *dict = slm_pool_take(pool, 1, sizeof *dict);
-    slm_value *keys = slm_pool_take(pool, 2 * n, sizeof *keys), *values = keys + n;
+        return slm_store_fail(store, SLM_E_LIMIT, "a mapping of %zu keys", n);
+    slm_dict *dict = slm_store_take(store, 1, sizeof *dict);
+    slm_value *keys = slm_store_take(store, 2 * n, sizeof *keys), *values = keys + n;
     if (!dict || !keys)
         return SLM_E_MEMORY;
     for (size_t i = 0; i < n; i++) {
         if (pairs[2 * i].type != SLM_V_STRING)
-            return slm_pool_fail(pool, SLM_E_UNSUPPORTED, "a mapping with a key that is no string but %s", slm_type_name(&pairs[2 * i]));
+            return slm_store_fail(store, SLM_E_UNSUPPORTED, "a mapping with a key that is no string but %s", slm_type_name(&pairs[2 * i]));
         keys[i] = pairs[2 * i];
         values[i] = pairs[2 * i + 1];
     }
-    slm_status status = depth_over(pool, values, n, &depth);
+    slm_status status = depth_over(store, values, n, &depth);
     if (status)
         return status;
     if (n > SMALL) {
-        if (!(order = slm_pool_take(pool, n, sizeof *order)))
+        if (!(order = slm_store_take(store, n, sizeof *order)))
             return SLM_E_MEMORY;
         sort_keys(order, n, keys);
         bool twins = false;
         for (size_t i = 1; i < n; i++)
             twins = twins || key_order(&keys[order[i]], keys[order[i - 1]].as.text, keys[order[i - 1]].n) == 0;
         if (twins) {
-            if ((status = drop_twins(pool, keys, values, &n, last)))
+            if ((status = drop_twins(store, keys, values, &n, last)))
                 return status;
             sort_keys(order, n, keys);
         }
-    } else if ((status = drop_twins(pool, keys, values, &n, last))) {
+    } else if ((status = drop_twins(store, keys, values, &n, last))) {
         return status;
     }
     *dict = (slm_dict){ keys, values, order, (uint32_t)n, depth };
@@ -505,13 +505,13 @@ static bool equal_scalars(const slm_value *a, const slm_value *b)
     }
 }
 
-slm_status slm_value_equal(slm_pool *pool, const slm_value *a, const slm_value *b, bool *equal)
+slm_status slm_value_equal(slm_store *store, const slm_value *a, const slm_value *b, bool *equal)
 {
     struct { const slm_value *a, *b; uint32_t at; } stack[SLM_LIMIT_VALUE_DEPTH];
     size_t depth = 0;
     *equal = false;
     for (;;) {
-        slm_status status = slm_pool_spend(pool, a->type == SLM_V_STRING && b->type == SLM_V_STRING && a->n == b->n ? a->n : 0);
+        slm_status status = slm_store_spend(store, a->type == SLM_V_STRING && b->type == SLM_V_STRING && a->n == b->n ? a->n : 0);
         if (status)
             return status;
         if (a->type == SLM_V_LIST && b->type == SLM_V_LIST) {
@@ -550,26 +550,26 @@ slm_status slm_value_equal(slm_pool *pool, const slm_value *a, const slm_value *
     }
 }
 
-slm_status slm_value_order(slm_pool *pool, const slm_value *a, const slm_value *b, int *order)
+slm_status slm_value_order(slm_store *store, const slm_value *a, const slm_value *b, int *order)
 {
     char shown[SLM_SHOWN];
-    slm_status status = slm_pool_spend(pool, 0);
+    slm_status status = slm_store_spend(store, 0);
     if (status)
         return status;
     if (a->type == SLM_V_UNDEFINED || b->type == SLM_V_UNDEFINED) {
         const slm_value *u = a->type == SLM_V_UNDEFINED ? a : b;
-        return slm_pool_fail(pool, SLM_E_FORMAT, "'%s' is undefined", slm_shown(shown, u->as.text, u->n));
+        return slm_store_fail(store, SLM_E_FORMAT, "'%s' is undefined", slm_shown(shown, u->as.text, u->n));
     }
     if (a->type == SLM_V_STRING && b->type == SLM_V_STRING)
         *order = slm_string_compare(a, b);
     else if (slm_is_number(a) && slm_is_number(b))
         *order = compare_numbers(a, b);
     else
-        return slm_pool_fail(pool, SLM_E_FORMAT, "%s and %s have no order", slm_type_name(a), slm_type_name(b));
+        return slm_store_fail(store, SLM_E_FORMAT, "%s and %s have no order", slm_type_name(a), slm_type_name(b));
     return SLM_OK;
 }
 
-slm_status slm_value_items(slm_pool *pool, const slm_value *v, const slm_value **items, size_t *n)
+slm_status slm_value_items(slm_store *store, const slm_value *v, const slm_value **items, size_t *n)
 {
     *items = NULL;
     *n = 0;
@@ -581,8 +581,8 @@ slm_status slm_value_items(slm_pool *pool, const slm_value *v, const slm_value *
         *n = v->as.dict->n;
     } else if (v->type == SLM_V_STRING) {
         const size_t points = slm_string_points(v);
-        slm_status status = slm_pool_spend(pool, points * sizeof(slm_value));
-        slm_value *letters = status ? NULL : slm_pool_take(pool, points, sizeof *letters);
+        slm_status status = slm_store_spend(store, points * sizeof(slm_value));
+        slm_value *letters = status ? NULL : slm_store_take(store, points, sizeof *letters);
         if (!letters)
             return status ? status : SLM_E_MEMORY;
         for (size_t i = 0, at = 0; i < points; i++) {
@@ -595,7 +595,7 @@ slm_status slm_value_items(slm_pool *pool, const slm_value *v, const slm_value *
         *items = letters;
         *n = points;
     } else if (v->type != SLM_V_UNDEFINED) {
-        return slm_pool_fail(pool, SLM_E_FORMAT, "%s is not iterable", slm_type_name(v));
+        return slm_store_fail(store, SLM_E_FORMAT, "%s is not iterable", slm_type_name(v));
     }
     return SLM_OK;
 }

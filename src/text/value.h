@@ -4,7 +4,7 @@
  * joining and replacing keep that, so that the rendered prompt is known byte by byte and a user's text never turns into control
  * tokens. What is computed from content is content; numbers, and the punctuation of JSON, are content too.
  *
- * Values never change once made, but for namespaces. They live in a pool until the rendering ends; nothing is freed before. A value
+ * Values never change once made, but for namespaces. They live in a store until the rendering ends; nothing is freed before. A value
  * nests at most SLM_LIMIT_VALUE_DEPTH deep, which lets every walk over it use a stack of that size instead of recursion. */
 #ifndef SLM_TEXT_VALUE_H
 #define SLM_TEXT_VALUE_H
@@ -56,42 +56,42 @@ struct slm_value {
     const uint8_t *kinds;       /* [n] of a string; NULL: all are `kind` */
 };
 
-/* ---- the pool ---- */
+/* ---- the store ---- */
 
 typedef struct slm_chunk slm_chunk;
 
-typedef struct slm_pool {
+typedef struct slm_store {
     slm_heap  *heap;
     slm_chunk *values, *texts;  /* the newest first */
     uint64_t   fuel;            /* steps left */
     uint32_t   line;            /* of the template, for messages; 0: not in it */
     slm_error *err;
-} slm_pool;
+} slm_store;
 
-void slm_pool_init(slm_pool *pool, slm_heap *heap, uint64_t fuel, slm_error *err);
-void slm_pool_free(slm_pool *pool);
+void slm_store_init(slm_store *store, slm_heap *heap, uint64_t fuel, slm_error *err);
+void slm_store_free(slm_store *store);
 
 /* Fails with "template: line N: ..." */
-slm_status slm_pool_fail(slm_pool *pool, slm_status status, const char *format, ...) __attribute__((format(printf, 3, 4)));
+slm_status slm_store_fail(slm_store *store, slm_status status, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
-/* n elements, aligned to 16, not cleared; NULL after slm_pool_fail. */
-void *slm_pool_take(slm_pool *pool, size_t n, size_t each);
+/* n elements, aligned to 16, not cleared; NULL after slm_store_fail. */
+void *slm_store_take(slm_store *store, size_t n, size_t each);
 
 /* A step and one for every 64 bytes of work: SLM_E_LIMIT when the fuel is gone. */
-slm_status slm_pool_spend(slm_pool *pool, size_t bytes);
+slm_status slm_store_spend(slm_store *store, size_t bytes);
 
 /* ---- making strings ---- */
 
-/* Text in the making, at the end of the pool's texts: only one at a time. Sticky: after a failure every call does nothing. */
+/* Text in the making, at the end of the store's texts: only one at a time. Sticky: after a failure every call does nothing. */
 typedef struct slm_text {
-    slm_pool *pool;
+    slm_store *store;
     size_t    start;            /* in the newest chunk */
     size_t    n;
     slm_status status;
 } slm_text;
 
-slm_text slm_text_begin(slm_pool *pool);
-slm_text slm_text_after(slm_pool *pool, const slm_value *string);   /* begins with string, without a copy if it was made last */
+slm_text slm_text_begin(slm_store *store);
+slm_text slm_text_after(slm_store *store, const slm_value *string);   /* begins with string, without a copy if it was made last */
 void slm_text_add(slm_text *text, const void *bytes, size_t n, int kind);
 void slm_text_put(slm_text *text, const slm_value *string);                            /* with its kinds */
 void slm_text_part(slm_text *text, const slm_value *string, size_t from, size_t to);   /* bytes from .. to-1 */
@@ -101,14 +101,14 @@ slm_status slm_text_end(slm_text *text, slm_value *out);
 slm_status slm_text_show(slm_text *text, const slm_value *value);
 
 /* The same as a string of its own; a string stays itself. */
-slm_status slm_value_show(slm_pool *pool, const slm_value *value, slm_value *out);
+slm_status slm_value_show(slm_store *store, const slm_value *value, slm_value *out);
 
 typedef struct slm_json_form {
     bool      ascii;            /* \uXXXX for all beyond ASCII */
     int64_t   indent;           /* -1: all on one line */
     slm_value comma, colon;     /* separators */
 } slm_json_form;
-slm_status slm_value_to_json(slm_pool *pool, const slm_value *value, const slm_json_form *form, slm_value *out);
+slm_status slm_value_to_json(slm_store *store, const slm_value *value, const slm_json_form *form, slm_value *out);
 
 /* ---- values ---- */
 
@@ -137,31 +137,31 @@ int  slm_string_compare(const slm_value *a, const slm_value *b);   /* by code po
 size_t slm_string_points(const slm_value *string);
 size_t slm_string_byte(const slm_value *string, size_t index);
 
-slm_status slm_list_make(slm_pool *pool, const slm_value *items, size_t n, bool tuple, slm_value *out);  /* copies */
-slm_status slm_list_adopt(slm_pool *pool, const slm_value *items, size_t n, bool tuple, slm_value *out); /* items lie in the pool */
+slm_status slm_list_make(slm_store *store, const slm_value *items, size_t n, bool tuple, slm_value *out);  /* copies */
+slm_status slm_list_adopt(slm_store *store, const slm_value *items, size_t n, bool tuple, slm_value *out); /* items lie in the store */
 
 /* From pairs [2 * n] key, value. A key twice: `last` takes the last value, else SLM_E_FORMAT names it. SLM_E_UNSUPPORTED for a key
  * that is no string. */
-slm_status slm_dict_make(slm_pool *pool, const slm_value *pairs, size_t n, bool last, slm_value *out);
+slm_status slm_dict_make(slm_store *store, const slm_value *pairs, size_t n, bool last, slm_value *out);
 const slm_value *slm_dict_find(const slm_dict *dict, const void *key, size_t n);   /* NULL: none */
 
 bool slm_value_true(const slm_value *value);
 const char *slm_type_name(const slm_value *value);   /* as Python calls it */
 
 /* a == b. SLM_E_LIMIT when the fuel is gone. */
-slm_status slm_value_equal(slm_pool *pool, const slm_value *a, const slm_value *b, bool *equal);
+slm_status slm_value_equal(slm_store *store, const slm_value *a, const slm_value *b, bool *equal);
 
 /* -1, 0, 1; SLM_E_FORMAT for what has no order. */
-slm_status slm_value_order(slm_pool *pool, const slm_value *a, const slm_value *b, int *order);
+slm_status slm_value_order(slm_store *store, const slm_value *a, const slm_value *b, int *order);
 
 /* What a `for` goes through: the items of a list, the keys of a dict, the characters of a string, nothing for undefined. */
-slm_status slm_value_items(slm_pool *pool, const slm_value *value, const slm_value **items, size_t *n);
+slm_status slm_value_items(slm_store *store, const slm_value *value, const slm_value **items, size_t *n);
 
 /* ---- JSON ---- */
 
 struct slm_json;
 /* The value whose first event was read last. Strings are content and may point into the JSON text. */
-slm_status slm_value_from_json(slm_pool *pool, struct slm_json *json, slm_value *out);
+slm_status slm_value_from_json(slm_store *store, struct slm_json *json, slm_value *out);
 
 /* ---- characters ---- */
 

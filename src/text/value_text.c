@@ -224,7 +224,7 @@ static void add_scalar(slm_text *t, const slm_value *v, const slm_json_form *jso
         break;
     }
     if (!t->status)
-        t->status = slm_pool_fail(t->pool, json ? SLM_E_FORMAT : SLM_E_UNSUPPORTED, "%s has no text%s", slm_type_name(v), json ? " in JSON" : "");
+        t->status = slm_store_fail(t->store, json ? SLM_E_FORMAT : SLM_E_UNSUPPORTED, "%s has no text%s", slm_type_name(v), json ? " in JSON" : "");
 }
 
 static void new_line(slm_text *t, const slm_json_form *json, size_t depth)
@@ -290,27 +290,27 @@ slm_status slm_text_show(slm_text *t, const slm_value *v)
     return t->status;
 }
 
-slm_status slm_value_show(slm_pool *pool, const slm_value *v, slm_value *out)
+slm_status slm_value_show(slm_store *store, const slm_value *v, slm_value *out)
 {
     if (v->type == SLM_V_STRING) {
         *out = *v;
         return SLM_OK;
     }
-    slm_text t = slm_text_begin(pool);
+    slm_text t = slm_text_begin(store);
     (void)slm_text_show(&t, v);
     return slm_text_end(&t, out);
 }
 
-slm_status slm_value_to_json(slm_pool *pool, const slm_value *v, const slm_json_form *form, slm_value *out)
+slm_status slm_value_to_json(slm_store *store, const slm_value *v, const slm_json_form *form, slm_value *out)
 {
-    slm_text t = slm_text_begin(pool);
+    slm_text t = slm_text_begin(store);
     add_value(&t, v, form);
     return slm_text_end(&t, out);
 }
 
 /* ---- from JSON ---- */
 
-static slm_status read_number(slm_pool *pool, const slm_json *json, slm_value *out)
+static slm_status read_number(slm_store *store, const slm_json *json, slm_value *out)
 {
     const uint8_t *text = json->base + json->text;
     const size_t n = json->text_len;
@@ -319,7 +319,7 @@ static slm_status read_number(slm_pool *pool, const slm_json *json, slm_value *o
     bool fits = true;
     if (memchr(text, '.', n) || memchr(text, 'e', n) || memchr(text, 'E', n)) {
         double d;
-        slm_status status = slm_json_double(json, &d, pool->err);
+        slm_status status = slm_json_double(json, &d, store->err);
         *out = slm_float(d);
         return status;
     }
@@ -331,19 +331,19 @@ static slm_status read_number(slm_pool *pool, const slm_json *json, slm_value *o
     return SLM_OK;
 }
 
-static slm_status read_string(slm_pool *pool, const slm_json *json, slm_buf *scratch, slm_value *out)
+static slm_status read_string(slm_store *store, const slm_json *json, slm_buf *scratch, slm_value *out)
 {
     if (json->text_len > SLM_LIMIT_TEXT_BYTES)
-        return slm_pool_fail(pool, SLM_E_LIMIT, "conversation: a string of %zu bytes (allowed %d)", json->text_len, SLM_LIMIT_TEXT_BYTES);
+        return slm_store_fail(store, SLM_E_LIMIT, "conversation: a string of %zu bytes (allowed %d)", json->text_len, SLM_LIMIT_TEXT_BYTES);
     if (!json->escaped) {
         *out = slm_string(json->base + json->text, json->text_len, SLM_CONTENT);
         return SLM_OK;
     }
     scratch->size = 0;
-    slm_status status = slm_json_string(json, scratch, pool->err);
+    slm_status status = slm_json_string(json, scratch, store->err);
     if (status)
         return status;
-    uint8_t *copy = slm_pool_take(pool, scratch->size, 1);
+    uint8_t *copy = slm_store_take(store, scratch->size, 1);
     if (!copy)
         return SLM_E_MEMORY;
     if (scratch->size)
@@ -352,13 +352,13 @@ static slm_status read_string(slm_pool *pool, const slm_json *json, slm_buf *scr
     return SLM_OK;
 }
 
-static slm_status push(slm_pool *pool, slm_buf *values, const slm_value *v)
+static slm_status push(slm_store *store, slm_buf *values, const slm_value *v)
 {
     slm_buf_add(values, v, sizeof *v);
-    return values->failed ? slm_pool_fail(pool, values->failed, "conversation: no memory for its values") : SLM_OK;
+    return values->failed ? slm_store_fail(store, values->failed, "conversation: no memory for its values") : SLM_OK;
 }
 
-static slm_status read_value(slm_pool *pool, slm_json *json, slm_buf *values, slm_buf *scratch, slm_value *out)
+static slm_status read_value(slm_store *store, slm_json *json, slm_buf *values, slm_buf *scratch, slm_value *out)
 {
     size_t starts[SLM_LIMIT_JSON_DEPTH], depth = 0;     /* where in values the items of each open container begin */
     for (;;) {
@@ -369,11 +369,11 @@ static slm_status read_value(slm_pool *pool, slm_json *json, slm_buf *values, sl
         case SLM_JSON_NULL:   break;
         case SLM_JSON_TRUE:   v = slm_bool(true); break;
         case SLM_JSON_FALSE:  v = slm_bool(false); break;
-        case SLM_JSON_NUMBER: status = read_number(pool, json, &v); break;
-        case SLM_JSON_STRING: case SLM_JSON_KEY: status = read_string(pool, json, scratch, &v); break;
+        case SLM_JSON_NUMBER: status = read_number(store, json, &v); break;
+        case SLM_JSON_STRING: case SLM_JSON_KEY: status = read_string(store, json, scratch, &v); break;
         case SLM_JSON_OBJECT: case SLM_JSON_ARRAY:
             if (depth == SLM_LIMIT_JSON_DEPTH)
-                return slm_pool_fail(pool, SLM_E_LIMIT, "conversation: nested more than %d deep", SLM_LIMIT_JSON_DEPTH);
+                return slm_store_fail(store, SLM_E_LIMIT, "conversation: nested more than %d deep", SLM_LIMIT_JSON_DEPTH);
             starts[depth++] = values->size;
             done = false;
             break;
@@ -381,7 +381,7 @@ static slm_status read_value(slm_pool *pool, slm_json *json, slm_buf *values, sl
             const size_t start = starts[--depth];
             const slm_value *items = values->data ? (const slm_value *)(const void *)(values->data + start) : NULL;
             const size_t n = (values->size - start) / sizeof v;
-            status = json->kind == SLM_JSON_ARRAY_END ? slm_list_make(pool, items, n, false, &v) : slm_dict_make(pool, items, n / 2, false, &v);
+            status = json->kind == SLM_JSON_ARRAY_END ? slm_list_make(store, items, n, false, &v) : slm_dict_make(store, items, n / 2, false, &v);
             values->size = start;
             break;
         }
@@ -391,20 +391,20 @@ static slm_status read_value(slm_pool *pool, slm_json *json, slm_buf *values, sl
             return SLM_OK;
         }
         if (!status && done)
-            status = push(pool, values, &v);
+            status = push(store, values, &v);
         if (!status)
-            status = slm_json_next(json, pool->err);
+            status = slm_json_next(json, store->err);
         if (status)
             return status;
     }
 }
 
-slm_status slm_value_from_json(slm_pool *pool, slm_json *json, slm_value *out)
+slm_status slm_value_from_json(slm_store *store, slm_json *json, slm_value *out)
 {
     slm_buf values, scratch;
-    slm_buf_init(&values, pool->heap, SIZE_MAX / 2);
-    slm_buf_init(&scratch, pool->heap, SLM_LIMIT_TEXT_BYTES);
-    slm_status status = read_value(pool, json, &values, &scratch, out);
+    slm_buf_init(&values, store->heap, SIZE_MAX / 2);
+    slm_buf_init(&scratch, store->heap, SLM_LIMIT_TEXT_BYTES);
+    slm_status status = read_value(store, json, &values, &scratch, out);
     slm_buf_free(&values);
     slm_buf_free(&scratch);
     return status;
