@@ -226,7 +226,7 @@ static const struct { const char *source, *part; } endless[] = {
     { "{% set ns = namespace(s=[1]) %}{% for a in range(999) %}{% set ns.s = [ns.s] %}{% endfor %}", "nested more than 100" },
     { "{% set ns = namespace(s=[1]) %}{% for a in range(60) %}{% set ns.s = [ns.s, ns.s] %}{% endfor %}{{ ns.s | tojson }}", "fuel" },
     { "{% set ns = namespace(s='x' * 1000000) %}{% for a in range(1000) %}{{ ns.s }}{% endfor %}", "the prompt has more than 67108864 bytes" },
-    { "{{ 'x' * 99999999999 }}", "more than 67108864" }, { "{{ [1] * 99999999999 }}", "repeated" }, { "{{ 9223372036854775807 + 1 }}", "64 bits" }, { "{{ 9 ** 99999999 }}", "64 bits" },
+    { "{{ 'x' * 99999999999 }}", "fuel" }, { "{{ [1] * 99999999999 }}", "repeated" }, { "{{ 9223372036854775807 + 1 }}", "64 bits" }, { "{{ 9 ** 99999999 }}", "64 bits" },
     { "{% set ns = namespace(s=[1]) %}{% for a in range(40) %}{% set ns.s = ns.s + ns.s %}{% endfor %}", "fuel" },
     { "{% set ns = namespace(s=[1, 2]) %}{% for a in range(60) %}{% set ns.s = [ns.s, ns.s] %}{% endfor %}{% set nt = namespace(s=[1, 2]) %}{% for a in range(60) %}{% set nt.s = [nt.s, nt.s] %}{% endfor %}{{ ns.s == nt.s }}", "fuel" },
 };

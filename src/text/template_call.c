@@ -1321,7 +1321,10 @@ static void put_number(slm_text *t, int v, int width, char pad)
     char text[8];
     int n = 0;
     for (int left = v; n < width || left || !n; left /= 10, n++)
-        text[7 - n] = left || n == 0 ? (char)('0' + left % 10) : pad;
+        if (left || n == 0)
+            text[7 - n] = (char)('0' + left % 10);
+        else
+            text[7 - n] = pad;
     slm_text_add(t, text + 8 - n, (size_t)n, SLM_CONTENT);
 }
 
