@@ -618,7 +618,7 @@ static slm_status next_round(machine *m, const slm_code *c)
 
 static slm_status bind_arguments(machine *m, call *f, const slm_macro *macro, const slm_value *args, size_t pos, size_t named)
 {
-    const uint32_t *params = SLM_ARRAY(const uint32_t, m->r->tmpl->params) + macro->first;
+    const uint32_t *params = macro->n ? SLM_ARRAY(const uint32_t, m->r->tmpl->params) + macro->first : NULL;
     char shown[SLM_SHOWN];
     slm_status status = SLM_OK;
     if (pos > macro->n)
