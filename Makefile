@@ -19,7 +19,7 @@ FLAGS = -std=c11 -D_GNU_SOURCE -Iinclude -fPIC -fvisibility=hidden -ffp-contract
 LINK  = $(LDFLAGS) $(if $(SAN),-fsanitize=$(SAN)) $(OPENMP)
 LIBS  = -lutf8proc -lm -lpthread
 
-FLOORS = core kernels quant format text model session
+FLOORS = core kernels quant format text model session engine
 LIB   := $(wildcard $(FLOORS:%=src/%/*.c) src/kernels/*/*.c)
 TESTS := $(wildcard tests/test_*.c)
 CHECKS := $(wildcard tests/harness/check_*.c)               # the kernel checker
