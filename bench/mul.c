@@ -2,7 +2,7 @@
  * between two of the peak, and the median of the ratios counts. Times are the processor's, thread by thread, so that other programs
  * on the same cores disturb little.
  *
- *   bench/mul [-t threads] [-i isa mask] [-n rounds] [-k tokens] [type ...]
+ *   bench/mul [-t threads] [-i isa mask] [-n rounds] [-k tokens] [-c cols] [type ...]
  *
  * One to twelve tokens: the matrices together are 256 MiB, beyond any last cache, and are read in turn; "read" is the ratio of the
  * bytes of weights per second to the bandwidth of read_sum. "of 1" is the time over that of one token. */
@@ -116,7 +116,7 @@ int main(int argc, char **argv)
     };
     static const struct { size_t cols, rows; } shapes[] = { { 2048, 5632 }, { 5632, 2048 }, { 896, 4864 }, { 576, 1536 } };
     static const size_t lengths[] = { 1, 2, 4, 8, 12, 16, 512 };
-    size_t rounds = 7, only_tokens = 0;
+    size_t rounds = 7, only_tokens = 0, only_cols = 0;
     unsigned isa = 0;
     uint32_t only_threads = 0;
     int at = 1;
@@ -126,6 +126,7 @@ int main(int argc, char **argv)
         if (argv[at][1] == 'i') isa = (unsigned)v;
         if (argv[at][1] == 'n') rounds = v < 1 ? 1 : v > MOST_ROUNDS ? MOST_ROUNDS : v;
         if (argv[at][1] == 'k') only_tokens = v;
+        if (argv[at][1] == 'c') only_cols = v;
     }
     slm_heap heap;
     slm_error err;
@@ -162,6 +163,8 @@ int main(int argc, char **argv)
             j->peak = types[y].block ? j->k.peak_dot_i8 : j->k.peak_fma_f32;
             for (size_t s = 0; s < sizeof shapes / sizeof *shapes; s++) {
                 double one = 0;
+                if (only_cols && shapes[s].cols != only_cols)
+                    continue;
                 j->rows = shapes[s].rows;
                 j->steps = shapes[s].cols / 64;
                 j->x = types[y].block ? (const void *)xb : (const void *)xf;

@@ -212,8 +212,8 @@ typedef struct slm_quantize_params {
 } slm_quantize_params;
 #define SLM_QUANTIZE_PARAMS_INIT { sizeof(slm_quantize_params), NULL, NULL, NULL, 0, 0, 0, NULL, NULL, NULL }
 
-/* Writes the model file `in` as GGUF `out` with the matrices in another type. One-dimensional tensors stay F32; a row that is no
- * multiple of 32 stays F32 when a block type is asked; the head of a q4_0 file is Q8_0. Deterministic: the same input gives the same bytes for any
+/* Writes the model file `in` as GGUF `out` with the matrices in another type. One-dimensional tensors are F32; a matrix whose
+ * rows are no multiple of 32 keeps its float type when a block type is asked; the head of a q4_0 file is Q8_0. Deterministic: the same input gives the same bytes for any
  * thread count. `out` appears whole or not at all. Returns also SLM_E_UNSUPPORTED for a type this version cannot write. Since 0.1.0 */
 SLM_API slm_status slm_quantize_file(const char *in, const char *out, const slm_quantize_params *params, slm_error *err);
 

@@ -154,8 +154,10 @@ slm_status slm_work_new(slm_work **out, const slm_model *model, slm_heap *heap, 
     place(&count, w, model);
     layout real = { count.overflow ? NULL : slm_heap_zalloc(heap, count.used), 0, false };   /* zeroed: rows are padded with zeros */
     if (!real.base) {
+        const slm_status status = slm_fail(err, SLM_E_MEMORY, "session: %zu bytes for %zu tokens at once in a context of %zu", count.used,
+                                           w->chunk, context);
         slm_heap_free(heap, w);
-        return slm_fail(err, SLM_E_MEMORY, "session: %zu bytes for %zu tokens at once in a context of %zu", count.used, w->chunk, context);
+        return status;
     }
     w->memory = real.base;
     place(&real, w, model);

@@ -15,7 +15,8 @@
 
 enum { Q8_0, Q4_0 };
 enum {
-    TOKENS = 3,             /* of a tile: 6 integer and 6 float accumulators, 2 weights, an operand, a temporary */
+    TOKENS = 3,             /* most of a tile: 6 integer and 6 float accumulators, a weight, an operand, a temporary; Q8_0, with
+                             * more temporaries, has room for 2 */
     L1_BYTES = 20 * 1024,   /* weights of one chunk */
     L2_BYTES = 160 * 1024,  /* activations of one token block: half of the smallest L2 in use */
     AHEAD = 1024            /* bytes of prefetch */
@@ -40,6 +41,19 @@ INLINE __m256i broadcast4(const int8_t *q)
     int32_t v;
     __builtin_memcpy(&v, q, sizeof v);
     return _mm256_set1_epi32(v);
+}
+
+/* sum += products of v and q: pairs in s16 for Q4_0, fours in s32 for Q8_0. The empty asm stops gcc from making a tree of the sums
+ * of a block, which needs far more registers than there are. */
+INLINE __m256i dot4(int type, __m256i sum, __m256i v, __m256i q)
+{
+    if (type == Q4_0)
+        sum = _mm256_add_epi16(sum, _mm256_maddubs_epi16(v, q));
+    else
+        sum = _mm256_add_epi32(sum, _mm256_madd_epi16(_mm256_maddubs_epi16(_mm256_abs_epi8(v), _mm256_sign_epi8(q, v)),
+                                                      _mm256_set1_epi16(1)));
+    __asm__("" : "+x"(sum));
+    return sum;
 }
 
 INLINE __m256i lanes(size_t rows, int h)
@@ -72,21 +86,12 @@ INLINE void tile(int type, int T, float *y, size_t ldy, const uint8_t *w, const 
                 sum[i] = _mm256_setzero_si256();
             UNROLL
             for (int g = 0; g < 8; g++) {
-                __m256i v[2];
                 UNROLL
-                for (int h = 0; h < 2; h++)
-                    v[h] = group(type, w, b, g, h);
-                UNROLL
-                for (int t = 0; t < T; t++) {
-                    const __m256i q = broadcast4(x[(size_t)t * ldx + (size_t)b].q + 4 * g);
+                for (int h = 0; h < 2; h++) {
+                    const __m256i v = group(type, w, b, g, h);
                     UNROLL
-                    for (int h = 0; h < 2; h++)
-                        sum[2 * t + h] =
-                            type == Q4_0 ? _mm256_add_epi16(sum[2 * t + h], _mm256_maddubs_epi16(v[h], q))
-                                         : _mm256_add_epi32(sum[2 * t + h],
-                                                            _mm256_madd_epi16(_mm256_maddubs_epi16(_mm256_abs_epi8(v[h]),
-                                                                                                   _mm256_sign_epi8(q, v[h])),
-                                                                              _mm256_set1_epi16(1)));
+                    for (int t = 0; t < T; t++)
+                        sum[2 * t + h] = dot4(type, sum[2 * t + h], v, broadcast4(x[(size_t)t * ldx + (size_t)b].q + 4 * g));
                 }
             }
             UNROLL
@@ -119,9 +124,10 @@ INLINE void tile(int type, int T, float *y, size_t ldy, const uint8_t *w, const 
 INLINE void mul(int type, float *y, size_t ldy, const uint8_t *w, const slm_xblock *x, size_t ldx, size_t tokens, size_t rows,
                 size_t steps)
 {
+    const int most = type == Q8_0 ? 2 : TOKENS;
     const size_t chunk = L1_BYTES / step_bytes(type);
-    size_t block = L2_BYTES / (2 * sizeof *x * (steps ? steps : 1)) / TOKENS * TOKENS;
-    block = block < 12 * TOKENS ? 12 * TOKENS : block;
+    size_t block = L2_BYTES / (2 * sizeof *x * (steps ? steps : 1)) / 6 * 6;
+    block = block < 36 ? 36 : block;
     for (size_t t0 = 0; t0 < tokens; t0 += block) {
         const size_t t1 = tokens - t0 < block ? tokens : t0 + block;
         for (size_t r = 0; r < rows; r += 16) {
@@ -131,9 +137,9 @@ INLINE void mul(int type, float *y, size_t ldy, const uint8_t *w, const slm_xblo
                 const uint8_t *at = w + (r / 16 * steps + s) * step_bytes(type);
                 const slm_xblock *xs = x + 2 * s;
                 size_t t = t0;
-                for (; t + TOKENS <= t1; t += TOKENS)
-                    tile(type, TOKENS, y + t * ldy + r, ldy, at, xs + t * ldx, ldx, rows - r, n, s == 0);
-                if (t + 2 == t1)
+                for (; t + (size_t)most <= t1; t += (size_t)most)
+                    tile(type, most, y + t * ldy + r, ldy, at, xs + t * ldx, ldx, rows - r, n, s == 0);
+                if (most > 2 && t + 2 == t1)
                     tile(type, 2, y + t * ldy + r, ldy, at, xs + t * ldx, ldx, rows - r, n, s == 0);
                 else if (t + 1 == t1)
                     tile(type, 1, y + t * ldy + r, ldy, at, xs + t * ldx, ldx, rows - r, n, s == 0);

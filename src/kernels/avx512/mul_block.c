@@ -22,12 +22,12 @@
 enum { Q8_0, Q4_0 };
 enum {
     FEW = 24, NARROW = 6,   /* most tokens of the second path, and of its tiles */
-    NARROW_BYTES = 10 * 1024, /* weights of a chunk there: this one, the next and the activations fill L1 */
-    TOKENS = 3, PANELS = 4, /* the tile of many tokens */
+    NARROW_BYTES = 20 * 1024, /* weights of a chunk there: this one, the next and the activations fill L1 */
+    TOKENS = 3, PANELS = 4, /* the tile of many tokens; REST below lists what may be left */
     ROOM = 12,              /* most accumulators of a tile */
     WEIGHTS = 400 * 1024,   /* bytes of one chunk: with the activations, most of L2 */
     ACTIVATIONS = 480 * 1024, /* bytes of one token block */
-    AHEAD = 2048            /* bytes of prefetch */
+    AHEAD = 4096            /* bytes of prefetch */
 };
 
 INLINE size_t step_bytes(int type)
@@ -47,6 +47,9 @@ INLINE __m512i group(int type, const uint8_t *step, int b, int g)
 {
     if (type == Q8_0)
         return _mm512_load_si512(step + 64 + b * 512 + g * 64);
+#ifdef __clang__
+    __asm__("" : "+r"(step));       /* else it keeps the bytes from low to high nibble and lacks registers */
+#endif
     const __m512i both = _mm512_load_si512(step + 64 + b * 256 + g % 4 * 64), low = _mm512_set1_epi8(15);
     return _mm512_and_si512(g < 4 ? both : _mm512_srli_epi16(both, 4), low);
 }
@@ -63,6 +66,14 @@ INLINE void fetch(uintptr_t at, size_t bytes)
     UNROLL
     for (size_t i = 0; i < bytes; i += 64)
         _mm_prefetch((const char *)(at + i), _MM_HINT_T0);
+}
+
+/* For weights used once: they must not push the activations out of L1. */
+INLINE void fetch_once(uintptr_t at, size_t bytes)
+{
+    UNROLL
+    for (size_t i = 0; i < bytes; i += 64)
+        _mm_prefetch((const char *)(at + i), _MM_HINT_NTA);
 }
 
 /* What a tile fetches as it goes: into L1, from its own stream AHEAD bytes on; into L1, the next chunk of the panels that a and b
@@ -84,7 +95,7 @@ INLINE void tile(int type, int T, int P, ahead next, float *y, size_t ldy, const
         }
     for (size_t s = 0; s < steps; s++, w += step_bytes(type), x += 2) {
         if (next.kind == STREAM) {
-            fetch((uintptr_t)w + AHEAD, step_bytes(type));
+            fetch_once((uintptr_t)w + AHEAD, step_bytes(type));
         } else if (next.kind == CHUNK) {
             if (next.a)
                 fetch((uintptr_t)next.a + s * step_bytes(type), step_bytes(type));
@@ -181,7 +192,8 @@ INLINE void few(int type, float *y, size_t ldy, const uint8_t *w, const slm_xblo
         do {
             const size_t n = steps - s < chunk ? steps - s : chunk;
             const uint8_t *at = w + r / 16 * stride + s * step_bytes(type);
-            const uint8_t *next = s + n < steps ? at + n * step_bytes(type) : r + 48 < rows ? at + 2 * stride - s * step_bytes(type) : NULL;
+            const uint8_t *next = s + n < steps ? at + n * step_bytes(type)
+                                  : r + 48 < rows ? at + 2 * stride - s * step_bytes(type) : NULL;
             size_t t = 0;
             for (size_t i = 0; i < tiles; i++) {
                 const size_t count = (tokens - t + tiles - i - 1) / (tiles - i);
@@ -206,10 +218,11 @@ INLINE const uint8_t *part(int type, const uint8_t *next, size_t stride, size_t 
     return i < PANELS * parts ? next + i / parts * stride + i % parts * n * 64 : next;
 }
 
-typedef void few_fn(float *y, size_t ldy, const uint8_t *w, const slm_xblock *x, size_t ldx, size_t tokens, size_t rows, size_t steps);
+typedef void few_fn(float *y, size_t ldy, const uint8_t *w, const slm_xblock *x, size_t ldx, size_t tokens, size_t rows,
+                    size_t steps);
 
-INLINE void mul(int type, few_fn *few_rows, float *y, size_t ldy, const uint8_t *w, const slm_xblock *x, size_t ldx, size_t tokens, size_t rows,
-                size_t steps)
+INLINE void mul(int type, few_fn *few_rows, float *y, size_t ldy, const uint8_t *w, const slm_xblock *x, size_t ldx, size_t tokens,
+                size_t rows, size_t steps)
 {
     if (tokens <= FEW) {
         few_rows(y, ldy, w, x, ldx, tokens, rows, steps);
@@ -226,13 +239,22 @@ INLINE void mul(int type, few_fn *few_rows, float *y, size_t ldy, const uint8_t 
             do {
                 const size_t n = steps - s < chunk ? steps - s : chunk;
                 const uint8_t *at = w + r / 16 * stride + s * step_bytes(type);
-                const uint8_t *next = s + n < steps ? at + n * step_bytes(type) : r + 16 * PANELS < whole ? at + PANELS * stride - s * step_bytes(type) : at;
+                const uint8_t *next = s + n < steps              ? at + n * step_bytes(type)
+                                      : r + 16 * PANELS < whole ? at + PANELS * stride - s * step_bytes(type)
+                                                                : at;
                 size_t t = t0;
                 for (; t + TOKENS <= t1; t += TOKENS)
-                    tile(type, TOKENS, PANELS, (ahead){ LINES, part(type, next, stride, n, (t - t0) / TOKENS), NULL }, y + t * ldy + r, ldy, at, stride,
-                         x + t * ldx + 2 * s, ldx, n, s == 0, 0xffff);
-                for (; t < t1; t++)
-                    tile(type, 1, PANELS, (ahead){ LINES, at, NULL }, y + t * ldy + r, ldy, at, stride, x + t * ldx + 2 * s, ldx, n, s == 0, 0xffff);
+                    tile(type, TOKENS, PANELS, (ahead){ LINES, part(type, next, stride, n, (t - t0) / TOKENS), NULL }, y + t * ldy + r,
+                         ldy, at, stride, x + t * ldx + 2 * s, ldx, n, s == 0, 0xffff);
+                switch (t1 - t) {
+#define REST(T) \
+    case T: \
+        tile(type, T, PANELS, (ahead){ LINES, at, NULL }, y + t * ldy + r, ldy, at, stride, x + t * ldx + 2 * s, ldx, n, s == 0, 0xffff); \
+        break;
+                REST(1) REST(2)
+#undef REST
+                default: break;
+                }
                 s += n;
             } while (s < steps);
         }

@@ -12,7 +12,7 @@
 enum { F32, F16, BF16 };
 enum {
     FEW = 12,               /* most tokens of a narrow tile */
-    TOKENS = 6, PANELS = 4, /* the tile of many tokens */
+    TOKENS = 6, PANELS = 4, /* the tile of many tokens; REST below lists what may be left */
     ROOM = 24,              /* most accumulators of a tile */
     WEIGHTS = 128 * 1024,   /* bytes of one chunk */
     ACTIVATIONS = 384 * 1024, /* bytes of one token block */
@@ -118,8 +118,8 @@ INLINE const uint8_t *part(int type, const uint8_t *next, size_t stride, size_t 
 
 typedef void few_fn(float *y, size_t ldy, const uint8_t *w, const float *x, size_t ldx, size_t tokens, size_t rows, size_t steps);
 
-INLINE void mul(int type, few_fn *few_rows, float *y, size_t ldy, const uint8_t *w, const float *x, size_t ldx, size_t tokens, size_t rows,
-                size_t steps)
+INLINE void mul(int type, few_fn *few_rows, float *y, size_t ldy, const uint8_t *w, const float *x, size_t ldx, size_t tokens,
+                size_t rows, size_t steps)
 {
     if (tokens <= FEW) {
         few_rows(y, ldy, w, x, ldx, tokens, rows, steps);
@@ -136,13 +136,19 @@ INLINE void mul(int type, few_fn *few_rows, float *y, size_t ldy, const uint8_t 
             do {
                 const size_t n = steps - s < chunk ? steps - s : chunk;
                 const uint8_t *at = w + r / 16 * stride + s * step_bytes(type);
-                const uint8_t *next = s + n < steps ? at + n * step_bytes(type) : r + 16 * PANELS < whole ? at + PANELS * stride - s * step_bytes(type) : at;
+                const uint8_t *next = s + n < steps              ? at + n * step_bytes(type)
+                                      : r + 16 * PANELS < whole ? at + PANELS * stride - s * step_bytes(type)
+                                                                : at;
                 size_t t = t0;
                 for (; t + TOKENS <= t1; t += TOKENS)
                     tile(type, TOKENS, PANELS, part(type, next, stride, n, (t - t0) / TOKENS), y + t * ldy + r, ldy, at, stride,
                          x + t * ldx + 64 * s, ldx, n, s == 0, 0xffff);
-                for (; t < t1; t++)
-                    tile(type, 1, PANELS, at, y + t * ldy + r, ldy, at, stride, x + t * ldx + 64 * s, ldx, n, s == 0, 0xffff);
+                switch (t1 - t) {
+#define REST(T) case T: tile(type, T, PANELS, at, y + t * ldy + r, ldy, at, stride, x + t * ldx + 64 * s, ldx, n, s == 0, 0xffff); break;
+                REST(1) REST(2) REST(3) REST(4) REST(5)
+#undef REST
+                default: break;
+                }
                 s += n;
             } while (s < steps);
         }
