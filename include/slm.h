@@ -269,6 +269,68 @@ SLM_API slm_status slm_tokenizer_decode(const slm_tokenizer *tokenizer, char *te
 /* The token's own text as the file has it (bytes, not terminated), or NULL if id is outside the vocabulary. Since 0.1.0 */
 SLM_API const char *slm_tokenizer_text(const slm_tokenizer *tokenizer, int32_t id, size_t *len);
 
+/* ---- chat templates ---------------------------------------------------------------------------------------------------------- */
+
+/* The template of a chat model (key tokenizer.chat_template of its file), and a conversation as the prompt it makes. The language is the
+ * part of Jinja that such templates use; docs/templates.md lists it. */
+typedef struct slm_template slm_template;
+typedef struct slm_rendered slm_rendered;
+
+typedef struct slm_template_params {
+    size_t               size;
+    const slm_allocator *allocator;      /* NULL: malloc's family; also of what is rendered               0.1.0 */
+    uint64_t             memory_limit;   /* bytes, for the template and for each rendering; 0: none        0.1.0 */
+} slm_template_params;
+#define SLM_TEMPLATE_PARAMS_INIT { sizeof(slm_template_params), NULL, 0 }
+
+/* Reads a template: text [len] of UTF-8, at most 1 MiB. Returns SLM_OK; SLM_E_FORMAT, SLM_E_UNSUPPORTED or SLM_E_LIMIT with the line
+ * and the construct; SLM_E_MEMORY. A filter, test or function that is not known is an error only when a rendering reaches it.
+ * Threads: read-only after new, shared freely. Since 0.1.0 */
+SLM_API slm_status slm_template_new(slm_template **out, const char *text, size_t len, const slm_template_params *params, slm_error *err);
+SLM_API void slm_template_free(slm_template *tmpl);
+
+typedef struct slm_render_params {
+    size_t      size;
+    const char *now;     /* local time as "2024-07-26T09:30:00", what strftime_now() shows; NULL: that is an error   0.1.0 */
+    uint64_t    fuel;    /* steps a rendering may take; 0: 16,777,216 and 64 for each byte of the conversation       0.1.0 */
+    uint64_t    limit;   /* bytes of the prompt; 0: 64 MiB, the most there is                                       0.1.0 */
+} slm_render_params;
+#define SLM_RENDER_PARAMS_INIT { sizeof(slm_render_params), NULL, 0, 0 }
+
+/* Renders a conversation.
+ *   json  [len] an object. "messages" (an array) is needed; "tools", "documents" (default null), "add_generation_prompt" (false),
+ *         "bos_token", "eos_token" (strings; undefined if absent or null) and every key of the object "extra" are what the template
+ *         sees under these names. Other keys are not looked at.
+ * Returns SLM_OK
+ *         SLM_E_MISMATCH     the template itself refuses the conversation; err->text is its message and nothing else
+ *         SLM_E_FORMAT       no such JSON, or the template computes what cannot be (an attribute of something undefined, text plus a number)
+ *         SLM_E_UNSUPPORTED  it reached something this library does not run, by name and line
+ *         SLM_E_LIMIT        fuel, depth, messages (65,536), bytes of the prompt; SLM_E_MEMORY; SLM_E_ARG for `now`
+ * Threads: any number at once on one template. What is rendered does not need the template any more. Since 0.1.0 */
+SLM_API slm_status slm_template_render(slm_rendered **out, const slm_template *tmpl, const char *json, size_t len,
+                                       const slm_render_params *params, slm_error *err);
+SLM_API void slm_rendered_free(slm_rendered *rendered);
+
+/* The prompt, UTF-8, terminated; *len (may be NULL) its bytes. Valid until slm_rendered_free. Since 0.1.0 */
+SLM_API const char *slm_rendered_text(const slm_rendered *rendered, size_t *len);
+
+/* Where the text comes from, span by span in order; together they are the text. Content is all that came from the conversation but
+ * bos_token and eos_token, and all that was computed; a user's text is never literal. */
+enum { SLM_SPAN_CONTENT = 0, SLM_SPAN_LITERAL = 1 };
+typedef struct slm_span {
+    size_t   offset, len;   /* bytes of the text */
+    uint32_t kind;          /* SLM_SPAN_... */
+    uint32_t reserved;
+} slm_span;
+SLM_API const slm_span *slm_rendered_spans(const slm_rendered *rendered, size_t *n);
+
+/* A rendered prompt to ids. Control tokens are found inside literal spans only; what lies between two of them is one text,
+ * whichever spans it consists of, so that the ids are those the model was trained on. flags: SLM_TEXT_BOS_EOS puts BOS in front if the file asks
+ * for it and the template has not; EOS is never added. SLM_TEXT_SPECIAL lets content yield control tokens: then users can
+ * forge turns. ids, room, n and the rest as in slm_tokenizer_encode. Since 0.1.0 */
+SLM_API slm_status slm_tokenizer_encode_rendered(const slm_tokenizer *tokenizer, int32_t *ids, size_t room, size_t *n,
+                                                 const slm_rendered *rendered, unsigned flags, slm_error *err);
+
 /* ---- model ----------------------------------------------------------------------------------------------------------------- */
 
 typedef struct slm_model slm_model;
@@ -488,8 +550,9 @@ typedef struct slm_request {
     slm_cancel         *cancel;       /* may be NULL                                                         0.1.0 */
     slm_text_fn        *text;         /* generate, chat: receives the answer as it is made; may be NULL      0.1.0 */
     void               *user;         /* of text */
+    const char         *now;          /* chat: local time as in slm_render_params; NULL: a template that asks fails 0.1.0 */
 } slm_request;
-#define SLM_REQUEST_INIT { sizeof(slm_request), 0, 0, NULL, 0, NULL, 0, NULL, 0, NULL, 0, NULL, NULL, 0, 0, 0, 0, NULL, NULL, NULL }
+#define SLM_REQUEST_INIT { sizeof(slm_request), 0, 0, NULL, 0, NULL, 0, NULL, 0, NULL, 0, NULL, NULL, 0, 0, 0, 0, NULL, NULL, NULL, NULL }
 
 /* What the model thought of one token it saw: always at temperature 1 and over the whole vocabulary, however it was picked. */
 typedef struct slm_token_score {
@@ -609,12 +672,15 @@ typedef struct slm_engine_local_params {
     uint32_t    chunk;     /* likewise                                                                           0.1.0 */
     uint32_t    kv;        /* likewise                                                                           0.1.0 */
     uint32_t    idle;      /* sessions kept between calls, 1 .. 16; 0: 2                                         0.1.0 */
+    const char *chat_template;      /* [chat_template_len] read by the call only; NULL: it does not chat. A model file has one as key
+                                       tokenizer.chat_template                                                   0.1.0 */
+    size_t      chat_template_len;
 } slm_engine_local_params;
-#define SLM_ENGINE_LOCAL_PARAMS_INIT { sizeof(slm_engine_local_params), NULL, 0, 0, 0, 0 }
+#define SLM_ENGINE_LOCAL_PARAMS_INIT { sizeof(slm_engine_local_params), NULL, 0, 0, 0, 0, NULL, 0 }
 
 /* An engine that answers with a model of this process; it keeps the model alive. Each running call has a session of its own; up to
  * `idle` of them are kept, and a prompt that begins as one of theirs did is not evaluated again that far, which changes no bit.
- * Returns SLM_OK, SLM_E_ARG, SLM_E_STATE if the model has no tokenizer, SLM_E_MEMORY. Since 0.1.0 */
+ * Returns SLM_OK, SLM_E_ARG, SLM_E_STATE if the model has no tokenizer, SLM_E_MEMORY, the errors of slm_template_new. Since 0.1.0 */
 SLM_API slm_status slm_engine_local(slm_engine **out, slm_model *model, const slm_engine_local_params *params, slm_error *err);
 
 #ifdef __cplusplus

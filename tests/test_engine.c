@@ -385,6 +385,43 @@ static void a_deadline_ends_a_call_and_keeps_what_was_made(void **state)
     slm_reply_free(&reply);
 }
 
+/* ---- chat ---- */
+
+static const char chat_template[] = "{% for m in messages %}{{ m.role }}: {{ m.content }}\n{% endfor %}{% if add_generation_prompt %}assistant:{% endif %}";
+
+static void a_chat_is_the_generation_after_its_rendered_prompt(void **state)
+{
+    (void)state;
+    slm_error err = { 0 };
+    slm_engine *e = NULL;
+    slm_reply none = SLM_REPLY_INIT;
+    slm_engine_local_params p = SLM_ENGINE_LOCAL_PARAMS_INIT;
+    const slm_message turns[] = { { "system", "Tell\ta \"story\" \\.", 17 }, { "user", "<s>Once</s>", 11 } };
+    slm_request q = SLM_REQUEST_INIT;
+    q.task = SLM_TASK_CHAT;
+    q.messages = turns;
+    q.n_messages = 2;
+    q.max_tokens = 10;
+    check_status(slm_engine_run(local, &q, &none, &err), SLM_E_UNSUPPORTED, &err);
+    check_text(&err, "does not do task 'chat'");
+    p.chat_template = chat_template;
+    p.chat_template_len = sizeof chat_template - 1;
+    check_status(slm_engine_local(&e, model, &p, &err), SLM_OK, &err);
+    slm_reply chat = answer(e, &q);
+    slm_request plain = ask(SLM_TASK_GENERATE, "system: Tell\ta \"story\" \\.\nuser: <s>Once</s>\nassistant:");
+    plain.max_tokens = 10;
+    slm_reply want = answer(local, &plain);
+    assert_string_equal(chat.text, want.text);          /* and what looks like control tokens in a message is none */
+    assert_int_equal(chat.prompt_tokens, want.prompt_tokens);
+    assert_memory_equal(chat.scores, want.scores, want.n_scores * sizeof *want.scores);
+    slm_reply_free(&chat);
+    slm_reply_free(&want);
+    slm_engine_free(e);
+    p.chat_template = "{% for";
+    p.chat_template_len = 6;
+    check_status(slm_engine_local(&e, model, &p, &err), SLM_E_FORMAT, &err);
+}
+
 /* ---- score ---- */
 
 /* log p of the tokens of whole[] from `from` on, by hand. */
@@ -653,6 +690,7 @@ static void relay_release(void *user, void *memory, size_t size)
 static slm_status run_relayed(void *ctx, const slm_allocator *allocator, void **out, slm_error *err)
 {
     static const char *const labels[] = { " dog", " big dog", " big" };
+    static const slm_message hello = { "user", "hello", 5 };
     relay *r = ctx;
     slm_engine_local_params p = SLM_ENGINE_LOCAL_PARAMS_INIT;
     slm_engine *e = NULL;
@@ -665,6 +703,10 @@ static slm_status run_relayed(void *ctx, const slm_allocator *allocator, void **
     q.n_labels = 3;
     q.answer = " she was";
     q.answer_len = 8;
+    q.messages = &hello;
+    q.n_messages = 1;
+    p.chat_template = chat_template;
+    p.chat_template_len = sizeof chat_template - 1;
     r->to = allocator;
     slm_status status = slm_engine_local(&e, r->model, &p, err);
     if (!status)
@@ -698,8 +740,6 @@ static void every_refused_allocation_ends_in_a_status(void **state)
     p.threads = 1;
     check_status(slm_model_open(&r.model, path, &p, &err), SLM_OK, &err);
     for (r.task = SLM_TASK_GENERATE; r.task <= SLM_TASK_SCORE; r.task++) {
-        if (r.task == SLM_TASK_CHAT)
-            continue;
         const size_t calls = fail_alloc_every("engine", run_relayed, drop, &r);
         assert_true(calls > 10);
     }
@@ -753,6 +793,7 @@ int main(void)
         cmocka_unit_test(a_prompt_seen_before_changes_time_and_nothing_else),
         cmocka_unit_test(cancel_ends_a_call_and_stays_set),
         cmocka_unit_test(a_deadline_ends_a_call_and_keeps_what_was_made),
+        cmocka_unit_test(a_chat_is_the_generation_after_its_rendered_prompt),
         cmocka_unit_test(a_score_is_that_of_the_joined_text),
         cmocka_unit_test(labels_get_the_probability_of_their_tokens),
         cmocka_unit_test(a_label_that_begins_others_ends_where_they_do_not_follow),

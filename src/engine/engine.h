@@ -2,7 +2,7 @@
 #ifndef SLM_ENGINE_ENGINE_H
 #define SLM_ENGINE_ENGINE_H
 
-#include "core/heap.h"
+#include "core/buf.h"
 #include "kernels/kernels.h"
 
 /* The name of a task, "?" for a number that is none. */
@@ -10,6 +10,9 @@ const char *slm_task_name(uint32_t task);
 
 /* Is the request (of full size) within its documented ranges? */
 slm_status slm_request_check(const slm_request *request, slm_error *err);
+
+/* The messages as the JSON that a chat template is rendered with; bos and eos may be NULL. */
+void slm_request_conversation(slm_buf *json, const slm_request *request, const char *bos, size_t n_bos, const char *eos, size_t n_eos);
 
 /* ---- probabilities of a row of logits; within slm_fp_enter ---- */
 

@@ -22,6 +22,7 @@ typedef struct local {
     slm_engine engine;
     slm_model *model;                       /* held */
     slm_tokenizer_info vocabulary;
+    slm_template *tmpl;                    /* NULL: no chat */
     slm_session_params session;
     size_t idle;                            /* slots in use */
     _Atomic(slm_session *) slots[SLOTS];
@@ -152,6 +153,35 @@ static slm_status encode(run *r, ids *out, const char *text, size_t len, slm_err
     if (bos)
         out->at[0] = v->bos;
     out->n = n + bos;
+    return status;
+}
+
+/* The conversation as its template says, with the turn of the model begun. Control tokens come from the template's own text only. */
+static slm_status encode_chat(run *r, ids *out, slm_error *err)
+{
+    const slm_tokenizer *tokenizer = r->model->tokenizer;
+    const slm_tokenizer_info *v = &r->l->vocabulary;
+    slm_render_params params = SLM_RENDER_PARAMS_INIT;
+    slm_rendered *rendered = NULL;
+    slm_buf json;
+    size_t n_bos = 0, n_eos = 0, n = 0;
+    const char *bos = slm_tokenizer_text(tokenizer, v->bos, &n_bos), *eos = slm_tokenizer_text(tokenizer, v->eos, &n_eos);
+    params.now = r->q->now;
+    slm_buf_init(&json, r->heap, SLM_LIMIT_JSON_BYTES);
+    slm_request_conversation(&json, r->q, bos, n_bos, eos, n_eos);
+    slm_status status = slm_buf_status(&json, "request: conversation", err);
+    if (!status)
+        status = slm_template_render(&rendered, r->l->tmpl, (const char *)json.data, json.size, &params, err);
+    slm_buf_free(&json);
+    if (!status)
+        status = slm_tokenizer_encode_rendered(tokenizer, NULL, 0, &n, rendered, SLM_TEXT_BOS_EOS, err);
+    if (status == SLM_E_LIMIT && n) {
+        out->at = slm_heap_array(r->heap, n, sizeof *out->at);
+        out->room = out->n = n;
+        status = out->at ? slm_tokenizer_encode_rendered(tokenizer, out->at, n, &n, rendered, SLM_TEXT_BOS_EOS, err)
+                         : slm_fail(err, SLM_E_MEMORY, "request: %zu tokens", n);
+    }
+    slm_rendered_free(rendered);
     return status;
 }
 
@@ -295,7 +325,9 @@ static slm_status generate(run *r, slm_error *err)
     slm_status status = slm_params_read(&sampling, sizeof sampling, r->q->sampling, err);
     if (!status)
         status = slm_sampling_check(&sampling, err);
-    if (!status)
+    if (!status && r->q->task == SLM_TASK_CHAT)
+        status = encode_chat(r, &r->prompt, err);
+    else if (!status)
         status = encode(r, &r->prompt, r->q->prompt, r->q->prompt_len, err);
     if (!status && !r->prompt.n)
         status = slm_fail(err, SLM_E_ARG, "request: the prompt has 0 tokens, and the model adds no BOS");
@@ -559,6 +591,7 @@ static slm_status answer(run *r, slm_error *err)
         return status;
     switch (r->q->task) {
     case SLM_TASK_GENERATE:
+    case SLM_TASK_CHAT:
         status = generate(r, err);
         return status ? status : reduce(r, err);
     case SLM_TASK_SCORE:
@@ -572,7 +605,7 @@ static slm_status answer(run *r, slm_error *err)
 /* A failure keeps the text that was made before it. */
 static slm_status fill(run *r, slm_reply *reply, slm_status status, slm_error *err)
 {
-    if (status && (r->q->task != SLM_TASK_GENERATE || !r->reply.tokens))
+    if (status && (r->q->task > SLM_TASK_CHAT || !r->reply.tokens))
         return status;
     if (status) {
         r->text.size = r->shown;
@@ -621,6 +654,7 @@ static void release(void *user)
     slm_model *model = l->model;
     for (size_t i = 0; i < l->idle; i++)
         slm_session_free(atomic_exchange(&l->slots[i], NULL));
+    slm_template_free(l->tmpl);
     slm_heap_free(&model->heap, l);
     slm_model_let_go(model);
 }
@@ -654,6 +688,12 @@ slm_status slm_engine_local(slm_engine **out, slm_model *model, const slm_engine
     l->session = (slm_session_params){ sizeof l->session, p.context, p.chunk, p.kv, 0 };
     l->idle = p.idle ? p.idle : DEFAULT_IDLE;
     status = slm_tokenizer_get_info(model->tokenizer, &l->vocabulary, err);
+    if (!status && p.chat_template) {
+        slm_template_params tp = SLM_TEMPLATE_PARAMS_INIT;
+        tp.allocator = &model->heap.allocator;
+        status = slm_template_new(&l->tmpl, p.chat_template, p.chat_template_len, &tp, err);
+        l->engine.tasks |= 1 << SLM_TASK_CHAT;
+    }
     if (status)
         release(l);
     else

@@ -1,4 +1,4 @@
-/* request.c -- is a request within its documented ranges? Messages name the field and the number. */
+/* request.c -- is a request within its documented ranges (messages name the field and the number), and its conversation as JSON. */
 #include "engine/engine.h"
 
 #include "core/limits.h"
@@ -69,4 +69,50 @@ slm_status slm_request_check(const slm_request *q, slm_error *err)
             status = slm_fail(err, SLM_E_ARG, "request: score: the answer has 0 bytes (allowed 1 .. %d)", SLM_LIMIT_TEXT_BYTES);
     }
     return status;
+}
+
+static void put(slm_buf *json, const char *text)
+{
+    slm_buf_add(json, text, strlen(text));
+}
+
+static void put_string(slm_buf *json, const char *text, size_t n)
+{
+    static const char hex[] = "0123456789abcdef";
+    size_t done = 0;
+    slm_buf_u8(json, '"');
+    for (size_t i = 0; i < n; i++) {
+        const uint8_t c = (uint8_t)text[i];
+        if (c >= 0x20 && c != '"' && c != '\\')
+            continue;
+        const char escaped[6] = { '\\', 'u', '0', '0', hex[c >> 4], hex[c & 15] };
+        slm_buf_add(json, text + done, i - done);
+        slm_buf_add(json, escaped, sizeof escaped);
+        done = i + 1;
+    }
+    if (n > done)
+        slm_buf_add(json, text + done, n - done);
+    slm_buf_u8(json, '"');
+}
+
+void slm_request_conversation(slm_buf *json, const slm_request *q, const char *bos, size_t n_bos, const char *eos, size_t n_eos)
+{
+    put(json, "{\"messages\":[");
+    for (size_t i = 0; i < q->n_messages; i++) {
+        put(json, i ? ",{\"role\":" : "{\"role\":");
+        put_string(json, q->messages[i].role, strlen(q->messages[i].role));
+        put(json, ",\"content\":");
+        put_string(json, q->messages[i].text, q->messages[i].len);
+        put(json, "}");
+    }
+    put(json, "],\"add_generation_prompt\":true");
+    if (bos) {
+        put(json, ",\"bos_token\":");
+        put_string(json, bos, n_bos);
+    }
+    if (eos) {
+        put(json, ",\"eos_token\":");
+        put_string(json, eos, n_eos);
+    }
+    put(json, "}");
 }

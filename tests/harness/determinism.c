@@ -50,9 +50,9 @@ static int keep(void *user, size_t index, const float *logits, size_t vocab)
     return 0;
 }
 
-static int fail(const char *model, const char *way, const char *text)
+static int fail(const char *model, const char *how, const char *text)
 {
-    (void)fprintf(stderr, "determinism: %s: %s: %s\n", model, way, text);
+    (void)fprintf(stderr, "determinism: %s: %s: %s\n", model, how, text);
     return 1;
 }
 
