@@ -30,7 +30,7 @@ enum {
     WORK_BYTES = 24 << 20,      /* of activations; more tokens at once gain nothing in the products */
     TILE_BYTES = 256 << 10,     /* of scores a thread keeps: an L2's share */
     TILE_TOKENS = 16,
-    TASK_BYTES = 32 << 10,      /* of weights times tokens (or of cache): less than this is done sooner than a thread is told */
+    TASK_BYTES = 128 << 10,     /* of weights times tokens (or of cache): less than this is done sooner than a thread is told */
     HEAD_ROWS = 16,             /* rows of logits computed together */
     HEAD_BYTES = 8 << 20
 };

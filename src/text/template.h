@@ -120,6 +120,8 @@ enum { SLM_FN_NAMESPACE, SLM_FN_RAISE, SLM_FN_STRFTIME, SLM_FN_RANGE, SLM_FN_DIC
 extern const char *const slm_function_names[SLM_FUNCTIONS];
 slm_status slm_call_function(slm_store *store, int64_t number, const char *now, const slm_value *args, size_t pos, size_t named, slm_value *out);
 
+/* ---- what a.b, a[b] and `in` mean (template_access.c) ---- */
+
 /* Has a value of this type a method of that name: 0 no, 1 yes, -1 one that would change it, which templates may not see. */
 int slm_method_known(const slm_value *self, const void *name, size_t n);
 
@@ -127,6 +129,8 @@ int slm_method_known(const slm_value *self, const void *name, size_t n);
 slm_status slm_value_attr(slm_store *store, const slm_value *self, const slm_value *name, slm_value *out);
 slm_status slm_value_item(slm_store *store, const slm_value *self, const slm_value *key, slm_value *out);
 slm_status slm_value_contains(slm_store *store, const slm_value *in, const slm_value *what, bool *found);
+
+/* ---- template_time.c ---- */
 
 /* An ISO 8601 time: does it have the form. */
 bool slm_time_valid(const char *now);
