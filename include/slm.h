@@ -106,6 +106,19 @@ typedef struct slm_log {
     void (*line)(void *user, int level, const char *text);
 } slm_log;
 
+/* Bytes of a file that lie elsewhere: in memory, or wherever the caller's read_at gets them. Both must stay until the call that takes
+ * this returns; nothing is read later. */
+typedef struct slm_input {
+    size_t      size;
+    uint64_t    bytes;   /* of the whole                                                                    0.1.0 */
+    const void *memory;  /* [bytes], or NULL: read_at is asked                                               0.1.0 */
+    /* Puts the n bytes from `offset` on into dst and returns 0; anything else is SLM_E_IO with it in the text. offset + n never passes
+     * `bytes`. Called from several threads at once.                                                         0.1.0 */
+    int       (*read_at)(void *user, uint64_t offset, void *dst, size_t n);
+    void       *user;
+} slm_input;
+#define SLM_INPUT_INIT { sizeof(slm_input), 0, NULL, NULL, NULL }
+
 /* Progress of a long call. done and total are in the unit of the call (bytes or tokens). A result other than 0 stops it with
  * SLM_E_CALLBACK. Called on the calling thread. */
 typedef int slm_progress_fn(void *user, uint64_t done, uint64_t total);
@@ -346,8 +359,9 @@ typedef struct slm_model_params {
     uint32_t             isa;             /* mask of SLM_ISA_...; 0: all there are                          0.1.0 */
     slm_progress_fn     *progress;        /* bytes of weights read; may be NULL                             0.1.0 */
     void                *progress_user;   /* 0.1.0 */
+    const slm_input     *input;           /* read instead of the file at path, which is then a name for messages; NULL: none 0.1.0 */
 } slm_model_params;
-#define SLM_MODEL_PARAMS_INIT { sizeof(slm_model_params), NULL, 0, NULL, NULL, NULL, 0, 0, NULL, NULL }
+#define SLM_MODEL_PARAMS_INIT { sizeof(slm_model_params), NULL, 0, NULL, NULL, NULL, 0, 0, NULL, NULL, NULL }
 
 typedef struct slm_model_info {
     size_t      size;
@@ -394,13 +408,26 @@ typedef struct slm_session_params {
 } slm_session_params;
 #define SLM_SESSION_PARAMS_INIT { sizeof(slm_session_params), 0, 0, 0, 0 }
 
-/* Starts an empty sequence. Returns SLM_OK, SLM_E_ARG (context beyond 2^24), SLM_E_MEMORY. The session keeps the model alive. Since 0.1.0 */
+/* Starts an empty sequence. Returns SLM_OK, SLM_E_ARG (context beyond 2^24), SLM_E_MEMORY. The session keeps the model alive. The
+ * cache grows with the sequence by pages of 64 positions; the memory for computing is taken by the first feed. Since 0.1.0 */
 SLM_API slm_status slm_session_new(slm_session **out, slm_model *model, const slm_session_params *params, slm_error *err);
 SLM_API void slm_session_free(slm_session *session);
+
+/* A second session with the same tokens, logits and params. The two go on independently and may be used by two threads.
+ *   out      set on success; ended with slm_session_free, before or after `session`
+ *   session  is not changed
+ * Returns  SLM_OK; SLM_E_STATE while another call on session is running; SLM_E_MEMORY.
+ * Cost     tokens and logits are copied; the cache is shared page by page, and a page of 64 positions is copied only when one of its
+ *          holders writes into it: at most one page for a fork.
+ * Since    0.1.0 */
+SLM_API slm_status slm_session_fork(slm_session **out, slm_session *session, slm_error *err);
 
 /* Tokens in the sequence, and how many more fit the context. Since 0.1.0 */
 SLM_API size_t slm_session_position(const slm_session *session);
 SLM_API size_t slm_session_room(const slm_session *session);
+
+/* The tokens [slm_session_position()], owned by the session and valid until its next call. Since 0.1.0 */
+SLM_API const int32_t *slm_session_tokens(const slm_session *session);
 
 /* Appends tokens and evaluates them.
  *   session  grows by n tokens on success, is unchanged on every failure
@@ -434,12 +461,104 @@ SLM_API slm_status slm_session_feed_text(slm_session *session, const char *text,
  * truncate. Since 0.1.0 */
 SLM_API const float *slm_session_logits(const slm_session *session);
 
+/* One turn of generation: picks a token from the logits after the last one by `sampling` (NULL: greedy) for the present position and
+ * feeds it. *token is what was fed, an end token too. Errors of slm_sample and feed, SLM_E_STATE without logits; after an error neither
+ * session nor *token has changed. Since 0.1.0 */
+struct slm_sampling;
+SLM_API slm_status slm_session_step(slm_session *session, const struct slm_sampling *sampling, int32_t *token, slm_error *err);
+
 /* Drops all tokens from position n on. SLM_E_ARG if n is beyond the position. The next call must feed before it can generate. Since 0.1.0 */
 SLM_API slm_status slm_session_truncate(slm_session *session, size_t n, slm_error *err);
 
 /* Makes the running or next call on the session end with SLM_E_CANCELLED; callable from any thread and from a signal handler.
  * The call that sees the flag clears it. Since 0.1.0 */
 SLM_API void slm_session_cancel(slm_session *session);
+
+/* ---- sessions in one file --------------------------------------------------------------------------------------------------- */
+
+/* Writes the sequence, its cache and its logits to a file, so that a later process goes on without evaluating anything again. The same
+ * state gives the same bytes. The file holds the text, so its mode is 0600; it appears whole or not at all.
+ * Returns  SLM_OK; SLM_E_IO (the old file, if any, is untouched); SLM_E_MEMORY; SLM_E_STATE while another call is running.
+ * Cost     size of the cache; the first save or load of a model hashes its weights once.
+ * Since    0.1.0 */
+SLM_API slm_status slm_session_save(slm_session *session, const char *path, slm_error *err);
+
+/* A new session as it was saved: tokens, cache, logits.
+ *   model   must be the one it was saved with, by the hash of its weights and numbers; where and how it was opened does not matter
+ *   params  context 0: as saved; else it must hold the tokens. kv: as saved, SLM_KV_F32 for a file with f16 is SLM_E_MISMATCH. May be NULL
+ * Returns  SLM_OK
+ *          SLM_E_NOT_FOUND, SLM_E_IO
+ *          SLM_E_FORMAT       no session file, cut, damaged (every part has a hash), a token outside the vocabulary
+ *          SLM_E_UNSUPPORTED  of another version
+ *          SLM_E_MISMATCH     of another model
+ *          SLM_E_CONTEXT      params->context is too small
+ *          SLM_E_MEMORY, SLM_E_ARG
+ * A hash finds damage, not an enemy: a file of a stranger cannot harm memory, but it can hold any thoughts.
+ * Since 0.1.0 */
+SLM_API slm_status slm_session_load(slm_session **out, slm_model *model, const char *path, const slm_session_params *params,
+                                    slm_error *err);
+
+/* ---- many sessions at once --------------------------------------------------------------------------------------------------- */
+
+/* Steps sessions together: their tokens go through each layer in one pass over the weights, which for a few sessions costs little more
+ * than for one. Sessions come and go between steps as they like; a prompt in pieces and single tokens mix in one step. */
+typedef struct slm_batch slm_batch;
+
+typedef struct slm_batch_params {
+    size_t   size;
+    uint32_t tokens;    /* of all items in one pass; 0: 512. More are done in several passes; no result depends on it 0.1.0 */
+    uint32_t context;   /* the highest position a session may reach in it; 0: as for a session                     0.1.0 */
+} slm_batch_params;
+#define SLM_BATCH_PARAMS_INIT { sizeof(slm_batch_params), 0, 0 }
+
+/* One session's part of a step. This struct is never extended. */
+typedef struct slm_batch_item {
+    slm_session   *session;
+    const int32_t *tokens;     /* [n], as for slm_session_feed */
+    size_t         n;
+    slm_error     *err;        /* filled if this item fails; may be NULL */
+    slm_status     status;     /* out: how this item went */
+    uint32_t       reserved;
+} slm_batch_item;
+
+/* Memory for steps of sessions of one model. Returns SLM_OK, SLM_E_ARG, SLM_E_MEMORY. The batch keeps the model alive. Since 0.1.0 */
+SLM_API slm_status slm_batch_new(slm_batch **out, slm_model *model, const slm_batch_params *params, slm_error *err);
+SLM_API void slm_batch_free(slm_batch *batch);
+
+/* Feeds each item's tokens to its session. Logits, positions and everything else are, to the bit, what slm_session_feed of the same tokens
+ * gives. Items stand for themselves: one that fails has its status and its session unchanged, and the others go on.
+ *   items  [n] each session at most once (a second time is SLM_E_STATE for that item); n 0 does nothing
+ * Returns  SLM_OK            every item is SLM_OK
+ *          SLM_E_STATE       another step of this batch is running; SLM_E_ARG: batch or items is NULL; SLM_E_MEMORY: more items than
+ *                            ever before, and no room for their table. Then nothing was done and no item was written
+ *          another           the status of the first item that failed; err says which one and why. Of an item:
+ *          SLM_E_MISMATCH    its session is of another model
+ *          SLM_E_CONTEXT     its tokens do not fit its session or the batch's context
+ *          SLM_E_ARG, SLM_E_STATE, SLM_E_MEMORY, SLM_E_NUMERIC, SLM_E_CANCELLED, SLM_E_DEADLINE as for slm_session_feed
+ * Threads  one step of a batch at a time, and no other call on its sessions meanwhile; they can be cancelled from anywhere.
+ * Cost     one pass over the weights for every `tokens` tokens of all items; in steady state it allocates nothing but pages.
+ * Since    0.1.0 */
+SLM_API slm_status slm_batch_step(slm_batch *batch, slm_batch_item *items, size_t n, slm_error *err);
+
+/* ---- memory before opening ---------------------------------------------------------------------------------------------------- */
+
+/* Bytes of heap, as slm_model_info counts them. Thread stacks and the caller's input are not in it. */
+typedef struct slm_plan_info {
+    size_t   size;
+    uint64_t weight_bytes;    /* of all weights in memory */
+    uint64_t model_bytes;     /* the open model: weights, tokenizer, tables */
+    uint64_t open_peak;       /* the most that opening takes */
+    uint64_t kv_bytes;        /* the cache of one session, full */
+    uint64_t work_bytes;      /* computing alone; not needed by a session that is only stepped in batches */
+    uint64_t session_bytes;   /* one session, its cache full: kv_bytes, work_bytes, tokens and logits */
+    uint64_t peak;            /* the most at any time with one session */
+} slm_plan_info;
+#define SLM_PLAN_INFO_INIT { sizeof(slm_plan_info), 0, 0, 0, 0, 0, 0, 0 }
+
+/* What slm_model_open and slm_session_new with these arguments and a full context will take, within 2 % and 1 MB. Reads the tables of
+ * the file and its tokenizer, no weight. Errors of slm_model_open as far as the tables show them. Since 0.1.0 */
+SLM_API slm_status slm_plan(slm_plan_info *plan, const char *path, const slm_model_params *model, const slm_session_params *session,
+                            slm_error *err);
 
 /* log p(token | what precedes it) in nats for one row of logits, in double. SLM_E_ARG if token is outside. Since 0.1.0 */
 SLM_API slm_status slm_logits_score(const float *logits, size_t vocab, int32_t token, double *nats, slm_error *err);
