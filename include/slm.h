@@ -612,6 +612,196 @@ typedef struct slm_generation {
  * fed. With stop strings, text that may begin one is held back until that is decided. Since 0.1.0 */
 SLM_API slm_status slm_session_generate(slm_session *session, const slm_generate_params *params, slm_generation *result, slm_error *err);
 
+/* ---- engines --------------------------------------------------------------------------------------------------------------- */
+
+/* An engine is whoever answers a request: the local engine below, a remote one, a cascade of others, or a table of operations that
+ * the caller fills. docs/engines.md is the guide. */
+
+/* A flag that ends calls early: starts as zeros, is set from any thread or a signal handler, and stays set until it is cleared, which
+ * may be done while no call looks at it. One flag may serve any number of requests. */
+typedef struct slm_cancel {
+    int32_t flag, reserved;
+} slm_cancel;
+
+SLM_API void slm_cancel_set(slm_cancel *cancel);
+SLM_API void slm_cancel_clear(slm_cancel *cancel);
+SLM_API int slm_cancel_is_set(const slm_cancel *cancel);    /* NULL: 0. Since 0.1.0 */
+
+enum {                      /* what is asked; engines name theirs as a mask of 1 << SLM_TASK_... */
+    SLM_TASK_GENERATE = 0,  /* text that continues the prompt */
+    SLM_TASK_CHAT     = 1,  /* the next turn of a conversation */
+    SLM_TASK_CHOOSE   = 2,  /* which of a closed set of labels comes next, with the probability of each */
+    SLM_TASK_SCORE    = 3   /* how probable a given answer is */
+};
+
+enum {                           /* what may happen to the contents of a request */
+    SLM_PRIVACY_LOCAL_ONLY = 0,  /* nothing leaves this machine */
+    SLM_PRIVACY_MASKED     = 1,  /* may leave after what identifies somebody was masked */
+    SLM_PRIVACY_MAY_LEAVE  = 2
+};
+
+/* One turn of a conversation. The text never becomes control tokens. */
+typedef struct slm_message {
+    const char *role;            /* "system", "user", "assistant" */
+    const char *text;            /* [len] */
+    size_t      len;
+} slm_message;
+
+/* Everything a request points at is read during the call only. */
+typedef struct slm_request {
+    size_t              size;
+    uint32_t            task;         /* SLM_TASK_...                                                       0.1.0 */
+    uint32_t            privacy;      /* SLM_PRIVACY_...                                                     0.1.0 */
+    const char         *prompt;       /* [prompt_len]; all tasks but chat                                    0.1.0 */
+    size_t              prompt_len;
+    const slm_message  *messages;     /* [n_messages] chat                                                   0.1.0 */
+    size_t              n_messages;
+    const char *const  *labels;       /* [n_labels] choose: terminated, at most 4,096, of at most 4,096 bytes 0.1.0 */
+    size_t              n_labels;
+    const char         *answer;       /* [answer_len] score                                                  0.1.0 */
+    size_t              answer_len;
+    const slm_sampling *sampling;     /* generate, chat; NULL: greedy                                        0.1.0 */
+    const char *const  *stops;        /* [n_stops] generate, chat: terminated; the text ends before the first 0.1.0 */
+    uint32_t            n_stops;
+    uint32_t            flags;        /* SLM_TEXT_SPECIAL: the prompt may yield control tokens; else 0       0.1.0 */
+    uint32_t            max_tokens;   /* generate, chat; 0: until the end or the context is full             0.1.0 */
+    uint32_t            deadline_ms;  /* for the whole call; 0: none                                         0.1.0 */
+    slm_cancel         *cancel;       /* may be NULL                                                         0.1.0 */
+    slm_text_fn        *text;         /* generate, chat: receives the answer as it is made; may be NULL      0.1.0 */
+    void               *user;         /* of text */
+    const char         *now;          /* chat: local time as in slm_render_params; NULL: a template that asks fails 0.1.0 */
+} slm_request;
+#define SLM_REQUEST_INIT { sizeof(slm_request), 0, 0, NULL, 0, NULL, 0, NULL, 0, NULL, 0, NULL, NULL, 0, 0, 0, 0, NULL, NULL, NULL, NULL }
+
+/* What the model thought of one token it saw: always at temperature 1 and over the whole vocabulary, however it was picked. */
+typedef struct slm_token_score {
+    double logp;     /* log p of the token, nats */
+    double margin;   /* probability of the best token less that of the second, whichever was picked; -1: not known */
+    double entropy;  /* of the distribution, nats; -1: not known */
+} slm_token_score;
+
+typedef struct slm_label_score {
+    double   logp;      /* log p(label | prompt), nats: see SLM_TASK_CHOOSE in docs/engines.md */
+    double   p;         /* normalised over the labels */
+    uint32_t tokens;
+    uint32_t reserved;
+} slm_label_score;
+
+enum { SLM_CONFIDENCE_NONE = 0, SLM_CONFIDENCE_TOKENS = 1, SLM_CONFIDENCE_LABELS = 2 };
+
+/* How sure an answer is, uncalibrated. Quantiles interpolate linearly: h = (count - 1) a. */
+typedef struct slm_confidence {
+    size_t   size;
+    uint32_t kind;           /* SLM_CONFIDENCE_...: TOKENS from those of the answer, LABELS exact over a closed set */
+    uint32_t count;          /* tokens (an end token counts), or labels */
+    double   value;          /* 0 .. 1: TOKENS e^mean; LABELS the probability of the best */
+    double   sum, mean, min; /* of log p of the tokens of the answer or of the best label, nats */
+    double   p10, p25, median;
+    double   margin;         /* TOKENS the mean of the tokens' margins; LABELS best less second; -1: not known */
+    double   margin_min;     /* TOKENS the least of them; LABELS as margin */
+    double   entropy;        /* TOKENS the mean; LABELS of the distribution over the labels; nats; -1: not known */
+    double   entropy_first;  /* TOKENS of the first; LABELS as entropy */
+} slm_confidence;
+#define SLM_CONFIDENCE_INIT { sizeof(slm_confidence), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+
+/* The numbers of one token for a row of logits. SLM_E_ARG if token is outside; SLM_E_NUMERIC. Since 0.1.0 */
+SLM_API slm_status slm_token_measure(slm_token_score *score, const float *logits, size_t vocab, int32_t token, slm_error *err);
+
+/* Confidence of an answer of n >= 1 tokens. A margin or entropy that one token lacks (-1) is lacking in the result.
+ * SLM_E_ARG for n = 0 or beyond 2^24, SLM_E_NUMERIC for a log p that is NaN or above 0, SLM_E_MEMORY. Since 0.1.0 */
+SLM_API slm_status slm_confidence_of_tokens(slm_confidence *confidence, const slm_token_score *tokens, size_t n, slm_error *err);
+
+/* Confidence of a choice: reads logp of labels[n], writes p of each and *best (the lowest index on ties). sum, mean, min and the
+ * quantiles stay 0: the tokens of the best label are not known here. Errors as above. Since 0.1.0 */
+SLM_API slm_status slm_confidence_of_labels(slm_confidence *confidence, size_t *best, slm_label_score *labels, size_t n, slm_error *err);
+
+/* The outcome. Begin with SLM_REPLY_INIT, end with slm_reply_free; what it points at is its own and needs neither engine nor model. */
+typedef struct slm_reply {
+    size_t                 size;
+    void                  *memory;       /* of whoever filled it ... */
+    void                 (*release)(void *memory);
+    const char            *text;         /* [text_len] and a NUL: the answer; choose: the label; score: "" */
+    size_t                 text_len;
+    const char            *engine;       /* name of the engine that answered */
+    const char            *model;        /* name of the model, "" if it has none */
+    const slm_confidence  *confidence;   /* NULL: none */
+    const slm_token_score *scores;       /* [n_scores] generate, chat: the tokens made, and the end token if one was; score: of the answer */
+    size_t                 n_scores;
+    const slm_label_score *labels;       /* [n_labels] choose: in the order of the request */
+    size_t                 n_labels;
+    size_t                 label;        /* choose: the best one; the lowest index on ties */
+    uint64_t               prompt_tokens, cached_tokens; /* evaluated for the prompt; of these, taken from an earlier call */
+    uint64_t               tokens;       /* made, or scored, or of all labels; an end token is not counted */
+    uint64_t               prompt_ns, total_ns;  /* until the prompt was evaluated; of the whole call */
+    uint32_t               reason;       /* generate, chat: an slm_stop; else 0 */
+    uint32_t               partial;      /* 1: the call failed after this much of the answer was made */
+    uint32_t               left;         /* 1: contents of the request left this machine */
+    uint32_t               reserved;
+} slm_reply;
+#define SLM_REPLY_INIT { sizeof(slm_reply), NULL, NULL, NULL, 0, NULL, NULL, NULL, NULL, 0, NULL, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+
+/* Frees what the reply points at and makes it an SLM_REPLY_INIT again. */
+SLM_API void slm_reply_free(slm_reply *reply);
+
+/* For makers of engines: copies all that the reply points at into one piece of memory of its own. What it had before is not freed.
+ * allocator may be NULL. SLM_E_MEMORY, and then the reply is as before. Since 0.1.0 */
+SLM_API slm_status slm_reply_own(slm_reply *reply, const slm_allocator *allocator, slm_error *err);
+
+enum {                     /* traits of an engine; one that says nothing about itself is trusted with nothing */
+    SLM_ENGINE_LOCAL = 1,  /* nothing of a request leaves this machine */
+    SLM_ENGINE_MASKS = 2,  /* it masks a request of SLM_PRIVACY_MASKED before anything leaves */
+    SLM_ENGINE_EXACT = 4   /* the same request has the same answer, bit by bit */
+};
+
+/* A table of operations. A caller's own engine fills one and hands it to slm_engine_run; nothing else is needed.
+ *   run      gets a request that was checked, whose size may be smaller than its own slm_request (a field beyond it is not there), and a
+ *            reply that holds nothing but the engine's name; it may point the reply at what it likes and then call slm_reply_own. It may be called from several
+ *            threads at once
+ *   release  ends the engine and the memory of this table; may be NULL */
+typedef struct slm_engine {
+    size_t      size;
+    void       *user;
+    const char *name;
+    uint32_t    tasks;       /* mask of 1 << SLM_TASK_... */
+    uint32_t    traits;      /* mask of SLM_ENGINE_... */
+    slm_status (*run)(void *user, const slm_request *request, slm_reply *reply, slm_error *err);
+    void       (*release)(void *user);
+} slm_engine;
+#define SLM_ENGINE_INIT { sizeof(slm_engine), NULL, NULL, 0, 0, NULL, NULL }
+
+/* Answers a request.
+ *   reply  SLM_REPLY_INIT or freed; written on SLM_OK, and on a failure after part of an answer was made (partial is 1): free it in
+ *          any case
+ * Returns  SLM_OK
+ *          SLM_E_ARG          the request is outside its documented ranges (names field and number)
+ *          SLM_E_REFUSED      its privacy class forbids this engine; nothing was handed to it
+ *          SLM_E_UNSUPPORTED  the engine does not do this task
+ *          SLM_E_STATE        the reply still holds an answer
+ *          SLM_E_CANCELLED, SLM_E_DEADLINE, SLM_E_CONTEXT, SLM_E_MEMORY and whatever else the engine says
+ * Threads  any number at once on one engine.
+ * Since    0.1.0
+ */
+SLM_API slm_status slm_engine_run(const slm_engine *engine, const slm_request *request, slm_reply *reply, slm_error *err);
+SLM_API void slm_engine_free(slm_engine *engine);
+
+typedef struct slm_engine_local_params {
+    size_t      size;
+    const char *name;      /* NULL: "local"; at most 64 bytes                                                   0.1.0 */
+    uint32_t    context;   /* of each session, as in slm_session_params                                          0.1.0 */
+    uint32_t    chunk;     /* likewise                                                                           0.1.0 */
+    uint32_t    kv;        /* likewise                                                                           0.1.0 */
+    uint32_t    idle;      /* sessions kept between calls, 1 .. 16; 0: 2                                         0.1.0 */
+    const char *chat_template;      /* [chat_template_len] read by the call only; NULL: it does not chat. A model file has one as key
+                                       tokenizer.chat_template                                                   0.1.0 */
+    size_t      chat_template_len;
+} slm_engine_local_params;
+#define SLM_ENGINE_LOCAL_PARAMS_INIT { sizeof(slm_engine_local_params), NULL, 0, 0, 0, 0, NULL, 0 }
+
+/* An engine that answers with a model of this process; it keeps the model alive. Each running call has a session of its own; up to
+ * `idle` of them are kept, and a prompt that begins as one of theirs did is not evaluated again that far, which changes no bit.
+ * Returns SLM_OK, SLM_E_ARG, SLM_E_STATE if the model has no tokenizer, SLM_E_MEMORY, the errors of slm_template_new. Since 0.1.0 */
+SLM_API slm_status slm_engine_local(slm_engine **out, slm_model *model, const slm_engine_local_params *params, slm_error *err);
+
 #ifdef __cplusplus
 }
 #endif

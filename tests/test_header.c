@@ -22,6 +22,8 @@ static void initialisers_say_the_size_and_zero_the_rest(void **state)
         ROW(slm_tokenizer_info, SLM_TOKENIZER_INFO_INIT), ROW(slm_model_params, SLM_MODEL_PARAMS_INIT), ROW(slm_model_info, SLM_MODEL_INFO_INIT),
         ROW(slm_input, SLM_INPUT_INIT), ROW(slm_batch_params, SLM_BATCH_PARAMS_INIT), ROW(slm_plan_info, SLM_PLAN_INFO_INIT),
         ROW(slm_session_params, SLM_SESSION_PARAMS_INIT), ROW(slm_sampling, SLM_SAMPLING_INIT), ROW(slm_generate_params, SLM_GENERATE_PARAMS_INIT),
+        ROW(slm_request, SLM_REQUEST_INIT), ROW(slm_confidence, SLM_CONFIDENCE_INIT), ROW(slm_reply, SLM_REPLY_INIT),
+        ROW(slm_engine, SLM_ENGINE_INIT), ROW(slm_engine_local_params, SLM_ENGINE_LOCAL_PARAMS_INIT),
     };
     for (size_t i = 0; i < COUNT(rows); i++) {
         size_t size;
@@ -59,6 +61,14 @@ static void structs_end_with_their_last_field(void **state)
     assert_int_equal(END(slm_generate_params, user), sizeof(slm_generate_params));
     assert_int_equal(END(slm_generation, reserved), sizeof(slm_generation));
     assert_int_equal(END(slm_executor, run), sizeof(slm_executor));
+    assert_int_equal(END(slm_request, now), sizeof(slm_request));
+    assert_int_equal(END(slm_confidence, entropy_first), sizeof(slm_confidence));
+    assert_int_equal(END(slm_reply, reserved), sizeof(slm_reply));
+    assert_int_equal(END(slm_engine, release), sizeof(slm_engine));
+    assert_int_equal(END(slm_engine_local_params, chat_template_len), sizeof(slm_engine_local_params));
+    assert_int_equal(END(slm_message, len), sizeof(slm_message));
+    assert_int_equal(END(slm_token_score, entropy), sizeof(slm_token_score));
+    assert_int_equal(END(slm_label_score, reserved), sizeof(slm_label_score));
 }
 
 int main(void)
