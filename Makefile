@@ -108,6 +108,7 @@ check: deps                     ## builds and runs every test in its short form
 	@$(MAKE) --no-print-directory check-readme
 	@$(MAKE) --no-print-directory check-kernels
 	@$(MAKE) --no-print-directory check-cli
+	@$(MAKE) --no-print-directory check-shared
 	@$(MAKE) --no-print-directory check-install
 	@$(MAKE) --no-print-directory fuzz-replay
 	@$(MAKE) --no-print-directory check-determinism
@@ -162,6 +163,17 @@ check-determinism: $(BUILD)/bin/determinism  ## the same bits for all threads, c
 LINT  =                         # -v: a row for each loop of the matrix kernels; make's own default is a program
 lint: lib                       ## layers, banned calls, symbols, globals, stack use, recursion, spills; LINT=-v shows every loop
 	@python3 tests/lint.py --build $(BUILD) $(LINT)
+
+# What this version runs, against logits, ids, texts and renderings made by other programs.
+GOLDEN     = llama-*,qwen2
+QUANTIZED  = g*F16,g*F32,g*Q8_0,g96-Q4_0
+TOKENIZERS = llama-spm,phi-3,llama-bpe,qwen2,gpt-2,smollm2,deepseek-coder
+check-shared: $(BUILD)/bin/slm  ## the program against the fixtures of other programs in SHARED=../shared
+	@if [ ! -f $(SHARED)/check/check.py ]; then echo "check-shared: skipped: no $(SHARED)"; else \
+	run() { echo "== $$1"; python3 $(SHARED)/check/check.py $(BUILD)/bin/slm "$$@"; }; \
+	run texts $(SHARED)/models && run golden $(SHARED)/models/golden --only '$(GOLDEN)' && \
+	run quantized $(SHARED)/models/golden/quantized --only '$(QUANTIZED)' && \
+	run tokenizers $(SHARED)/tokenizers --only '$(TOKENIZERS)' && run chat $(SHARED)/tokenizers/chat; fi
 
 check-cli: $(BUILD)/bin/slm     ## what the program prints, says and exits with, against the files in tests/cli
 	@SHARED='$(SHARED)' sh tests/cli/run.sh $<
