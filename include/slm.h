@@ -382,8 +382,26 @@ SLM_API void slm_session_cancel(slm_session *session);
 /* log p(token | what precedes it) in nats for one row of logits, in double. SLM_E_ARG if token is outside. Since 0.1.0 */
 SLM_API slm_status slm_logits_score(const float *logits, size_t vocab, int32_t token, double *nats, slm_error *err);
 
+/* A token and its log-probability in nats. */
+typedef struct slm_scored {
+    int32_t token, reserved;
+    double  nats;
+} slm_scored;
+
+/* The n likeliest tokens of one row into top [n], the likeliest first, ties by lower id. With slm_session_feed_rows this gives them for
+ * each place of a prompt. SLM_E_ARG unless 1 <= n <= 64 and n <= vocab; SLM_E_NUMERIC. Since 0.1.0 */
+SLM_API slm_status slm_logits_top(const float *logits, size_t vocab, slm_scored *top, size_t n, slm_error *err);
+
 /* ---- generation ------------------------------------------------------------------------------------------------------------ */
 
+/* Added to the logit of a token before anything else; -infinity forbids it. */
+typedef struct slm_bias {
+    int32_t token;
+    float   add;           /* -1e6 .. 1e6, or -infinity */
+} slm_bias;
+
+/* How a token is chosen. The order: bias, repetition, frequency, presence, DRY, (a constraint,) temperature, top_k, typical_p, top_p,
+ * min_p, draw. docs/sampling.md has the formulas. */
 typedef struct slm_sampling {
     size_t   size;
     float    temperature;  /* 0: greedy, the highest logit, the lowest id on ties                            0.1.0 */
@@ -391,11 +409,24 @@ typedef struct slm_sampling {
     float    min_p;        /* drops tokens under min_p times the highest probability; 0: off                 0.1.0 */
     uint32_t top_k;        /* keeps the k highest; 0: off                                                    0.1.0 */
     uint64_t seed;         /* the draw at a position depends on seed and position alone                      0.1.0 */
+    float    typical_p;    /* keeps the set nearest to the expected surprise; 0 or 1: off                    0.1.0 */
+    float    repeat_penalty;     /* 0.01 .. 100; divides the logits of recent tokens; 0 or 1: off            0.1.0 */
+    float    frequency_penalty;  /* -100 .. 100, for each time a token was seen; 0: off                      0.1.0 */
+    float    presence_penalty;   /* -100 .. 100, for a token seen at all; 0: off                             0.1.0 */
+    float    dry_multiplier;     /* 0 .. 100; against repeating whole runs of tokens; 0: off                 0.1.0 */
+    float    dry_base;           /* 1 .. 10; growth with the length of the run; 0: 1.75                      0.1.0 */
+    uint32_t dry_length;         /* runs shorter than this may repeat; 0: 2                                  0.1.0 */
+    uint32_t penalty_window;     /* tokens the penalties look back; 0: 64; UINT32_MAX: all                   0.1.0 */
+    uint32_t n_bias, reserved;
+    const slm_bias *bias;        /* [n_bias]                                                                 0.1.0 */
+    const int32_t  *recent;      /* [n_recent] the tokens before the draw. slm_session_generate puts its own 0.1.0 */
+    size_t   n_recent;
 } slm_sampling;
-#define SLM_SAMPLING_INIT { sizeof(slm_sampling), 0, 0, 0, 0, 0 }
+#define SLM_SAMPLING_INIT { sizeof(slm_sampling), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, NULL, NULL, 0 }
 
 /* Picks a token from one row of logits by `sampling` for position `position`. SLM_E_NUMERIC if a logit is NaN or +infinity or all are
- * -infinity; SLM_E_ARG for a negative or NaN setting. Source of top-p: Holtzman et al. 2020; min-p: Nguyen et al. 2024. Since 0.1.0 */
+ * -infinity; SLM_E_ARG for a setting outside its range or NaN. Source of top-p: Holtzman et al. 2020; min-p: Nguyen et al. 2024;
+ * typical: Meister et al. 2022; repetition: Keskar et al. 2019. Since 0.1.0 */
 SLM_API slm_status slm_sample(int32_t *token, const float *logits, size_t vocab, const slm_sampling *sampling, uint64_t position,
                               slm_error *err);
 
@@ -405,6 +436,11 @@ typedef enum slm_stop { SLM_STOP_LENGTH = 1, SLM_STOP_EOS = 2, SLM_STOP_STRING =
  * with reason SLM_STOP_CALLBACK (and SLM_OK). */
 typedef int slm_text_fn(void *user, const char *text, size_t len);
 
+/* Receives each token when it is fed, before its text: one [1] with its log-probability, top [n_top] the likeliest at its place. Both
+ * of the model's own distribution, before bias, temperature, filters and constraint. A result other than 0 ends the generation as in
+ * slm_text_fn, after the text of this token. */
+typedef int slm_token_fn(void *user, const slm_scored *one, const slm_scored *top, size_t n_top);
+
 typedef struct slm_generate_params {
     size_t              size;
     uint32_t            max_tokens;   /* 0: until EOS or the context is full                               0.1.0 */
@@ -413,8 +449,11 @@ typedef struct slm_generate_params {
     const slm_sampling *sampling;     /* NULL: greedy                                                       0.1.0 */
     slm_text_fn        *text;         /* may be NULL                                                        0.1.0 */
     void               *user;         /* 0.1.0 */
+    slm_token_fn       *token;        /* may be NULL                                                        0.1.0 */
+    uint32_t            n_top;        /* 0 .. 64 likeliest tokens for `token`                               0.1.0 */
+    uint32_t            reserved;
 } slm_generate_params;
-#define SLM_GENERATE_PARAMS_INIT { sizeof(slm_generate_params), 0, 0, NULL, NULL, NULL, NULL }
+#define SLM_GENERATE_PARAMS_INIT { sizeof(slm_generate_params), 0, 0, NULL, NULL, NULL, NULL, NULL, 0, 0 }
 
 typedef struct slm_generation {
     size_t   size;

@@ -16,10 +16,13 @@ typedef struct run {
     slm_stream stream;
     slm_buf text;               /* made and not yet handed out */
     slm_generation result;
+    slm_scored one, top[SLM_LIMIT_TOP_SCORES];
 } run;
 
 static slm_status check(const slm_generate_params *p, slm_error *err)
 {
+    if (p->n_top > SLM_LIMIT_TOP_SCORES)
+        return slm_fail(err, SLM_E_ARG, "generate: n_top is %u (allowed 0 .. %d)", p->n_top, SLM_LIMIT_TOP_SCORES);
     if (p->n_stops > SLM_LIMIT_STOPS || (p->n_stops && !p->stops))
         return slm_fail(err, SLM_E_ARG, "generate: %u stop strings (allowed 0 .. %d)", p->n_stops, SLM_LIMIT_STOPS);
     for (uint32_t i = 0; i < p->n_stops; i++) {
@@ -68,6 +71,16 @@ static bool hand_out(run *r, size_t n)
     return answer == 0;
 }
 
+/* What the row of logits says about the token, before the next row takes its place. */
+static slm_status look(run *r, int32_t token, slm_error *err)
+{
+    const slm_model *m = r->s->model;
+    r->one = (slm_scored){ token, 0, 0 };
+    if (!r->p.token)
+        return SLM_OK;
+    return slm_logprob_row(&m->kernels, r->s->logits, m->config.vocab, &r->one, r->top, slm_min(r->p.n_top, m->config.vocab), err);
+}
+
 /* Text of one more token. True if the generation ends here. */
 static bool deliver(run *r, int32_t token)
 {
@@ -90,6 +103,16 @@ static bool deliver(run *r, int32_t token)
     return false;
 }
 
+static slm_status choose(run *r, int32_t *token, slm_error *err)
+{
+    const slm_session *s = r->s;
+    const slm_model *m = s->model;
+    slm_sampling how = r->sampling;
+    how.recent = s->tokens;
+    how.n_recent = s->position;
+    return slm_sampler_pick(&r->sampler, &m->kernels, token, s->logits, m->config.vocab, &how, NULL, s->position, err);
+}
+
 static slm_status loop(run *r, const slm_watch *watch, slm_error *err)
 {
     slm_session *s = r->s;
@@ -104,19 +127,26 @@ static slm_status loop(run *r, const slm_watch *watch, slm_error *err)
             r->result.reason = SLM_STOP_CONTEXT;
             break;
         }
-        slm_status status = slm_sampler_pick(&r->sampler, &m->kernels, &token, s->logits, m->config.vocab, &r->sampling, s->position, err);
+        slm_status status = choose(r, &token, err);
         if (status)
             return status;
         if (m->tokenizer && slm_tokenizer_is_end(m->tokenizer, token)) {
             r->result.reason = SLM_STOP_EOS;
             break;
         }
-        status = slm_session_eval(s, &token, 1, NULL, NULL, watch, err);
+        status = look(r, token, err);
+        if (!status)
+            status = slm_session_eval(s, &token, 1, NULL, NULL, watch, err);
         if (status)
             return status;
         r->result.tokens++;
+        const bool enough = r->p.token && r->p.token(r->p.user, &r->one, r->top, slm_min(r->p.n_top, m->config.vocab)) != 0;
         if (deliver(r, token))
             return SLM_OK;
+        if (enough) {
+            r->result.reason = SLM_STOP_CALLBACK;
+            break;
+        }
         if (r->text.failed)
             return slm_buf_status(&r->text, "generate: text", err);
     }
