@@ -436,6 +436,21 @@ typedef enum slm_stop { SLM_STOP_LENGTH = 1, SLM_STOP_EOS = 2, SLM_STOP_STRING =
  * with reason SLM_STOP_CALLBACK (and SLM_OK). */
 typedef int slm_text_fn(void *user, const char *text, size_t len);
 
+/* A language that a text must keep to, over the tokens of one vocabulary. Tokens are tried by the bytes they decode to: every way of
+ * cutting an allowed text into tokens is allowed. The text that a generation makes is always a whole text of the language: when tokens
+ * run short, the shortest way to its end is taken. docs/constraints.md says what patterns and schemas may hold.
+ *
+ * Owns     memory of the tokenizer's allocator, so it is freed before the tokenizer (or the model that has it).
+ * Threads  read-only to its user: any number of sessions and threads at once. Inside is a cache, at most 64 MiB, under a lock.
+ * Errors   of the three: SLM_E_ARG; SLM_E_LIMIT names the limit; SLM_E_NOT_FOUND if no text fits that the vocabulary can spell; SLM_E_MEMORY */
+typedef struct slm_constraint slm_constraint;
+
+/* One of strings [n], each UTF-8. Since 0.1.0 */
+SLM_API slm_status slm_constraint_choice(slm_constraint **out, const slm_tokenizer *tokenizer, const char *const *strings, size_t n,
+                                         slm_error *err);
+
+SLM_API void slm_constraint_free(slm_constraint *constraint);
+
 /* Receives each token when it is fed, before its text: one [1] with its log-probability, top [n_top] the likeliest at its place. Both
  * of the model's own distribution, before bias, temperature, filters and constraint. A result other than 0 ends the generation as in
  * slm_text_fn, after the text of this token. */
@@ -452,8 +467,9 @@ typedef struct slm_generate_params {
     slm_token_fn       *token;        /* may be NULL                                                        0.1.0 */
     uint32_t            n_top;        /* 0 .. 64 likeliest tokens for `token`                               0.1.0 */
     uint32_t            reserved;
+    slm_constraint     *constraint;   /* what the text must be; NULL: anything                              0.1.0 */
 } slm_generate_params;
-#define SLM_GENERATE_PARAMS_INIT { sizeof(slm_generate_params), 0, 0, NULL, NULL, NULL, NULL, NULL, 0, 0 }
+#define SLM_GENERATE_PARAMS_INIT { sizeof(slm_generate_params), 0, 0, NULL, NULL, NULL, NULL, NULL, 0, 0, NULL }
 
 typedef struct slm_generation {
     size_t   size;
@@ -467,7 +483,12 @@ typedef struct slm_generation {
  *   result  may be NULL; written on every status, for a generation that fails keeps the tokens delivered before
  * Returns SLM_OK; SLM_E_STATE if nothing was fed since the start or the last truncate; the errors of feed and slm_sample.
  * A token is fed before its text is handed out, so that all text delivered is in the sequence whatever happens next; EOS is not
- * fed. With stop strings, text that may begin one is held back until that is decided. Since 0.1.0 */
+ * fed. With stop strings, text that may begin one is held back until that is decided.
+ *
+ * With a constraint the text is a whole one of its language, unless a stop string, a callback or a failure ends it before; where it cannot go
+ * on, the reason is SLM_STOP_EOS. A token is drawn as ever; one that does not fit is drawn again among those that do, so a model that keeps to
+ * the language by itself is not disturbed. SLM_E_MISMATCH for a constraint of another vocabulary; SLM_E_CONTEXT if not even the
+ * shortest text fits max_tokens and the room; SLM_E_LIMIT for a pattern too wild to follow. Since 0.1.0 */
 SLM_API slm_status slm_session_generate(slm_session *session, const slm_generate_params *params, slm_generation *result, slm_error *err);
 
 #ifdef __cplusplus
