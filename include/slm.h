@@ -449,6 +449,10 @@ typedef struct slm_constraint slm_constraint;
 SLM_API slm_status slm_constraint_choice(slm_constraint **out, const slm_tokenizer *tokenizer, const char *const *strings, size_t n,
                                          slm_error *err);
 
+/* A text that `pattern` matches as a whole: literals, classes, . | () * + ? {m,n}, \d \w \s and escapes, over code points. SLM_E_FORMAT and
+ * SLM_E_UNSUPPORTED name the construct and its byte (err->offset). Since 0.1.0 */
+SLM_API slm_status slm_constraint_regex(slm_constraint **out, const slm_tokenizer *tokenizer, const char *pattern, slm_error *err);
+
 SLM_API void slm_constraint_free(slm_constraint *constraint);
 
 /* Receives each token when it is fed, before its text: one [1] with its log-probability, top [n_top] the likeliest at its place. Both
