@@ -453,6 +453,11 @@ SLM_API slm_status slm_constraint_choice(slm_constraint **out, const slm_tokeniz
  * SLM_E_UNSUPPORTED name the construct and its byte (err->offset). Since 0.1.0 */
 SLM_API slm_status slm_constraint_regex(slm_constraint **out, const slm_tokenizer *tokenizer, const char *pattern, slm_error *err);
 
+/* A JSON text that parses and validates against a JSON schema. schema [len] bytes: type, properties, required, additionalProperties, items,
+ * minItems, maxItems, minLength, maxLength, pattern, bounds of numbers, enum, const, anyOf, oneOf, $ref within the document.
+ * SLM_E_UNSUPPORTED names a keyword that cannot be enforced, and its place; SLM_E_FORMAT what is no schema. Since 0.1.0 */
+SLM_API slm_status slm_constraint_schema(slm_constraint **out, const slm_tokenizer *tokenizer, const char *schema, size_t len, slm_error *err);
+
 SLM_API void slm_constraint_free(slm_constraint *constraint);
 
 /* Receives each token when it is fed, before its text: one [1] with its log-probability, top [n_top] the likeliest at its place. Both

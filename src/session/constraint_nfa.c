@@ -167,6 +167,23 @@ static void escaped(slm_nfa *a, uint32_t from, uint32_t c, uint32_t to)
         slm_nfa_text(a, from, (const char[]){ '\\', 'u', '0', '0', digits[c >> 4], digits[c & 15] }, 6, to);
 }
 
+/* All control characters but U+0000 in few states: strings whose length is counted have this once for each place. */
+static void controls(slm_nfa *a, uint32_t from, uint32_t to)
+{
+    static const char letters[] = "bfnrt";
+    const uint32_t slash = slm_nfa_node(a), u = slm_nfa_node(a), zero = slm_nfa_node(a), one = slm_nfa_node(a);
+    slm_nfa_bytes(a, from, '\\', '\\', slash);
+    for (size_t i = 0; letters[i]; i++)
+        slm_nfa_bytes(a, slash, (uint8_t)letters[i], (uint8_t)letters[i], to);
+    slm_nfa_text(a, slash, "u00", 3, u);
+    slm_nfa_bytes(a, u, '0', '0', zero);
+    slm_nfa_bytes(a, u, '1', '1', one);
+    slm_nfa_bytes(a, zero, '1', '9', to);
+    slm_nfa_bytes(a, zero, 'a', 'f', to);
+    slm_nfa_bytes(a, one, '0', '9', to);
+    slm_nfa_bytes(a, one, 'a', 'f', to);
+}
+
 void slm_nfa_points(slm_nfa *a, uint32_t from, const slm_range *ranges, size_t n, bool json, uint32_t to)
 {
     tails t = { { to }, { true } };
@@ -175,6 +192,10 @@ void slm_nfa_points(slm_nfa *a, uint32_t from, const slm_range *ranges, size_t n
         if (!json) {
             points(a, from, r, &t);
             continue;
+        }
+        if (r.lo <= 1 && r.hi >= 0x1f) {
+            controls(a, from, to);
+            r.lo = 0x20;
         }
         for (; r.lo < 0x20 && r.lo <= r.hi; r.lo++)
             escaped(a, from, r.lo, to);
