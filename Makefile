@@ -1,8 +1,9 @@
 # libslm -- everything that is made lies under build/. `make help` lists the targets.
-# CC CFLAGS LDFLAGS PREFIX DESTDIR BUILD are yours to set.
+# CC CFLAGS LDFLAGS PREFIX LIBDIR DESTDIR BUILD are yours to set.
 
 BUILD  ?= build
 PREFIX ?= /usr/local
+LIBDIR ?= $(PREFIX)/lib
 CC     ?= gcc
 ifeq ($(origin CC),default)
 CC     := gcc
@@ -16,10 +17,14 @@ WARN  = -Wall -Wextra -Wconversion -Wsign-conversion -Wshadow -Wstrict-prototype
 HARD  = $(if $(SAN),,-D_FORTIFY_SOURCE=2 -fstack-protector-strong -fstack-clash-protection -fcf-protection)
 FLAGS = -std=c11 -D_GNU_SOURCE -Iinclude -fPIC -fvisibility=hidden -ffp-contract=off $(WARN) $(HARD) \
         $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer) $(CFLAGS)
-LINK  = $(LDFLAGS) $(if $(SAN),-fsanitize=$(SAN)) $(OPENMP)
+LINK  = $(LDFLAGS) $(if $(SAN),-fsanitize=$(SAN),-Wl$(comma)-z$(comma)relro$(comma)-z$(comma)now) $(OPENMP)
 LIBS  = -lutf8proc -lm -lpthread
+comma := ,
 
-FLOORS = core kernels quant format text model session
+VERSION := $(shell sed -n 's/^.define SLM_VERSION "\(.*\)"/\1/p' include/slm.h)
+SO      := libslm.so.$(firstword $(subst ., ,$(VERSION)))
+
+FLOORS = core kernels quant format text model session engine
 LIB   := $(wildcard $(FLOORS:%=src/%/*.c) src/kernels/*/*.c)
 TESTS := $(wildcard tests/test_*.c)
 CHECKS := $(wildcard tests/harness/check_*.c)               # the kernel checker
@@ -29,9 +34,9 @@ EXAMPLES := $(wildcard examples/*.c)
 FUZZERS := $(wildcard tests/fuzz/fuzz_*.c)
 obj    = $(1:%.c=$(BUILD)/%.o)
 
-.PHONY: all lib deps demo check check-unit check-cli check-readme check-header check-kernels check-determinism check-shared asan ubsan tsan fuzz lint bench install uninstall clean help fuzz-run fuzz-replay bench-kernels FORCE
+.PHONY: all lib deps demo check check-unit check-cli check-readme check-header check-kernels check-determinism check-install asan ubsan tsan fuzz lint bench install uninstall deb clean help fuzz-run fuzz-replay bench-kernels FORCE
 all: lib $(BUILD)/bin/slm $(EXAMPLES:examples/%.c=$(BUILD)/bin/%)  ## the library, the program, the examples
-lib: $(BUILD)/libslm.a
+lib: $(BUILD)/libslm.a $(BUILD)/$(SO)
 
 CPP   =                         # of the folder; make's own default is a compiler
 $(BUILD)/src/%.o:                CPP := -Isrc
@@ -54,6 +59,10 @@ $(BUILD)/flags: FORCE           # rewritten only when the flags differ: no `make
 $(BUILD)/libslm.a: $(call obj,$(LIB))
 	@mkdir -p $(@D)
 	$(Q)rm -f $@ && $(AR) rcs $@ $^
+
+$(BUILD)/$(SO): $(call obj,$(LIB))   # exports what SLM_API says; its own calls cannot be taken over by a symbol of the host
+	$(if $(V),,@echo '  LD  $@')
+	$(Q)$(CC) -shared $^ -Wl,-soname,$(SO) -Wl,-Bsymbolic-functions $(if $(SAN),,-Wl$(comma)-z$(comma)defs) $(LINK) $(LIBS) -o $@
 
 $(BUILD)/bin/slm: $(call obj,$(SLM)) $(BUILD)/libslm.a
 	@mkdir -p $(@D)
@@ -86,7 +95,7 @@ $(BUILD)/bin/%: $(BUILD)/bench/%.o $(BUILD)/libslm.a
 	$(if $(V),,@echo '  LD  $@')
 	$(Q)$(CC) $^ $(LINK) $(LIBS) -o $@
 
-DEPS = gcc make libc6-dev libutf8proc-dev libcmocka-dev libjansson-dev python3
+DEPS = gcc g++ make libc6-dev libutf8proc-dev libcmocka-dev libjansson-dev pkg-config python3
 deps:                           ## installs what is missing, by name, with apt-get
 	@missing=; for p in $(DEPS); do dpkg -s $$p >/dev/null 2>&1 || missing="$$missing $$p"; done; \
 	if [ -n "$$missing" ]; then $$( [ "$$(id -u)" = 0 ] || echo sudo ) sh -c "apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -y -q $$missing"; fi
@@ -101,6 +110,7 @@ check: deps                     ## builds and runs every test in its short form
 	@$(MAKE) --no-print-directory check-readme
 	@$(MAKE) --no-print-directory check-kernels
 	@$(MAKE) --no-print-directory check-cli
+	@$(MAKE) --no-print-directory check-install
 	@$(MAKE) --no-print-directory fuzz-replay
 	@$(MAKE) --no-print-directory check-determinism
 	@$(MAKE) --no-print-directory lint
@@ -151,8 +161,9 @@ check-determinism: $(BUILD)/bin/determinism  ## the same bits for all threads, c
 	$(MAKE) --no-print-directory -j2 BUILD=$(BUILD)/other CC=$(OTHER_CC) CFLAGS=-O1 $(BUILD)/other/bin/determinism && \
 	$(BUILD)/other/bin/determinism $(SAME) | cmp - $(BUILD)/determinism.txt && echo "determinism: $(OTHER_CC) -O1 gives the same"; fi
 
-lint: lib                       ## layers, banned calls, symbols, globals, stack use, recursion, spills
-	@python3 tests/lint.py --build $(BUILD)
+LINT  =                         # -v: a row for each loop of the matrix kernels; make's own default is a program
+lint: lib                       ## layers, banned calls, symbols, globals, stack use, recursion, spills; LINT=-v shows every loop
+	@python3 tests/lint.py --build $(BUILD) $(LINT)
 
 check-cli: $(BUILD)/bin/slm     ## what the program prints, says and exits with, against the files in tests/cli
 	@SHARED='$(SHARED)' sh tests/cli/run.sh $<
@@ -161,7 +172,12 @@ check-cli: $(BUILD)/bin/slm     ## what the program prints, says and exits with,
 FUZZ_CC      ?= clang-14
 FUZZ_SECONDS ?= 60
 fuzz:                           ## libFuzzer on each target for FUZZ_SECONDS=60; finds go on in build/fuzz/corpus
-	@$(MAKE) --no-print-directory BUILD=$(BUILD)/fuzz CC=$(FUZZ_CC) OPENMP= SAN=address,undefined,fuzzer-no-link CFLAGS='-O1 -g' fuzz-run
+	@$(MAKE) --no-print-directory BUILD=$(BUILD)/fuzz CC=$(FUZZ_CC) OPENMP= SAN=address,undefined,fuzzer-no-link CFLAGS='-O2 -g' fuzz-run
+
+# The kernels see no byte of a file unchecked, have a checker of their own, and their SIMD forms take minutes to compile sanitized.
+ifneq (,$(findstring fuzzer,$(SAN)))
+$(BUILD)/src/kernels/%.o: override SAN :=
+endif
 
 fuzz-run: $(FUZZERS:tests/fuzz/%.c=$(BUILD)/bin/%)
 	@for f in $^; do n=$$(basename $$f | sed s/fuzz_//); mkdir -p $(BUILD)/corpus/$$n; echo "== fuzz_$$n"; \
@@ -179,6 +195,75 @@ $(BUILD)/bin/fuzz_%: $(BUILD)/tests/fuzz/fuzz_%.o $(BUILD)/libslm.a
 $(BUILD)/bin/replay_%: $(BUILD)/tests/fuzz/fuzz_%.o $(BUILD)/tests/fuzz/replay.o $(BUILD)/libslm.a
 	@mkdir -p $(@D)
 	$(CC) $^ $(LINK) $(LIBS) -o $@
+
+# What is installed: MODE:FROM:TO. The program finds its model from where it lies itself, so that it may be moved with share/.
+PAGES   = $(BUILD)/pages
+SHIPPED = $(wildcard models/*/*.gguf models/*/README.md)
+INSTALL = 755:$(BUILD)/bin/slm:$(PREFIX)/bin/slm \
+          644:include/slm.h:$(PREFIX)/include/slm.h \
+          644:$(BUILD)/libslm.a:$(LIBDIR)/libslm.a \
+          644:$(BUILD)/$(SO):$(LIBDIR)/$(SO) \
+          644:$(PAGES)/slm.pc:$(LIBDIR)/pkgconfig/slm.pc \
+          644:$(PAGES)/slm.1:$(PREFIX)/share/man/man1/slm.1 \
+          644:$(PAGES)/bash:$(PREFIX)/share/bash-completion/completions/slm \
+          644:$(PAGES)/zsh:$(PREFIX)/share/zsh/site-functions/_slm \
+          644:$(PAGES)/fish:$(PREFIX)/share/fish/vendor_completions.d/slm.fish \
+          644:LICENSE:$(PREFIX)/share/doc/libslm/copyright \
+          $(foreach f,$(SHIPPED),644:$f:$(PREFIX)/share/libslm/$(f:models/%=%))
+OWNED   = $(sort $(dir $(SHIPPED:models/%=$(PREFIX)/share/libslm/%)))   # folders that nobody else puts anything in
+OWNED  += $(PREFIX)/share/libslm $(PREFIX)/share/doc/libslm
+
+install: lib $(BUILD)/bin/slm $(PAGES)/slm.pc $(PAGES)/slm.1 $(PAGES)/bash $(PAGES)/zsh $(PAGES)/fish  ## library, header, slm.pc, program, model, man page, completions under DESTDIR PREFIX
+	@for f in $(INSTALL); do IFS=:; set -- $$f; install -D -m $$1 "$$2" "$(DESTDIR)$$3" || exit 1; done
+	@ln -sf $(SO) "$(DESTDIR)$(LIBDIR)/libslm.so"
+	@echo "install: libslm $(VERSION) under $(DESTDIR)$(PREFIX)"
+
+uninstall:                      ## removes what install put there
+	@for f in $(INSTALL); do IFS=:; set -- $$f; rm -f "$(DESTDIR)$$3"; done
+	@rm -f "$(DESTDIR)$(LIBDIR)/libslm.so"
+	@for d in $(OWNED); do [ ! -d "$(DESTDIR)$$d" ] || rmdir "$(DESTDIR)$$d"; done
+
+# No Requires.private: a program that links the shared library needs no header and no .pc of utf8proc. `library` is a variable so that
+# --define-variable=library=-l:libslm.a takes the archive where both are installed. An archive made by clang needs clang's OpenMP, which
+# only clang finds; that of gcc both find.
+$(PAGES)/slm.pc: $(BUILD)/libslm.a FORCE
+	@case "$(PREFIX)" in /*) ;; *) echo "PREFIX=$(PREFIX): must begin with /"; exit 1; esac
+	@mkdir -p $(@D)
+	@omp=$$(nm $< 2>/dev/null | sed -n 's/.* U GOMP_.*/ -lgomp/p; s/.* U __kmpc_.*/ -fopenmp/p' | sort -u); \
+	printf '%s\n' 'prefix=$(PREFIX)' 'libdir=$(LIBDIR:$(PREFIX)/%=$${prefix}/%)' 'includedir=$${prefix}/include' 'library=-lslm' '' \
+	'Name: slm' 'Description: small language models inside any C program' 'Version: $(VERSION)' \
+	'Cflags: -I$${includedir}' 'Libs: -L$${libdir} $${library}' "Libs.private: -lutf8proc$$omp -lm -lpthread" > $@
+
+$(PAGES)/slm.1: $(BUILD)/bin/slm
+	@mkdir -p $(@D)
+	@$< help --man > $@
+
+$(PAGES)/bash $(PAGES)/zsh $(PAGES)/fish: $(BUILD)/bin/slm
+	@mkdir -p $(@D)
+	@$< completion $(@F) > $@
+
+check-install: $(BUILD)/bin/slm lib  ## installs, builds programs against that with pkg-config alone, uninstalls; the same for make deb
+	@MAKE='$(MAKE) --no-print-directory' CC='$(CC)' BUILD='$(BUILD)' SO='$(SO)' VERSION='$(VERSION)' sh tests/install.sh
+
+# Whom the package depends on is asked of dpkg, library by library, and glibc's version of the symbols that are used.
+STAGE = $(BUILD)/deb
+MAINTAINER ?= libslm <libslm@localhost>
+deb:                            ## build/libslm_VERSION_ARCH.deb
+	@rm -rf $(STAGE) && umask 022 && $(MAKE) --no-print-directory install DESTDIR=$(STAGE) PREFIX=/usr LIBDIR=/usr/lib/$$(gcc -print-multiarch) >/dev/null
+	@strip --strip-unneeded $(STAGE)/usr/bin/slm $(STAGE)/usr/lib/*/$(SO) && strip --strip-debug $(STAGE)/usr/lib/*/libslm.a
+	@gzip -9nc CHANGELOG.md > $(STAGE)/usr/share/doc/libslm/CHANGELOG.md.gz && gzip -9n $(STAGE)/usr/share/man/man1/slm.1
+	@mkdir $(STAGE)/DEBIAN && (cd $(STAGE) && find usr -type f | sort | xargs md5sum > DEBIAN/md5sums && echo 'activate-noawait ldconfig' > DEBIAN/triggers && \
+	echo '$(SO)' | sed 's/\.so\./ /; s/$$/ libslm (>= $(VERSION))/' > DEBIAN/shlibs)
+	@made="$(STAGE)/usr/bin/slm $(STAGE)/usr/lib/*/$(SO)"; arch=$$(dpkg --print-architecture); \
+	libc=$$(objdump -T $$made | grep -o 'GLIBC_[0-9.]*' | sort -uV | tail -1); \
+	needs=$$(for l in $$(objdump -p $$made | awk '/NEEDED/ { print $$2 }' | sort -u); do dpkg -S "*/$$(gcc -print-multiarch)/$$l" | sed -n 's/[:,].*//p' | head -1; done | \
+	    sort -u | sed "s/^libc6$$/libc6 (>= $${libc#GLIBC_})/" | paste -sd, | sed 's/,/, /g'); \
+	printf '%s\n' 'Package: libslm' 'Version: $(VERSION)' "Architecture: $$arch" 'Section: libs' 'Priority: optional' \
+	    'Maintainer: $(MAINTAINER)' "Installed-Size: $$(du -sk $(STAGE)/usr | cut -f1)" "Depends: $$needs" \
+	    'Suggests: gcc, pkg-config, libutf8proc-dev' 'Description: small language models inside any C program' \
+	    ' A library in C11 that runs small language models from GGUF files' ' on the CPU, the program slm, and a model that tells stories.' \
+	    > $(STAGE)/DEBIAN/control && chmod 644 $(STAGE)/DEBIAN/* && \
+	dpkg-deb --root-owner-group --build $(STAGE) $(BUILD)/libslm_$(VERSION)_$$arch.deb >/dev/null && echo "deb: $(BUILD)/libslm_$(VERSION)_$$arch.deb"
 
 clean:                          ## removes build/
 	rm -rf $(BUILD)

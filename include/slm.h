@@ -106,6 +106,19 @@ typedef struct slm_log {
     void (*line)(void *user, int level, const char *text);
 } slm_log;
 
+/* Bytes of a file that lie elsewhere: in memory, or wherever the caller's read_at gets them. Both must stay until the call that takes
+ * this returns; nothing is read later. */
+typedef struct slm_input {
+    size_t      size;
+    uint64_t    bytes;   /* of the whole                                                                    0.1.0 */
+    const void *memory;  /* [bytes], or NULL: read_at is asked                                               0.1.0 */
+    /* Puts the n bytes from `offset` on into dst and returns 0; anything else is SLM_E_IO with it in the text. offset + n never passes
+     * `bytes`. Called from several threads at once.                                                         0.1.0 */
+    int       (*read_at)(void *user, uint64_t offset, void *dst, size_t n);
+    void       *user;
+} slm_input;
+#define SLM_INPUT_INIT { sizeof(slm_input), 0, NULL, NULL, NULL }
+
 /* Progress of a long call. done and total are in the unit of the call (bytes or tokens). A result other than 0 stops it with
  * SLM_E_CALLBACK. Called on the calling thread. */
 typedef int slm_progress_fn(void *user, uint64_t done, uint64_t total);
@@ -212,8 +225,8 @@ typedef struct slm_quantize_params {
 } slm_quantize_params;
 #define SLM_QUANTIZE_PARAMS_INIT { sizeof(slm_quantize_params), NULL, NULL, NULL, 0, 0, 0, NULL, NULL, NULL }
 
-/* Writes the model file `in` as GGUF `out` with the matrices in another type. One-dimensional tensors stay F32; a row that is no
- * multiple of 32 stays F32 when a block type is asked; the head of a q4_0 file is Q8_0. Deterministic: the same input gives the same bytes for any
+/* Writes the model file `in` as GGUF `out` with the matrices in another type. One-dimensional tensors are F32; a matrix whose
+ * rows are no multiple of 32 keeps its float type when a block type is asked; the head of a q4_0 file is Q8_0. Deterministic: the same input gives the same bytes for any
  * thread count. `out` appears whole or not at all. Returns also SLM_E_UNSUPPORTED for a type this version cannot write. Since 0.1.0 */
 SLM_API slm_status slm_quantize_file(const char *in, const char *out, const slm_quantize_params *params, slm_error *err);
 
@@ -269,6 +282,68 @@ SLM_API slm_status slm_tokenizer_decode(const slm_tokenizer *tokenizer, char *te
 /* The token's own text as the file has it (bytes, not terminated), or NULL if id is outside the vocabulary. Since 0.1.0 */
 SLM_API const char *slm_tokenizer_text(const slm_tokenizer *tokenizer, int32_t id, size_t *len);
 
+/* ---- chat templates ---------------------------------------------------------------------------------------------------------- */
+
+/* The template of a chat model (key tokenizer.chat_template of its file), and a conversation as the prompt it makes. The language is the
+ * part of Jinja that such templates use; docs/templates.md lists it. */
+typedef struct slm_template slm_template;
+typedef struct slm_rendered slm_rendered;
+
+typedef struct slm_template_params {
+    size_t               size;
+    const slm_allocator *allocator;      /* NULL: malloc's family; also of what is rendered               0.1.0 */
+    uint64_t             memory_limit;   /* bytes, for the template and for each rendering; 0: none        0.1.0 */
+} slm_template_params;
+#define SLM_TEMPLATE_PARAMS_INIT { sizeof(slm_template_params), NULL, 0 }
+
+/* Reads a template: text [len] of UTF-8, at most 1 MiB. Returns SLM_OK; SLM_E_FORMAT, SLM_E_UNSUPPORTED or SLM_E_LIMIT with the line
+ * and the construct; SLM_E_MEMORY. A filter, test or function that is not known is an error only when a rendering reaches it.
+ * Threads: read-only after new, shared freely. Since 0.1.0 */
+SLM_API slm_status slm_template_new(slm_template **out, const char *text, size_t len, const slm_template_params *params, slm_error *err);
+SLM_API void slm_template_free(slm_template *tmpl);
+
+typedef struct slm_render_params {
+    size_t      size;
+    const char *now;     /* local time as "2024-07-26T09:30:00", what strftime_now() shows; NULL: that is an error   0.1.0 */
+    uint64_t    fuel;    /* steps a rendering may take; 0: 16,777,216 and 64 for each byte of the conversation       0.1.0 */
+    uint64_t    limit;   /* bytes of the prompt; 0: 64 MiB, the most there is                                       0.1.0 */
+} slm_render_params;
+#define SLM_RENDER_PARAMS_INIT { sizeof(slm_render_params), NULL, 0, 0 }
+
+/* Renders a conversation.
+ *   json  [len] an object. "messages" (an array) is needed; "tools", "documents" (default null), "add_generation_prompt" (false),
+ *         "bos_token", "eos_token" (strings; undefined if absent or null) and every key of the object "extra" are what the template
+ *         sees under these names. Other keys are not looked at.
+ * Returns SLM_OK
+ *         SLM_E_MISMATCH     the template itself refuses the conversation; err->text is its message and nothing else
+ *         SLM_E_FORMAT       no such JSON, or the template computes what cannot be (an attribute of something undefined, text plus a number)
+ *         SLM_E_UNSUPPORTED  it reached something this library does not run, by name and line
+ *         SLM_E_LIMIT        fuel, depth, messages (65,536), bytes of the prompt; SLM_E_MEMORY; SLM_E_ARG for `now`
+ * Threads: any number at once on one template. What is rendered does not need the template any more. Since 0.1.0 */
+SLM_API slm_status slm_template_render(slm_rendered **out, const slm_template *tmpl, const char *json, size_t len,
+                                       const slm_render_params *params, slm_error *err);
+SLM_API void slm_rendered_free(slm_rendered *rendered);
+
+/* The prompt, UTF-8, terminated; *len (may be NULL) its bytes. Valid until slm_rendered_free. Since 0.1.0 */
+SLM_API const char *slm_rendered_text(const slm_rendered *rendered, size_t *len);
+
+/* Where the text comes from, span by span in order; together they are the text. Content is all that came from the conversation but
+ * bos_token and eos_token, and all that was computed; a user's text is never literal. */
+enum { SLM_SPAN_CONTENT = 0, SLM_SPAN_LITERAL = 1 };
+typedef struct slm_span {
+    size_t   offset, len;   /* bytes of the text */
+    uint32_t kind;          /* SLM_SPAN_... */
+    uint32_t reserved;
+} slm_span;
+SLM_API const slm_span *slm_rendered_spans(const slm_rendered *rendered, size_t *n);
+
+/* A rendered prompt to ids. Control tokens are found inside literal spans only; what lies between two of them is one text,
+ * whichever spans it consists of, so that the ids are those the model was trained on. flags: SLM_TEXT_BOS_EOS puts BOS in front if the file asks
+ * for it and the template has not; EOS is never added. SLM_TEXT_SPECIAL lets content yield control tokens: then users can
+ * forge turns. ids, room, n and the rest as in slm_tokenizer_encode. Since 0.1.0 */
+SLM_API slm_status slm_tokenizer_encode_rendered(const slm_tokenizer *tokenizer, int32_t *ids, size_t room, size_t *n,
+                                                 const slm_rendered *rendered, unsigned flags, slm_error *err);
+
 /* ---- model ----------------------------------------------------------------------------------------------------------------- */
 
 typedef struct slm_model slm_model;
@@ -284,8 +359,9 @@ typedef struct slm_model_params {
     uint32_t             isa;             /* mask of SLM_ISA_...; 0: all there are                          0.1.0 */
     slm_progress_fn     *progress;        /* bytes of weights read; may be NULL                             0.1.0 */
     void                *progress_user;   /* 0.1.0 */
+    const slm_input     *input;           /* read instead of the file at path, which is then a name for messages; NULL: none 0.1.0 */
 } slm_model_params;
-#define SLM_MODEL_PARAMS_INIT { sizeof(slm_model_params), NULL, 0, NULL, NULL, NULL, 0, 0, NULL, NULL }
+#define SLM_MODEL_PARAMS_INIT { sizeof(slm_model_params), NULL, 0, NULL, NULL, NULL, 0, 0, NULL, NULL, NULL }
 
 typedef struct slm_model_info {
     size_t      size;
@@ -332,13 +408,26 @@ typedef struct slm_session_params {
 } slm_session_params;
 #define SLM_SESSION_PARAMS_INIT { sizeof(slm_session_params), 0, 0, 0, 0 }
 
-/* Starts an empty sequence. Returns SLM_OK, SLM_E_ARG (context beyond 2^24), SLM_E_MEMORY. The session keeps the model alive. Since 0.1.0 */
+/* Starts an empty sequence. Returns SLM_OK, SLM_E_ARG (context beyond 2^24), SLM_E_MEMORY. The session keeps the model alive. The
+ * cache grows with the sequence by pages of 64 positions; the memory for computing is taken by the first feed. Since 0.1.0 */
 SLM_API slm_status slm_session_new(slm_session **out, slm_model *model, const slm_session_params *params, slm_error *err);
 SLM_API void slm_session_free(slm_session *session);
+
+/* A second session with the same tokens, logits and params. The two go on independently and may be used by two threads.
+ *   out      set on success; ended with slm_session_free, before or after `session`
+ *   session  is not changed
+ * Returns  SLM_OK; SLM_E_STATE while another call on session is running; SLM_E_MEMORY.
+ * Cost     tokens and logits are copied; the cache is shared page by page, and a page of 64 positions is copied only when one of its
+ *          holders writes into it: at most one page for a fork.
+ * Since    0.1.0 */
+SLM_API slm_status slm_session_fork(slm_session **out, slm_session *session, slm_error *err);
 
 /* Tokens in the sequence, and how many more fit the context. Since 0.1.0 */
 SLM_API size_t slm_session_position(const slm_session *session);
 SLM_API size_t slm_session_room(const slm_session *session);
+
+/* The tokens [slm_session_position()], owned by the session and valid until its next call. Since 0.1.0 */
+SLM_API const int32_t *slm_session_tokens(const slm_session *session);
 
 /* Appends tokens and evaluates them.
  *   session  grows by n tokens on success, is unchanged on every failure
@@ -372,12 +461,104 @@ SLM_API slm_status slm_session_feed_text(slm_session *session, const char *text,
  * truncate. Since 0.1.0 */
 SLM_API const float *slm_session_logits(const slm_session *session);
 
+/* One turn of generation: picks a token from the logits after the last one by `sampling` (NULL: greedy) for the present position and
+ * feeds it. *token is what was fed, an end token too. Errors of slm_sample and feed, SLM_E_STATE without logits; after an error neither
+ * session nor *token has changed. Since 0.1.0 */
+struct slm_sampling;
+SLM_API slm_status slm_session_step(slm_session *session, const struct slm_sampling *sampling, int32_t *token, slm_error *err);
+
 /* Drops all tokens from position n on. SLM_E_ARG if n is beyond the position. The next call must feed before it can generate. Since 0.1.0 */
 SLM_API slm_status slm_session_truncate(slm_session *session, size_t n, slm_error *err);
 
 /* Makes the running or next call on the session end with SLM_E_CANCELLED; callable from any thread and from a signal handler.
  * The call that sees the flag clears it. Since 0.1.0 */
 SLM_API void slm_session_cancel(slm_session *session);
+
+/* ---- sessions in one file --------------------------------------------------------------------------------------------------- */
+
+/* Writes the sequence, its cache and its logits to a file, so that a later process goes on without evaluating anything again. The same
+ * state gives the same bytes. The file holds the text, so its mode is 0600; it appears whole or not at all.
+ * Returns  SLM_OK; SLM_E_IO (the old file, if any, is untouched); SLM_E_MEMORY; SLM_E_STATE while another call is running.
+ * Cost     size of the cache; the first save or load of a model hashes its weights once.
+ * Since    0.1.0 */
+SLM_API slm_status slm_session_save(slm_session *session, const char *path, slm_error *err);
+
+/* A new session as it was saved: tokens, cache, logits.
+ *   model   must be the one it was saved with, by the hash of its weights and numbers; where and how it was opened does not matter
+ *   params  context 0: as saved; else it must hold the tokens. kv: as saved, SLM_KV_F32 for a file with f16 is SLM_E_MISMATCH. May be NULL
+ * Returns  SLM_OK
+ *          SLM_E_NOT_FOUND, SLM_E_IO
+ *          SLM_E_FORMAT       no session file, cut, damaged (every part has a hash), a token outside the vocabulary
+ *          SLM_E_UNSUPPORTED  of another version
+ *          SLM_E_MISMATCH     of another model
+ *          SLM_E_CONTEXT      params->context is too small
+ *          SLM_E_MEMORY, SLM_E_ARG
+ * A hash finds damage, not an enemy: a file of a stranger cannot harm memory, but it can hold any thoughts.
+ * Since 0.1.0 */
+SLM_API slm_status slm_session_load(slm_session **out, slm_model *model, const char *path, const slm_session_params *params,
+                                    slm_error *err);
+
+/* ---- many sessions at once --------------------------------------------------------------------------------------------------- */
+
+/* Steps sessions together: their tokens go through each layer in one pass over the weights, which for a few sessions costs little more
+ * than for one. Sessions come and go between steps as they like; a prompt in pieces and single tokens mix in one step. */
+typedef struct slm_batch slm_batch;
+
+typedef struct slm_batch_params {
+    size_t   size;
+    uint32_t tokens;    /* of all items in one pass; 0: 512. More are done in several passes; no result depends on it 0.1.0 */
+    uint32_t context;   /* the highest position a session may reach in it; 0: as for a session                     0.1.0 */
+} slm_batch_params;
+#define SLM_BATCH_PARAMS_INIT { sizeof(slm_batch_params), 0, 0 }
+
+/* One session's part of a step. This struct is never extended. */
+typedef struct slm_batch_item {
+    slm_session   *session;
+    const int32_t *tokens;     /* [n], as for slm_session_feed */
+    size_t         n;
+    slm_error     *err;        /* filled if this item fails; may be NULL */
+    slm_status     status;     /* out: how this item went */
+    uint32_t       reserved;
+} slm_batch_item;
+
+/* Memory for steps of sessions of one model. Returns SLM_OK, SLM_E_ARG, SLM_E_MEMORY. The batch keeps the model alive. Since 0.1.0 */
+SLM_API slm_status slm_batch_new(slm_batch **out, slm_model *model, const slm_batch_params *params, slm_error *err);
+SLM_API void slm_batch_free(slm_batch *batch);
+
+/* Feeds each item's tokens to its session. Logits, positions and everything else are, to the bit, what slm_session_feed of the same tokens
+ * gives. Items stand for themselves: one that fails has its status and its session unchanged, and the others go on.
+ *   items  [n] each session at most once (a second time is SLM_E_STATE for that item); n 0 does nothing
+ * Returns  SLM_OK            every item is SLM_OK
+ *          SLM_E_STATE       another step of this batch is running; SLM_E_ARG: batch or items is NULL; SLM_E_MEMORY: more items than
+ *                            ever before, and no room for their table. Then nothing was done and no item was written
+ *          another           the status of the first item that failed; err says which one and why. Of an item:
+ *          SLM_E_MISMATCH    its session is of another model
+ *          SLM_E_CONTEXT     its tokens do not fit its session or the batch's context
+ *          SLM_E_ARG, SLM_E_STATE, SLM_E_MEMORY, SLM_E_NUMERIC, SLM_E_CANCELLED, SLM_E_DEADLINE as for slm_session_feed
+ * Threads  one step of a batch at a time, and no other call on its sessions meanwhile; they can be cancelled from anywhere.
+ * Cost     one pass over the weights for every `tokens` tokens of all items; in steady state it allocates nothing but pages.
+ * Since    0.1.0 */
+SLM_API slm_status slm_batch_step(slm_batch *batch, slm_batch_item *items, size_t n, slm_error *err);
+
+/* ---- memory before opening ---------------------------------------------------------------------------------------------------- */
+
+/* Bytes of heap, as slm_model_info counts them. Thread stacks and the caller's input are not in it. */
+typedef struct slm_plan_info {
+    size_t   size;
+    uint64_t weight_bytes;    /* of all weights in memory */
+    uint64_t model_bytes;     /* the open model: weights, tokenizer, tables */
+    uint64_t open_peak;       /* the most that opening takes */
+    uint64_t kv_bytes;        /* the cache of one session, full */
+    uint64_t work_bytes;      /* computing alone; not needed by a session that is only stepped in batches */
+    uint64_t session_bytes;   /* one session, its cache full: kv_bytes, work_bytes, tokens and logits */
+    uint64_t peak;            /* the most at any time with one session */
+} slm_plan_info;
+#define SLM_PLAN_INFO_INIT { sizeof(slm_plan_info), 0, 0, 0, 0, 0, 0, 0 }
+
+/* What slm_model_open and slm_session_new with these arguments and a full context will take, within 2 % and 1 MB. Reads the tables of
+ * the file and its tokenizer, no weight. Errors of slm_model_open as far as the tables show them. Since 0.1.0 */
+SLM_API slm_status slm_plan(slm_plan_info *plan, const char *path, const slm_model_params *model, const slm_session_params *session,
+                            slm_error *err);
 
 /* log p(token | what precedes it) in nats for one row of logits, in double. SLM_E_ARG if token is outside. Since 0.1.0 */
 SLM_API slm_status slm_logits_score(const float *logits, size_t vocab, int32_t token, double *nats, slm_error *err);
@@ -499,6 +680,196 @@ typedef struct slm_generation {
  * the language by itself is not disturbed. SLM_E_MISMATCH for a constraint of another vocabulary; SLM_E_CONTEXT if not even the
  * shortest text fits max_tokens and the room; SLM_E_LIMIT for a pattern too wild to follow. Since 0.1.0 */
 SLM_API slm_status slm_session_generate(slm_session *session, const slm_generate_params *params, slm_generation *result, slm_error *err);
+
+/* ---- engines --------------------------------------------------------------------------------------------------------------- */
+
+/* An engine is whoever answers a request: the local engine below, a remote one, a cascade of others, or a table of operations that
+ * the caller fills. docs/engines.md is the guide. */
+
+/* A flag that ends calls early: starts as zeros, is set from any thread or a signal handler, and stays set until it is cleared, which
+ * may be done while no call looks at it. One flag may serve any number of requests. */
+typedef struct slm_cancel {
+    int32_t flag, reserved;
+} slm_cancel;
+
+SLM_API void slm_cancel_set(slm_cancel *cancel);
+SLM_API void slm_cancel_clear(slm_cancel *cancel);
+SLM_API int slm_cancel_is_set(const slm_cancel *cancel);    /* NULL: 0. Since 0.1.0 */
+
+enum {                      /* what is asked; engines name theirs as a mask of 1 << SLM_TASK_... */
+    SLM_TASK_GENERATE = 0,  /* text that continues the prompt */
+    SLM_TASK_CHAT     = 1,  /* the next turn of a conversation */
+    SLM_TASK_CHOOSE   = 2,  /* which of a closed set of labels comes next, with the probability of each */
+    SLM_TASK_SCORE    = 3   /* how probable a given answer is */
+};
+
+enum {                           /* what may happen to the contents of a request */
+    SLM_PRIVACY_LOCAL_ONLY = 0,  /* nothing leaves this machine */
+    SLM_PRIVACY_MASKED     = 1,  /* may leave after what identifies somebody was masked */
+    SLM_PRIVACY_MAY_LEAVE  = 2
+};
+
+/* One turn of a conversation. The text never becomes control tokens. */
+typedef struct slm_message {
+    const char *role;            /* "system", "user", "assistant" */
+    const char *text;            /* [len] */
+    size_t      len;
+} slm_message;
+
+/* Everything a request points at is read during the call only. */
+typedef struct slm_request {
+    size_t              size;
+    uint32_t            task;         /* SLM_TASK_...                                                       0.1.0 */
+    uint32_t            privacy;      /* SLM_PRIVACY_...                                                     0.1.0 */
+    const char         *prompt;       /* [prompt_len]; all tasks but chat                                    0.1.0 */
+    size_t              prompt_len;
+    const slm_message  *messages;     /* [n_messages] chat                                                   0.1.0 */
+    size_t              n_messages;
+    const char *const  *labels;       /* [n_labels] choose: terminated, at most 4,096, of at most 4,096 bytes 0.1.0 */
+    size_t              n_labels;
+    const char         *answer;       /* [answer_len] score                                                  0.1.0 */
+    size_t              answer_len;
+    const slm_sampling *sampling;     /* generate, chat; NULL: greedy                                        0.1.0 */
+    const char *const  *stops;        /* [n_stops] generate, chat: terminated; the text ends before the first 0.1.0 */
+    uint32_t            n_stops;
+    uint32_t            flags;        /* SLM_TEXT_SPECIAL: the prompt may yield control tokens; else 0       0.1.0 */
+    uint32_t            max_tokens;   /* generate, chat; 0: until the end or the context is full             0.1.0 */
+    uint32_t            deadline_ms;  /* for the whole call; 0: none                                         0.1.0 */
+    slm_cancel         *cancel;       /* may be NULL                                                         0.1.0 */
+    slm_text_fn        *text;         /* generate, chat: receives the answer as it is made; may be NULL      0.1.0 */
+    void               *user;         /* of text */
+    const char         *now;          /* chat: local time as in slm_render_params; NULL: a template that asks fails 0.1.0 */
+} slm_request;
+#define SLM_REQUEST_INIT { sizeof(slm_request), 0, 0, NULL, 0, NULL, 0, NULL, 0, NULL, 0, NULL, NULL, 0, 0, 0, 0, NULL, NULL, NULL, NULL }
+
+/* What the model thought of one token it saw: always at temperature 1 and over the whole vocabulary, however it was picked. */
+typedef struct slm_token_score {
+    double logp;     /* log p of the token, nats */
+    double margin;   /* probability of the best token less that of the second, whichever was picked; -1: not known */
+    double entropy;  /* of the distribution, nats; -1: not known */
+} slm_token_score;
+
+typedef struct slm_label_score {
+    double   logp;      /* log p(label | prompt), nats: see SLM_TASK_CHOOSE in docs/engines.md */
+    double   p;         /* normalised over the labels */
+    uint32_t tokens;
+    uint32_t reserved;
+} slm_label_score;
+
+enum { SLM_CONFIDENCE_NONE = 0, SLM_CONFIDENCE_TOKENS = 1, SLM_CONFIDENCE_LABELS = 2 };
+
+/* How sure an answer is, uncalibrated. Quantiles interpolate linearly: h = (count - 1) a. */
+typedef struct slm_confidence {
+    size_t   size;
+    uint32_t kind;           /* SLM_CONFIDENCE_...: TOKENS from those of the answer, LABELS exact over a closed set */
+    uint32_t count;          /* tokens (an end token counts), or labels */
+    double   value;          /* 0 .. 1: TOKENS e^mean; LABELS the probability of the best */
+    double   sum, mean, min; /* of log p of the tokens of the answer or of the best label, nats */
+    double   p10, p25, median;
+    double   margin;         /* TOKENS the mean of the tokens' margins; LABELS best less second; -1: not known */
+    double   margin_min;     /* TOKENS the least of them; LABELS as margin */
+    double   entropy;        /* TOKENS the mean; LABELS of the distribution over the labels; nats; -1: not known */
+    double   entropy_first;  /* TOKENS of the first; LABELS as entropy */
+} slm_confidence;
+#define SLM_CONFIDENCE_INIT { sizeof(slm_confidence), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+
+/* The numbers of one token for a row of logits. SLM_E_ARG if token is outside; SLM_E_NUMERIC. Since 0.1.0 */
+SLM_API slm_status slm_token_measure(slm_token_score *score, const float *logits, size_t vocab, int32_t token, slm_error *err);
+
+/* Confidence of an answer of n >= 1 tokens. A margin or entropy that one token lacks (-1) is lacking in the result.
+ * SLM_E_ARG for n = 0 or beyond 2^24, SLM_E_NUMERIC for a log p that is NaN or above 0, SLM_E_MEMORY. Since 0.1.0 */
+SLM_API slm_status slm_confidence_of_tokens(slm_confidence *confidence, const slm_token_score *tokens, size_t n, slm_error *err);
+
+/* Confidence of a choice: reads logp of labels[n], writes p of each and *best (the lowest index on ties). sum, mean, min and the
+ * quantiles stay 0: the tokens of the best label are not known here. Errors as above. Since 0.1.0 */
+SLM_API slm_status slm_confidence_of_labels(slm_confidence *confidence, size_t *best, slm_label_score *labels, size_t n, slm_error *err);
+
+/* The outcome. Begin with SLM_REPLY_INIT, end with slm_reply_free; what it points at is its own and needs neither engine nor model. */
+typedef struct slm_reply {
+    size_t                 size;
+    void                  *memory;       /* of whoever filled it ... */
+    void                 (*release)(void *memory);
+    const char            *text;         /* [text_len] and a NUL: the answer; choose: the label; score: "" */
+    size_t                 text_len;
+    const char            *engine;       /* name of the engine that answered */
+    const char            *model;        /* name of the model, "" if it has none */
+    const slm_confidence  *confidence;   /* NULL: none */
+    const slm_token_score *scores;       /* [n_scores] generate, chat: the tokens made, and the end token if one was; score: of the answer */
+    size_t                 n_scores;
+    const slm_label_score *labels;       /* [n_labels] choose: in the order of the request */
+    size_t                 n_labels;
+    size_t                 label;        /* choose: the best one; the lowest index on ties */
+    uint64_t               prompt_tokens, cached_tokens; /* evaluated for the prompt; of these, taken from an earlier call */
+    uint64_t               tokens;       /* made, or scored, or of all labels; an end token is not counted */
+    uint64_t               prompt_ns, total_ns;  /* until the prompt was evaluated; of the whole call */
+    uint32_t               reason;       /* generate, chat: an slm_stop; else 0 */
+    uint32_t               partial;      /* 1: the call failed after this much of the answer was made */
+    uint32_t               left;         /* 1: contents of the request left this machine */
+    uint32_t               reserved;
+} slm_reply;
+#define SLM_REPLY_INIT { sizeof(slm_reply), NULL, NULL, NULL, 0, NULL, NULL, NULL, NULL, 0, NULL, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+
+/* Frees what the reply points at and makes it an SLM_REPLY_INIT again. */
+SLM_API void slm_reply_free(slm_reply *reply);
+
+/* For makers of engines: copies all that the reply points at into one piece of memory of its own. What it had before is not freed.
+ * allocator may be NULL. SLM_E_MEMORY, and then the reply is as before. Since 0.1.0 */
+SLM_API slm_status slm_reply_own(slm_reply *reply, const slm_allocator *allocator, slm_error *err);
+
+enum {                     /* traits of an engine; one that says nothing about itself is trusted with nothing */
+    SLM_ENGINE_LOCAL = 1,  /* nothing of a request leaves this machine */
+    SLM_ENGINE_MASKS = 2,  /* it masks a request of SLM_PRIVACY_MASKED before anything leaves */
+    SLM_ENGINE_EXACT = 4   /* the same request has the same answer, bit by bit */
+};
+
+/* A table of operations. A caller's own engine fills one and hands it to slm_engine_run; nothing else is needed.
+ *   run      gets a request that was checked, whose size may be smaller than its own slm_request (a field beyond it is not there), and a
+ *            reply that holds nothing but the engine's name; it may point the reply at what it likes and then call slm_reply_own. It may be called from several
+ *            threads at once
+ *   release  ends the engine and the memory of this table; may be NULL */
+typedef struct slm_engine {
+    size_t      size;
+    void       *user;
+    const char *name;
+    uint32_t    tasks;       /* mask of 1 << SLM_TASK_... */
+    uint32_t    traits;      /* mask of SLM_ENGINE_... */
+    slm_status (*run)(void *user, const slm_request *request, slm_reply *reply, slm_error *err);
+    void       (*release)(void *user);
+} slm_engine;
+#define SLM_ENGINE_INIT { sizeof(slm_engine), NULL, NULL, 0, 0, NULL, NULL }
+
+/* Answers a request.
+ *   reply  SLM_REPLY_INIT or freed; written on SLM_OK, and on a failure after part of an answer was made (partial is 1): free it in
+ *          any case
+ * Returns  SLM_OK
+ *          SLM_E_ARG          the request is outside its documented ranges (names field and number)
+ *          SLM_E_REFUSED      its privacy class forbids this engine; nothing was handed to it
+ *          SLM_E_UNSUPPORTED  the engine does not do this task
+ *          SLM_E_STATE        the reply still holds an answer
+ *          SLM_E_CANCELLED, SLM_E_DEADLINE, SLM_E_CONTEXT, SLM_E_MEMORY and whatever else the engine says
+ * Threads  any number at once on one engine.
+ * Since    0.1.0
+ */
+SLM_API slm_status slm_engine_run(const slm_engine *engine, const slm_request *request, slm_reply *reply, slm_error *err);
+SLM_API void slm_engine_free(slm_engine *engine);
+
+typedef struct slm_engine_local_params {
+    size_t      size;
+    const char *name;      /* NULL: "local"; at most 64 bytes                                                   0.1.0 */
+    uint32_t    context;   /* of each session, as in slm_session_params                                          0.1.0 */
+    uint32_t    chunk;     /* likewise                                                                           0.1.0 */
+    uint32_t    kv;        /* likewise                                                                           0.1.0 */
+    uint32_t    idle;      /* sessions kept between calls, 1 .. 16; 0: 2                                         0.1.0 */
+    const char *chat_template;      /* [chat_template_len] read by the call only; NULL: it does not chat. A model file has one as key
+                                       tokenizer.chat_template                                                   0.1.0 */
+    size_t      chat_template_len;
+} slm_engine_local_params;
+#define SLM_ENGINE_LOCAL_PARAMS_INIT { sizeof(slm_engine_local_params), NULL, 0, 0, 0, 0, NULL, 0 }
+
+/* An engine that answers with a model of this process; it keeps the model alive. Each running call has a session of its own; up to
+ * `idle` of them are kept, and a prompt that begins as one of theirs did is not evaluated again that far, which changes no bit.
+ * Returns SLM_OK, SLM_E_ARG, SLM_E_STATE if the model has no tokenizer, SLM_E_MEMORY, the errors of slm_template_new. Since 0.1.0 */
+SLM_API slm_status slm_engine_local(slm_engine **out, slm_model *model, const slm_engine_local_params *params, slm_error *err);
 
 #ifdef __cplusplus
 }

@@ -3,14 +3,14 @@
 
   1 layers      an #include never points up a floor; kernels see kernels only; what is outside sees public headers only
   2 calls       banned functions, by source and by the undefined symbols of each object
-  3 exports     default visibility = declared in include/slm.h = listed in docs/abi.md, each way
+  3 exports     default visibility = declared in include/slm.h = listed in docs/abi.md = nm -D of the shared library, each way
   4 globals     nothing writable but the cached CPU detection
   5 names       external linkage begins with slm_
   6 spills      no vector register is stored to the stack in an innermost loop of a matrix kernel
   7 recursion   no cycle in the call graph (direct calls, from the machine code)
   8 paths       tracked files name no place of one machine
 """
-import argparse, bisect, collections, os, re, subprocess, sys
+import argparse, bisect, collections, glob, os, re, subprocess, sys
 
 FLOORS = {'core': 0, 'kernels': 0, 'quant': 1, 'format': 2, 'model': 3, 'text': 3, 'session': 4, 'task': 5, 'engine': 6, 'cascade': 7}
 
@@ -156,7 +156,7 @@ def check_objects(objs):
     return exported
 
 
-def check_exports(exported):
+def check_exports(exported, build):
     header = bare(open('include/slm.h', encoding='utf-8').read())
     declared = set(re.findall(r'SLM_API\b(?!\s*__attribute__)[^;{]*?\b(slm_\w+)\s*\(', re.sub(r'(?m)^\s*#.*$', '', header)))
     listed = {}
@@ -178,6 +178,15 @@ def check_exports(exported):
             finding('docs/abi.md', name, f'exports: since "{listed[name]}" is no version')
         if name not in exported:
             finding('include/slm.h' if name in declared else 'docs/abi.md', name, 'exports: not defined in the library')
+    shared = glob.glob(os.path.join(build, 'libslm.so.*'))
+    if len(shared) != 1:
+        finding(build, ' '.join(shared) or 'libslm.so.*', 'exports: there should be one shared library, run make first')
+    for so in shared:
+        dynamic = {line.split()[-1] for line in run('nm', '-D', '--defined-only', so).splitlines()}
+        for name in sorted(dynamic ^ set(listed)):
+            finding(so, name, 'exports: not listed in docs/abi.md' if name in dynamic else 'exports: the shared library lacks it')
+        if f'SONAME               {os.path.basename(so)}' not in run('objdump', '-p', so):
+            finding(so, 'SONAME', 'exports: is not the name of the file')
 
 
 # ---- 6, 7: machine code --------------------------------------------------------------------------------------------------------
@@ -299,7 +308,7 @@ def inner_loops(f):
 STACK = re.compile(r'-?(?:0x[0-9a-f]+)?\(%(rsp|rbp)[,)]')
 
 
-def check_spills(code):
+def check_spills(code, verbose):
     rows = []
     for path, funcs in sorted(code.items()):
         if not re.match(r'src/kernels/avx(2|512)/', path):
@@ -324,7 +333,7 @@ def check_spills(code):
                 rows.append((path, f.name, f'{a - f.address:x}..{b - f.address:x}', len(body), vectors, stores, loads))
                 if stores > ACCEPTED_SPILLS.get(f.name, 0):
                     finding(path, f.name, f'spills: {stores} vector stores to the stack in the innermost loop at +{a - f.address:x}')
-    if rows:
+    if rows and verbose:
         print(f'{"kernel":44} {"loop":>13} {"instr":>6} {"vector":>6} {"stores":>6} {"loads":>6}   (to and from the stack)')
         for path, name, where, n, vectors, stores, loads in rows:
             print(f'{name:44} {where:>13} {n:6} {vectors:6} {stores:6} {loads:6}')
@@ -347,14 +356,15 @@ def check_paths(files):
 def main():
     args = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     args.add_argument('--build', default='build', help='folder of the objects (default build)')
+    args.add_argument('-v', '--verbose', action='store_true', help='also the innermost loops of the matrix kernels, one per line')
     args = args.parse_args()
     files = tracked()
     check_sources(files)
     objs = list(objects(args.build, files))
-    check_exports(check_objects(objs))
+    check_exports(check_objects(objs), args.build)
     code = {path: functions(obj) for path, obj in objs}
     check_recursion(code)
-    check_spills(code)
+    check_spills(code, args.verbose)
     check_paths(files)
     for line in findings:
         print(f'lint: {line}')

@@ -20,7 +20,10 @@ static void initialisers_say_the_size_and_zero_the_rest(void **state)
         ROW(slm_peaks, SLM_PEAKS_INIT), ROW(slm_file_params, SLM_FILE_PARAMS_INIT), ROW(slm_tensor_info, SLM_TENSOR_INFO_INIT),
         ROW(slm_key_info, SLM_KEY_INFO_INIT), ROW(slm_quantize_params, SLM_QUANTIZE_PARAMS_INIT),
         ROW(slm_tokenizer_info, SLM_TOKENIZER_INFO_INIT), ROW(slm_model_params, SLM_MODEL_PARAMS_INIT), ROW(slm_model_info, SLM_MODEL_INFO_INIT),
+        ROW(slm_input, SLM_INPUT_INIT), ROW(slm_batch_params, SLM_BATCH_PARAMS_INIT), ROW(slm_plan_info, SLM_PLAN_INFO_INIT),
         ROW(slm_session_params, SLM_SESSION_PARAMS_INIT), ROW(slm_sampling, SLM_SAMPLING_INIT), ROW(slm_generate_params, SLM_GENERATE_PARAMS_INIT),
+        ROW(slm_request, SLM_REQUEST_INIT), ROW(slm_confidence, SLM_CONFIDENCE_INIT), ROW(slm_reply, SLM_REPLY_INIT),
+        ROW(slm_engine, SLM_ENGINE_INIT), ROW(slm_engine_local_params, SLM_ENGINE_LOCAL_PARAMS_INIT),
     };
     for (size_t i = 0; i < COUNT(rows); i++) {
         size_t size;
@@ -47,13 +50,25 @@ static void structs_end_with_their_last_field(void **state)
     assert_int_equal(END(slm_key_info, text_len), sizeof(slm_key_info));
     assert_int_equal(END(slm_quantize_params, tensor), sizeof(slm_quantize_params));
     assert_int_equal(END(slm_tokenizer_info, duplicates), sizeof(slm_tokenizer_info));
-    assert_int_equal(END(slm_model_params, progress_user), sizeof(slm_model_params));
+    assert_int_equal(END(slm_model_params, input), sizeof(slm_model_params));
+    assert_int_equal(END(slm_batch_params, context), sizeof(slm_batch_params));
+    assert_int_equal(END(slm_batch_item, reserved), sizeof(slm_batch_item));
+    assert_int_equal(END(slm_plan_info, peak), sizeof(slm_plan_info));
+    assert_int_equal(END(slm_input, user), sizeof(slm_input));
     assert_int_equal(END(slm_model_info, reserved), sizeof(slm_model_info));
     assert_int_equal(END(slm_session_params, deadline_ms), sizeof(slm_session_params));
     assert_int_equal(END(slm_sampling, seed), sizeof(slm_sampling));
     assert_int_equal(END(slm_generate_params, user), sizeof(slm_generate_params));
     assert_int_equal(END(slm_generation, reserved), sizeof(slm_generation));
     assert_int_equal(END(slm_executor, run), sizeof(slm_executor));
+    assert_int_equal(END(slm_request, now), sizeof(slm_request));
+    assert_int_equal(END(slm_confidence, entropy_first), sizeof(slm_confidence));
+    assert_int_equal(END(slm_reply, reserved), sizeof(slm_reply));
+    assert_int_equal(END(slm_engine, release), sizeof(slm_engine));
+    assert_int_equal(END(slm_engine_local_params, chat_template_len), sizeof(slm_engine_local_params));
+    assert_int_equal(END(slm_message, len), sizeof(slm_message));
+    assert_int_equal(END(slm_token_score, entropy), sizeof(slm_token_score));
+    assert_int_equal(END(slm_label_score, reserved), sizeof(slm_label_score));
 }
 
 int main(void)

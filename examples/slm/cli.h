@@ -85,9 +85,10 @@ extern const cli_option cli_common_options[];
 int cli_parse(cli *c, void *options, int argc, char **argv);
 void cli_options_free(const cli_command *command, void *options);
 
-/* Help on stdout. */
+/* Help on stdout; cli_man is all of it as a manual page in roff. */
 void cli_help(const cli_command *command);
 void cli_help_all(void);
+void cli_man(void);
 
 /* The name in a list (ends with NULL) that takes the fewest edits to become. */
 const char *cli_nearest(const char *word, const char *const *names);

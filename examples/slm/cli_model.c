@@ -11,27 +11,28 @@
 
 #define SHIPPED "tiny-stories/tiny-stories.gguf"
 
-/* The shipped model lies in models/ of the tree that build/bin/slm was made in, or where it was installed. */
+/* The shipped model lies beside the program, wherever that was installed (PREFIX/bin/slm, PREFIX/share/libslm), or in models/ of the
+ * tree that build/bin/slm was made in. Looked up from where the program is, so that one build serves every prefix. */
 slm_status cli_model_path(cli *c, const char **path)
 {
+    static const struct { int up; const char *rest; } places[] = {
+        { 2, "/share/libslm/" SHIPPED }, { 3, "/models/" SHIPPED },
+    };
     char *p = c->model_path;
     *path = c->common.model ? c->common.model : p;
     if (c->common.model)
         return SLM_OK;
-    const ssize_t n = readlink("/proc/self/exe", p, sizeof c->model_path - sizeof "models/" SHIPPED);
-    if (n > 0) {
+    for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
+        const ssize_t n = readlink("/proc/self/exe", p, sizeof c->model_path - sizeof "/share/libslm/" SHIPPED);
+        if (n <= 0)
+            break;
         p[n] = 0;
-        for (int up = 0; up < 3 && strrchr(p, '/'); up++)
+        for (int up = 0; up < places[i].up && strrchr(p, '/'); up++)
             *strrchr(p, '/') = 0;
-        strcat(p, "/models/" SHIPPED);
+        strcat(p, places[i].rest);
         if (!access(p, R_OK))
             return SLM_OK;
     }
-#ifdef SLM_DATADIR
-    (void)snprintf(p, sizeof c->model_path, "%s/%s", SLM_DATADIR, SHIPPED);
-    if (!access(p, R_OK))
-        return SLM_OK;
-#endif
     return cli_fail(c, SLM_E_NOT_FOUND, "the model that comes with slm (%s) is not there; name a file with -m", SHIPPED);
 }
 

@@ -1,39 +1,116 @@
-/* cmd_quantize.c -- `slm quantize`, `slm convert` and `slm make-model`: the commands that write a model file. */
+/* cmd_quantize.c -- `slm quantize`, `slm convert` and `slm make-model`: the commands that write a model file.
+ *
+ * A model has hundreds of tensors, so what is printed is a line per type; the line per tensor is for --json and --verbose. */
 #include "cli.h"
+
+#include <string.h>
+#include <sys/stat.h>
 
 typedef struct options {
     const char *type;
+    bool verbose;
 } options;
+
+typedef struct kind {          /* the tensors of one type */
+    char type[16];
+    uint64_t tensors, bytes;
+    double mse;                /* the largest */
+} kind;
+
+typedef struct job {
+    cli *c;
+    bool silent, verbose;
+    kind kinds[64];            /* [n_kinds] in the order they were met */
+    size_t n_kinds;
+} job;
+
+static kind *find_kind(job *j, const char *type)
+{
+    size_t k = 0;
+    while (k < j->n_kinds && strcmp(j->kinds[k].type, type))
+        k++;
+    if (k == sizeof j->kinds / sizeof *j->kinds)
+        return &j->kinds[k - 1];
+    if (k == j->n_kinds) {
+        (void)snprintf(j->kinds[k].type, sizeof j->kinds[k].type, "%s", type);
+        j->n_kinds++;
+    }
+    return &j->kinds[k];
+}
 
 static void tensor(void *user, const char *name, const char *type, double mse)
 {
-    cli *c = user;
-    cli_progress_clear(c);
-    if (c->common.json) {
-        cli_json j = { stdout, false };
-        cli_json_open(&j, NULL, '{');
-        cli_json_word(&j, "name", name);
-        cli_json_word(&j, "type", type);
-        cli_json_small(&j, "mse", mse);
-        cli_json_line(&j);
-    } else if (!c->common.quiet) {
+    job *j = user;
+    kind *k = find_kind(j, type);
+    k->tensors++;
+    if (!(mse <= k->mse))
+        k->mse = mse;
+    if (j->silent)
+        return;
+    cli_progress_clear(j->c);
+    if (j->c->common.json) {
+        cli_json json = { stdout, false };
+        cli_json_open(&json, NULL, '{');
+        cli_json_word(&json, "name", name);
+        cli_json_word(&json, "type", type);
+        cli_json_small(&json, "mse", mse);
+        cli_json_line(&json);
+    } else if (j->verbose) {
         printf("%-36s %-7s mse %.6e\n", name, type, mse);
     }
 }
 
+static int progress(void *user, uint64_t done, uint64_t total)
+{
+    return cli_progress(((job *)user)->c, done, total);
+}
+
+/* The sizes come from the file that was written; a device or pipe cannot be read back, and then none are shown. */
+static void summary(job *j, const char *out)
+{
+    struct stat st;
+    slm_file *file = NULL;
+    if (!stat(out, &st) && S_ISREG(st.st_mode) && !slm_file_open(&file, out, NULL, NULL))
+        for (size_t i = 0; i < slm_file_tensors(file); i++) {
+            slm_tensor_info t = SLM_TENSOR_INFO_INIT;
+            if (!slm_file_tensor(file, i, &t, NULL))
+                find_kind(j, t.type)->bytes += t.bytes;
+        }
+    for (size_t k = 0; k < j->n_kinds; k++) {
+        printf("%-7s %5llu tensors", j->kinds[k].type, (unsigned long long)j->kinds[k].tensors);
+        if (file)
+            printf(" %14llu bytes", (unsigned long long)j->kinds[k].bytes);
+        printf("   largest mse %.6e\n", j->kinds[k].mse);
+    }
+    slm_file_free(file);
+}
+
+/* Whether the model itself goes to stdout (OUT is /dev/stdout): then not a line may stand between its bytes. */
+static bool is_stdout(const char *out)
+{
+    struct stat file, own;
+    return !stat(out, &file) && !fstat(1, &own) && file.st_dev == own.st_dev && file.st_ino == own.st_ino;
+}
+
 typedef slm_status writer(const char *in, const char *out, const slm_quantize_params *params, slm_error *err);
 
-static int write_model(cli *c, writer *write, const char *type, const char *what)
+static int write_model(cli *c, writer *write, const options *o, const char *what)
 {
     slm_quantize_params params = SLM_QUANTIZE_PARAMS_INIT;
-    params.type = type;
+    const char *out = strcmp(c->argument[1], "-") ? c->argument[1] : "/dev/stdout";
+    job j = { .c = c, .silent = is_stdout(out), .verbose = o->verbose };
+    params.type = o->type;
     params.tokenizer_path = c->common.tokenizer;
     params.threads = (uint32_t)c->common.threads;
-    params.progress = cli_progress;
-    params.user = c;
+    params.progress = progress;
+    params.user = &j;
     params.tensor = tensor;
     c->progress = what;
-    return cli_end(c, write(c->argument[0], c->argument[1], &params, &c->err));
+    const slm_status status = write(c->argument[0], out, &params, &c->err);
+    cli_progress_clear(c);
+    if (!status && !j.silent && !c->common.json && !c->common.quiet)
+        summary(&j, out);
+    return cli_end(c, status);
 }
 
 static int run_quantize(cli *c, const void *opaque)
@@ -41,32 +118,35 @@ static int run_quantize(cli *c, const void *opaque)
     const options *o = opaque;
     if (!o->type)
         return cli_usage(c, "--type is missing: f32, f16, bf16, q8_0 or q4_0");
-    return write_model(c, slm_quantize_file, o->type, "quantizing");
+    return write_model(c, slm_quantize_file, o, "quantizing");
 }
 
 static int run_convert(cli *c, const void *opaque)
 {
     const options *o = opaque;
-    return write_model(c, o->type ? slm_quantize_file : slm_convert_file, o->type, "converting");
+    return write_model(c, o->type ? slm_quantize_file : slm_convert_file, o, "converting");
 }
 
 static int run_make(cli *c, const void *opaque)
 {
     const options *o = opaque;
-    return write_model(c, slm_make_model_file, o->type, "writing");
+    return write_model(c, slm_make_model_file, o, "writing");
 }
 
+#define VERBOSE { CLI_FLAG, 'v', "verbose", NULL, NULL, 0, 0, offsetof(options, verbose), "a line per tensor too, as --json gives them" }
 static const cli_option quantize_options[] = {
     CLI_HEAD("type"),
     { CLI_TEXT, 0, "type", "T", NULL, 0, 0, offsetof(options, type), "of the matrices: f32, f16, bf16, q8_0 or q4_0" },
+    CLI_HEAD("output"),
+    VERBOSE,
     CLI_END
 };
 
 const cli_command cmd_quantize = {
     .name = "quantize", .brief = "writes a model with smaller weights", .example = "slm quantize model-f16.gguf model-q8_0.gguf --type q8_0",
     .arguments = { "IN", "OUT" },
-    .about = "Prints name, type and mean squared error of each tensor. Vectors stay f32, and so do rows that are no multiple of 32. The\n"
-             "same input gives the same bytes every time. OUT appears whole or not at all.",
+    .about = "Prints for each type of the new file its tensors, their bytes and the largest mean squared error among them. Vectors stay f32,\n"
+             "and so do rows that are no multiple of 32. The same input gives the same bytes every time. OUT appears whole or not at all.",
     .options = quantize_options, .size = sizeof(options), .no_model = true, .run = run_quantize
 };
 
@@ -74,6 +154,8 @@ static const cli_option convert_options[] = {
     CLI_HEAD("type"),
     { CLI_TEXT, 0, "type", "T", NULL, 0, 0, offsetof(options, type),
       "f32, f16, bf16, q8_0 or q4_0; without it the weights stay as they are" },
+    CLI_HEAD("output"),
+    VERBOSE,
     CLI_END
 };
 
@@ -86,6 +168,8 @@ const cli_command cmd_convert = {
 static const cli_option make_options[] = {
     CLI_HEAD("type"),
     { CLI_TEXT, 0, "type", "T", "q8_0", 0, 0, offsetof(options, type), "of the matrices: f32, f16, bf16, q8_0 or q4_0" },
+    CLI_HEAD("output"),
+    VERBOSE,
     CLI_END
 };
 

@@ -5,11 +5,11 @@
 #include <string.h>
 
 extern const cli_command cmd_info, cmd_tensors, cmd_logits, cmd_tokenize, cmd_detokenize, cmd_generate, cmd_score, cmd_quantize,
-                         cmd_convert, cmd_make_model, cmd_bench;
+                         cmd_convert, cmd_make_model, cmd_bench, cmd_template, cmd_completion;
 
 const cli_command *const cli_commands[] = {
-    &cmd_generate, &cmd_score, &cmd_tokenize, &cmd_detokenize, &cmd_logits, &cmd_info, &cmd_tensors, &cmd_quantize, &cmd_convert,
-    &cmd_make_model, &cmd_bench, NULL
+    &cmd_generate, &cmd_score, &cmd_tokenize, &cmd_detokenize, &cmd_template, &cmd_logits, &cmd_info, &cmd_tensors, &cmd_quantize, &cmd_convert,
+    &cmd_make_model, &cmd_bench, &cmd_completion, NULL
 };
 
 static const cli_command *find(const char *name)
@@ -31,6 +31,10 @@ static int unknown(cli *c, const char *name)
 static int help(cli *c, int argc, char **argv)
 {
     const cli_command *command = argc > 0 ? find(argv[0]) : NULL;
+    if (argc == 1 && !strcmp(argv[0], "--man")) {
+        cli_man();
+        return cli_end(c, SLM_OK);
+    }
     if (argc > 1)
         return cli_usage(c, "help takes one command, not '%s'", argv[1]);
     if (argc > 0 && !command && strcmp(argv[0], "help"))

@@ -48,6 +48,12 @@ static void note_peak(slm_heap *heap)
         ;
 }
 
+uint64_t slm_heap_cost(uint64_t bytes)
+{
+    uint64_t whole;
+    return slm_u64_align(bytes, 64, &whole) && slm_u64_add(whole, HEADER, &whole) ? whole : UINT64_MAX;
+}
+
 void *slm_heap_alloc(slm_heap *heap, size_t bytes)
 {
     size_t whole;

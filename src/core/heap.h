@@ -26,6 +26,9 @@ void *slm_heap_zalloc(slm_heap *heap, size_t bytes);
 void *slm_heap_array(slm_heap *heap, size_t n, size_t each);
 void *slm_heap_zarray(slm_heap *heap, size_t n, size_t each);
 
+/* What an allocation of `bytes` adds to `current`. */
+uint64_t slm_heap_cost(uint64_t bytes);
+
 /* NULL is allowed. */
 void slm_heap_free(slm_heap *heap, void *memory);
 

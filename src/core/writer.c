@@ -41,6 +41,7 @@ struct slm_writer {
     uint64_t flushed;          /* bytes given to the system; buffer[0] is at this offset */
     uint64_t expected;
     size_t used;               /* of buffer */
+    bool owner_only;
     slm_status failed;         /* sticky: what was half-written cannot be committed */
     char path[PATH_MAX];       /* as the caller gave it, for messages */
     char target[PATH_MAX];     /* after following links */
@@ -134,7 +135,7 @@ static slm_status open_temporary(slm_writer *w, char *folder, const struct stat 
     if (w->folder < 0)
         return slm_fail_errno(err, SLM_E_IO, errno, "%s: folder '%s'", w->path, folder);
     const uint64_t seed = slm_clock_ns() ^ (uint64_t)getpid() << 40 ^ (uintptr_t)w;
-    const mode_t mode = old ? old->st_mode & 0777 : 0666;
+    const mode_t mode = w->owner_only ? 0600 : old ? old->st_mode & 0777 : 0666;
     for (uint64_t i = 0; w->fd < 0 && i < NAME_TRIES; i++) {
         (void)snprintf(w->temp, sizeof w->temp, ".slm-%016" PRIx64 ".tmp", slm_random_u64(seed, i));
         w->fd = open_again(w->folder, w->temp, O_WRONLY | O_CREAT | O_EXCL, mode);
@@ -145,7 +146,7 @@ static slm_status open_temporary(slm_writer *w, char *folder, const struct stat 
         w->temp[0] = 0;                                       /* another's, if there is one of that name */
         return slm_fail_errno(err, SLM_E_IO, errno, "%s: temporary in '%s'", w->path, folder);
     }
-    slm_status status = old ? copy_mode(w, mode, err) : SLM_OK;
+    slm_status status = old && !w->owner_only ? copy_mode(w, mode, err) : SLM_OK;
     return status ? status : reserve(w, err);
 }
 
@@ -166,7 +167,7 @@ static slm_status open_target(slm_writer *w, char *scratch, slm_error *err)
     return straight ? open_straight(w, err) : open_temporary(w, scratch, old ? &st : NULL, err);
 }
 
-slm_status slm_writer_open(slm_writer **out, slm_heap *heap, const char *path, uint64_t expected, slm_error *err)
+static slm_status open_writer(slm_writer **out, slm_heap *heap, const char *path, uint64_t expected, bool owner_only, slm_error *err)
 {
     const int kept = errno;
     const size_t n = strlen(path);
@@ -184,6 +185,7 @@ slm_status slm_writer_open(slm_writer **out, slm_heap *heap, const char *path, u
     w->heap = heap;
     w->fd = w->folder = -1;
     w->expected = expected;
+    w->owner_only = owner_only;
     memcpy(w->path, path, n + 1);
     memcpy(w->target, path, n + 1);
     status = open_target(w, scratch, err);
@@ -199,6 +201,16 @@ out:
     else
         slm_heap_free(heap, w);
     return status;
+}
+
+slm_status slm_writer_open(slm_writer **out, slm_heap *heap, const char *path, uint64_t expected, slm_error *err)
+{
+    return open_writer(out, heap, path, expected, false, err);
+}
+
+slm_status slm_writer_open_private(slm_writer **out, slm_heap *heap, const char *path, uint64_t expected, slm_error *err)
+{
+    return open_writer(out, heap, path, expected, true, err);
 }
 
 /* ---- writing --------------------------------------------------------------------------------------------------------------- */

@@ -10,6 +10,9 @@ typedef struct slm_writer slm_writer;
  * permissions of the one it replaces, else 0666 less the umask. */
 slm_status slm_writer_open(slm_writer **out, slm_heap *heap, const char *path, uint64_t expected, slm_error *err);
 
+/* The same for a file that only its owner may read and write, whatever the permissions of the one it replaces: mode 0600. */
+slm_status slm_writer_open_private(slm_writer **out, slm_heap *heap, const char *path, uint64_t expected, slm_error *err);
+
 /* Bytes at the end. After a failure every put and the commit fail too. */
 slm_status slm_writer_put(slm_writer *writer, const void *bytes, size_t n, slm_error *err);
 

@@ -1,6 +1,9 @@
 /* decoder.c -- the decoder, driven by the architecture's row and the config.
  *
- * A chunk of tokens goes through the layers together. Every step below is one run of the team; what a step needs from another thread
+ * A pass takes a chunk of tokens through the layers together: rows of the activations, in segments of one sequence each. Only the
+ * embedding's rope, the cache and the attention ask which sequence a row belongs to; everything else sees rows. A sequence that fails
+ * on the way is skipped from then on, and its rows stay what they were: they are multiplied with the others and nobody looks at them.
+ * Every step below is one run of the team; what a step needs from another thread
  * has crossed the end of the run before it:
  *
  *   1  per token    x += what the layer before left (down + bias); norm; quantize
@@ -14,7 +17,7 @@
  *   9  per token    biases, silu(gate) * up, quantize
  *   10 product      down
  *
- * With one token the per-token steps run on the calling thread, so a layer costs five runs. Each value is computed by one thread in the
+ * With few tokens the per-token steps run on the calling thread, so a layer costs five runs. Each value is computed by one thread in the
  * order of the arithmetic contract: neither the split nor the chunk can show in the result.
  *
  * A product takes f32 or 8-bit activations as its weights' type says, and files mix types: the input of a product is kept as f32 (rows
@@ -30,7 +33,7 @@ enum {
     WORK_BYTES = 24 << 20,      /* of activations; more tokens at once gain nothing in the products */
     TILE_BYTES = 256 << 10,     /* of scores a thread keeps: an L2's share */
     TILE_TOKENS = 16,
-    TASK_BYTES = 32 << 10,      /* of weights times tokens (or of cache): less than this is done sooner than a thread is told */
+    TASK_BYTES = 128 << 10,     /* of weights times tokens (or of cache): less than this is done sooner than a thread is told */
     HEAD_ROWS = 16,             /* rows of logits computed together */
     HEAD_BYTES = 8 << 20
 };
@@ -61,20 +64,38 @@ struct slm_work {
     float *logits;              /* [head_rows][vocab] */
     size_t head_rows;
     scratch *scratch;           /* [width of the team] */
+    struct row *rows;           /* [chunk] */
+    struct segment *segments;   /* [most_segments] */
+    size_t most_segments;
 };
+
+/* Consecutive rows of a pass: tokens of one sequence. */
+typedef struct segment {
+    slm_sequence *sequence;
+    size_t row, n;              /* first row; rows */
+    size_t first;               /* position of the first row */
+    size_t tile, pieces;        /* attention: tokens of a tile; tiles * kv heads */
+    atomic_size_t bad;          /* lowest row with a value that is not finite; SIZE_MAX: none */
+    bool failed;                /* seen: the sequence has its status */
+} segment;
+
+typedef struct row {
+    segment *s;
+    size_t position;
+    int32_t token;
+} row;
 
 /* What the tasks of a step see. */
 typedef struct pass {
     const slm_model *model;
     const slm_layer *layer;
-    slm_kv *kv;
     slm_work *w;
-    const int32_t *tokens;
-    size_t n, first, index;     /* tokens, position of the first, number of the layer */
+    size_t n, index;            /* rows, number of the layer */
+    size_t n_segments, alive;   /* alive: not failed */
     const float *norm;          /* step 1 and 7 */
     bool add, quantize;
-    atomic_size_t next;         /* attention: next piece of work */
-    atomic_size_t bad;          /* lowest token with a value that is not finite; SIZE_MAX: none */
+    size_t pieces;              /* attention: of all segments */
+    atomic_size_t next;         /* next piece of work */
 } pass;
 
 /* ---- memory ---- */
@@ -107,11 +128,10 @@ static void place_operand(layout *l, operand *o, size_t n, size_t chunk)
     o->q = piece(l, chunk, o->blocks * sizeof *o->q);
 }
 
-static void place(layout *l, slm_work *w, const slm_model *m)
+static void place(layout *l, slm_work *w, const slm_config *c, size_t width)
 {
-    const slm_config *c = &m->config;
     const size_t e = c->embedding, f = c->feed_forward, d = c->head_size, qn = c->heads * d, kn = c->kv_heads * d;
-    const size_t width = slm_team_width(m->team), group = c->heads / c->kv_heads;
+    const size_t group = c->heads / c->kv_heads;
     w->x = piece(l, w->chunk, e * sizeof(float));
     w->delta = piece(l, w->chunk, e * sizeof(float));
     w->qkv[0] = piece(l, w->chunk, qn * sizeof(float));
@@ -127,6 +147,8 @@ static void place(layout *l, slm_work *w, const slm_model *m)
     w->head_rows = slm_max(1, slm_min(slm_min(HEAD_ROWS, w->chunk), HEAD_BYTES / (c->vocab * sizeof(float))));
     w->logits = piece(l, w->head_rows, c->vocab * sizeof(float));
     w->score_room = slm_max(TILE_BYTES / sizeof(float), group * slm_ceil_div(w->context, SLM_PAGE) * SLM_PAGE);
+    w->rows = piece(l, w->chunk, sizeof *w->rows);
+    w->segments = piece(l, w->most_segments, sizeof *w->segments);
     w->scratch = piece(l, width, sizeof *w->scratch);
     for (size_t i = 0; i < width; i++) {
         const scratch s = { piece(l, group * TILE_TOKENS, d * sizeof(float)), piece(l, group * TILE_TOKENS, d * sizeof(float)),
@@ -142,16 +164,34 @@ static size_t token_bytes(const slm_config *c)
     return 4 * (2 * e + qn + 2 * kn + 2 * f + d) + (e + qn + f + 192) * 21 / 4;
 }
 
-slm_status slm_work_new(slm_work **out, const slm_model *model, slm_heap *heap, size_t chunk, size_t context, slm_error *err)
+/* The sizes; what they need in one piece, in bytes. */
+static layout measure(slm_work *w, const slm_config *c, size_t width, size_t chunk, size_t most, size_t context, size_t sequences)
 {
     layout count = { 0 };
+    w->context = context;
+    w->chunk = slm_max(1, slm_min(most, chunk ? chunk : slm_min(512, WORK_BYTES / token_bytes(c))));
+    w->most_segments = slm_max(1, slm_min(w->chunk, sequences));
+    place(&count, w, c, width);
+    return count;
+}
+
+uint64_t slm_work_heap_bytes(const slm_config *config, size_t width, size_t chunk, size_t most, size_t context, size_t sequences)
+{
+    slm_work w = { 0 };
+    const layout count = measure(&w, config, width, chunk, most, context, sequences);
+    const uint64_t own = slm_heap_cost(sizeof w), all = slm_heap_cost(count.used);
+    return count.overflow || all > UINT64_MAX - own ? UINT64_MAX : own + all;
+}
+
+slm_status slm_work_new(slm_work **out, const slm_model *model, slm_heap *heap, size_t chunk, size_t most, size_t context, size_t sequences,
+                        slm_error *err)
+{
+    const size_t width = slm_team_width(model->team);
     slm_work *w = slm_heap_zalloc(heap, sizeof *w);
     if (!w)
         return slm_fail(err, SLM_E_MEMORY, "session: %zu bytes", sizeof *w);
     w->heap = heap;
-    w->context = context;
-    w->chunk = slm_max(1, slm_min(context, chunk ? chunk : slm_min(512, WORK_BYTES / token_bytes(&model->config))));
-    place(&count, w, model);
+    const layout count = measure(w, &model->config, width, chunk, most, context, sequences);
     layout real = { count.overflow ? NULL : slm_heap_zalloc(heap, count.used), 0, false };   /* zeroed: rows are padded with zeros */
     if (!real.base) {
         const slm_status status = slm_fail(err, SLM_E_MEMORY, "session: %zu bytes for %zu tokens at once in a context of %zu", count.used,
@@ -160,7 +200,7 @@ slm_status slm_work_new(slm_work **out, const slm_model *model, slm_heap *heap, 
         return status;
     }
     w->memory = real.base;
-    place(&real, w, model);
+    place(&real, w, &model->config, width);
     *out = w;
     return SLM_OK;
 }
@@ -175,11 +215,25 @@ void slm_work_free(slm_work *work)
 
 /* ---- pieces ---- */
 
-static void note_bad(pass *p, size_t token)
+static void note_bad(pass *p, size_t t)
 {
-    size_t seen = atomic_load(&p->bad);
-    while (token < seen && !atomic_compare_exchange_weak(&p->bad, &seen, token))
+    atomic_size_t *bad = &p->w->rows[t].s->bad;
+    size_t seen = atomic_load(bad);
+    while (t < seen && !atomic_compare_exchange_weak(bad, &seen, t))
         ;
+}
+
+static bool failed(const pass *p, size_t t)
+{
+    return p->w->rows[t].s->failed;
+}
+
+/* Ends a segment's sequence with its status, which has been said. */
+static void give_up(pass *p, segment *s, slm_status status)
+{
+    s->failed = true;
+    s->sequence->status = status;
+    p->alive--;
 }
 
 static void add_to(float *x, const float *y, size_t n)
@@ -200,6 +254,18 @@ static bool wants_blocks(const slm_matrix *const *m, size_t n)
         if (!m[i]->type->float_x)
             return true;
     return false;
+}
+
+/* A step that treats each row alone and touches about `values` floats of it. With one token, or few short rows, telling the threads would
+ * take longer than the work. */
+static void each_row(pass *p, size_t values, slm_task_fn *fn)
+{
+    if (p->n * values * sizeof(float) >= TASK_BYTES) {
+        slm_team_run(p->model->team, p->n, fn, p);
+        return;
+    }
+    for (size_t t = 0; t < p->n; t++)
+        fn(p, t);
 }
 
 /* ---- products: the panels of up to three matrices with one input ---- */
@@ -254,9 +320,9 @@ static void embed(void *ctx, size_t t)
     const slm_config *c = &p->model->config;
     slm_work *w = p->w;
     const size_t pairs = c->rope_size / 2;
-    slm_matrix_row(&p->model->embedding, (size_t)p->tokens[t], w->x + t * c->embedding);
+    slm_matrix_row(&p->model->embedding, (size_t)w->rows[t].token, w->x + t * c->embedding);
     for (size_t i = 0; i < pairs; i++) {
-        const double angle = (double)(p->first + t) * p->model->rope_w[i];
+        const double angle = (double)w->rows[t].position * p->model->rope_w[i];
         w->cos[t * pairs + i] = (float)(p->model->rope_m * slm_cos_f64(angle));
         w->sin[t * pairs + i] = (float)(p->model->rope_m * slm_sin_f64(angle));
     }
@@ -269,6 +335,8 @@ static void add_and_norm(void *ctx, size_t t)
     slm_work *w = p->w;
     const size_t e = p->model->config.embedding;
     float *x = w->x + t * e;
+    if (failed(p, t))
+        return;
     if (p->add) {
         float *delta = w->delta + t * e;
         if (w->delta_bias)
@@ -291,6 +359,8 @@ static void store_kv(void *ctx, size_t t)
     float *q = p->w->qkv[0] + t * qn, *k = p->w->qkv[1] + t * kn, *v = p->w->qkv[2] + t * kn;
     const float *cos = p->w->cos + t * pairs, *sin = p->w->sin + t * pairs;
     slm_rope_normal_f32_fn *rope = c->arch->rope == SLM_ROPE_NEOX ? m->kernels.rope_neox_f32 : m->kernels.rope_normal_f32;
+    if (failed(p, t))
+        return;
     if (p->layer->q_bias)
         add_to(q, p->layer->q_bias, qn);
     if (p->layer->k_bias)
@@ -299,19 +369,20 @@ static void store_kv(void *ctx, size_t t)
         add_to(v, p->layer->v_bias, kn);
     rope(q, cos, sin, c->heads, d, pairs);
     rope(k, cos, sin, c->kv_heads, d, pairs);
-    if (!slm_kv_store(p->kv, &m->kernels, p->first + t, p->index, k, v))
+    if (!slm_kv_store(p->w->rows[t].s->sequence->kv, &m->kernels, p->w->rows[t].position, p->index, k, v))
         note_bad(p, t);
 }
 
-/* Tokens t0 .. t0 + tile of one kv head, whose query heads and tokens are the rows of the tile. */
+/* Rows t0 .. t0 + tile of the pass, all of one segment, and one kv head, whose query heads and tokens are the rows of the tile. */
 static void attend(pass *p, const scratch *s, size_t head, size_t t0, size_t tile)
 {
     const slm_model *m = p->model;
     const slm_kernels *k = &m->kernels;
     const slm_config *c = &m->config;
     const size_t d = c->head_size, group = c->heads / c->kv_heads, rows = group * tile, qn = c->heads * d;
-    const size_t first = p->first + t0, keys = first + tile, lds = slm_ceil_div(keys, SLM_PAGE) * SLM_PAGE;
-    const bool f32 = p->kv->element == 4;
+    const size_t first = p->w->rows[t0].position, keys = first + tile, lds = slm_ceil_div(keys, SLM_PAGE) * SLM_PAGE;
+    const slm_kv *kv = p->w->rows[t0].s->sequence->kv;
+    const bool f32 = kv->element == 4;
     slm_qk_f16_fn *qk = f32 ? k->qk_f32 : k->qk_f16;
     slm_pv_f16_fn *pv = f32 ? k->pv_f32 : k->pv_f16;
     const float scale = 1.0f / sqrtf((float)d);
@@ -320,7 +391,7 @@ static void attend(pass *p, const scratch *s, size_t head, size_t t0, size_t til
         memcpy(s->q + t * group * d, p->w->qkv[0] + (t0 + t) * qn + head * group * d, group * d * sizeof(float));
     memset(s->out, 0, rows * d * sizeof(float));
     for (size_t at = 0; at < keys; at += SLM_PAGE)
-        qk(s->scores + at, lds, s->q, d, rows, slm_kv_keys(p->kv, at / SLM_PAGE, p->index, head), d, slm_min(SLM_PAGE, keys - at), scale);
+        qk(s->scores + at, lds, s->q, d, rows, slm_kv_keys(kv, at / SLM_PAGE, p->index, head), d, slm_min(SLM_PAGE, keys - at), scale);
     for (size_t r = 0; r < rows; r++) {
         float *scores = s->scores + r * lds;
         const size_t visible = first + r / group + 1;
@@ -333,7 +404,7 @@ static void attend(pass *p, const scratch *s, size_t head, size_t t0, size_t til
         s->q[r] = 1.0f / sum;           /* q is used up: rows <= rows * d */
     }
     for (size_t at = 0; at < keys; at += SLM_PAGE) {
-        const uint8_t *values = slm_kv_values(p->kv, at / SLM_PAGE, p->index, head);
+        const uint8_t *values = slm_kv_values(kv, at / SLM_PAGE, p->index, head);
         if (at + SLM_PAGE <= first + 1) {                       /* every row of the tile sees the whole page */
             pv(s->out, d, s->scores + at, lds, rows, values, d, SLM_PAGE);
             continue;
@@ -350,31 +421,51 @@ static void attend(pass *p, const scratch *s, size_t head, size_t t0, size_t til
     }
 }
 
-static size_t tile_tokens(const pass *p)
+/* Tiles of a segment: as many tokens as a thread's scores hold. */
+static void cut_tiles(const pass *p, segment *s)
 {
     const slm_config *c = &p->model->config;
-    const size_t keys = slm_ceil_div(p->first + p->n, SLM_PAGE) * SLM_PAGE, group = c->heads / c->kv_heads;
-    return slm_max(1, slm_min(TILE_TOKENS, p->w->score_room / (group * keys)));
+    const size_t keys = slm_ceil_div(s->first + s->n, SLM_PAGE) * SLM_PAGE, group = c->heads / c->kv_heads;
+    s->tile = slm_max(1, slm_min(TILE_TOKENS, p->w->score_room / (group * keys)));
+    s->pieces = slm_ceil_div(s->n, s->tile) * c->kv_heads;
 }
 
-/* One task a thread, with its own scratch; the pieces are taken from a counter, the longest (last tokens) first. */
+/* One task a thread, with its own scratch; the pieces are taken from a counter, segment by segment, the longest (last tokens) first. */
 static void attention(void *ctx, size_t index)
 {
     pass *p = ctx;
-    const size_t tile = tile_tokens(p), tiles = slm_ceil_div(p->n, tile), heads = p->model->config.kv_heads;
-    for (;;) {
+    const size_t heads = p->model->config.kv_heads;
+    const segment *s = p->w->segments;
+    for (size_t before = 0;;) {
         const size_t i = atomic_fetch_add(&p->next, 1);
-        if (i >= tiles * heads)
+        if (i >= p->pieces)
             return;
-        const size_t t0 = (tiles - 1 - i / heads) * tile;
-        attend(p, &p->w->scratch[index], i % heads, t0, slm_min(tile, p->n - t0));
+        while (i - before >= s->pieces)         /* the counter only grows: what lies before is never asked for again */
+            before += s++->pieces;
+        if (s->failed)
+            continue;
+        const size_t t0 = (s->pieces / heads - 1 - (i - before) / heads) * s->tile;
+        attend(p, &p->w->scratch[index], (i - before) % heads, s->row + t0, slm_min(s->tile, s->n - t0));
     }
+}
+
+/* Bytes of cache the attention of a layer reads. */
+static size_t attention_bytes(const pass *p)
+{
+    const slm_config *c = &p->model->config;
+    size_t bytes = 0;
+    for (size_t i = 0; i < p->n_segments; i++) {
+        const segment *s = &p->w->segments[i];
+        bytes += s->n * (s->first + s->n) * c->kv_heads * c->head_size * s->sequence->kv->element;
+    }
+    return bytes;
 }
 
 static void quantize_attention(void *ctx, size_t t)
 {
     pass *p = ctx;
-    quantize(p, &p->w->att, t);
+    if (!failed(p, t))
+        quantize(p, &p->w->att, t);
 }
 
 static void activate(void *ctx, size_t t)
@@ -382,6 +473,8 @@ static void activate(void *ctx, size_t t)
     pass *p = ctx;
     const size_t f = p->model->config.feed_forward;
     float *gate = p->w->gate + t * f, *up = p->w->up + t * f;
+    if (failed(p, t))
+        return;
     if (p->layer->gate_bias)
         add_to(gate, p->layer->gate_bias, f);
     if (p->layer->up_bias)
@@ -397,7 +490,19 @@ static void norm_step(pass *p, const float *norm, bool add, const float *bias, c
     p->add = add;
     p->w->delta_bias = bias;
     p->quantize = wants_blocks(readers, n);
-    slm_team_run(p->model->team, p->n, add_and_norm, p);
+    each_row(p, 2 * p->model->config.embedding, add_and_norm);
+}
+
+/* Sequences with a value that is not finite end here. */
+static void drop_bad(pass *p, const char *where, size_t number)
+{
+    for (size_t i = 0; i < p->n_segments; i++) {
+        segment *s = &p->w->segments[i];
+        const size_t bad = atomic_load(&s->bad);
+        if (bad != SIZE_MAX && !s->failed)
+            give_up(p, s, slm_fail(s->sequence->err, SLM_E_NUMERIC, "%s %zu: a value is not finite or too large for the cache at position %zu",
+                                   where, number, p->w->rows[bad].position));
+    }
 }
 
 /* A layer, top to bottom. `before` is the layer before, whose output is still to be added; NULL for the first. */
@@ -413,23 +518,50 @@ static void layer(pass *p, const slm_layer *before)
     norm_step(p, l->attn_norm, before != NULL, before ? before->down_bias : NULL, qkv, 3);
     run_product(m, &(product){ .m = { &l->q, &l->k, &l->v }, .y = { w->qkv[0], w->qkv[1], w->qkv[2] },
                                .ldy = { c->heads * d, c->kv_heads * d, c->kv_heads * d }, .count = 3, .tokens = p->n, .x = &w->in });
-    slm_team_run(m->team, p->n, store_kv, p);
-    if (atomic_load(&p->bad) != SIZE_MAX)
+    each_row(p, (c->heads + 4 * c->kv_heads) * d, store_kv);
+    drop_bad(p, "layer", p->index);
+    if (!p->alive)
         return;
     atomic_store(&p->next, 0);
-    const size_t cache = p->n * (p->first + p->n) * c->kv_heads * d * p->kv->element;
-    slm_team_run(m->team, slm_max(1, slm_min(slm_team_width(m->team), cache / TASK_BYTES)), attention, p);
+    slm_team_run(m->team, slm_max(1, slm_min(slm_team_width(m->team), attention_bytes(p) / TASK_BYTES)), attention, p);
     if (!l->o.type->float_x)
-        slm_team_run(m->team, p->n, quantize_attention, p);
+        each_row(p, c->heads * d, quantize_attention);
     run_product(m, &(product){ .m = { &l->o }, .y = { w->delta }, .ldy = { e }, .count = 1, .tokens = p->n, .x = &w->att });
     norm_step(p, l->ffn_norm, true, l->o_bias, gate_up, 2);
     run_product(m, &(product){ .m = { &l->gate, &l->up }, .y = { w->gate, w->up }, .ldy = { f, f }, .count = 2, .tokens = p->n, .x = &w->in });
     p->quantize = !l->down.type->float_x;
-    slm_team_run(m->team, p->n, activate, p);
+    each_row(p, 4 * f, activate);
     run_product(m, &(product){ .m = { &l->down }, .y = { w->delta }, .ldy = { e }, .count = 1, .tokens = p->n, .x = &w->act });
 }
 
-/* Logits of tokens from .. from + rows of the chunk, whose final norm stands in `in`. */
+/* ---- logits ---- */
+
+/* Is row t one whose logits are wanted? All of a sequence with a callback, else its last. */
+static bool wanted(const row *r)
+{
+    const slm_sequence *q = r->s->sequence;
+    return !r->s->failed && (q->row || (q->last && r->position + 1 == q->first + q->n));
+}
+
+/* Moves the final norms of the wanted rows together at the beginning of `in`; returns how many there are. rows[i] goes with them. */
+static size_t gather(const pass *p)
+{
+    const operand *x = &p->w->in;
+    size_t n = 0;
+    for (size_t t = 0; t < p->n; t++) {
+        if (!wanted(&p->w->rows[t]))
+            continue;
+        if (n < t) {
+            memcpy(x->f + n * x->ld, x->f + t * x->ld, x->ld * sizeof *x->f);
+            memcpy(x->q + n * x->blocks, x->q + t * x->blocks, x->blocks * sizeof *x->q);
+            p->w->rows[n] = p->w->rows[t];
+        }
+        n++;
+    }
+    return n;
+}
+
+/* Logits of `rows` gathered rows from `from` on. */
 static void head(const pass *p, size_t from, size_t rows, float *logits)
 {
     const slm_model *m = p->model;
@@ -441,60 +573,105 @@ static void head(const pass *p, size_t from, size_t rows, float *logits)
         add_to(logits + r * m->config.vocab, m->output_bias, m->config.vocab);
 }
 
-static slm_status hand_out(const pass *p, size_t offset, slm_logits_fn *row, void *user, float *last, slm_error *err)
+/* One row to whom it belongs. A sequence that is stopped by its callback gets no more of them. */
+static void deliver(pass *p, const row *r, const float *logits)
+{
+    const size_t vocab = p->model->config.vocab;
+    const slm_sequence *q = r->s->sequence;
+    const size_t index = r->position - q->first;
+    if (r->s->failed)
+        return;
+    if (q->row && q->row(q->user, index, logits, vocab) != 0)
+        give_up(p, r->s, slm_fail(q->err, SLM_E_CALLBACK, "the callback for logits asked to stop at token %zu", index));
+    else if (q->last && index + 1 == q->n && q->last != logits)
+        memcpy(q->last, logits, vocab * sizeof *logits);
+}
+
+static void hand_out(pass *p)
 {
     slm_work *w = p->w;
-    const size_t vocab = p->model->config.vocab;
-    for (size_t from = 0; row && from < p->n; from += w->head_rows) {
-        const size_t rows = slm_min(w->head_rows, p->n - from);
+    const size_t n = gather(p), vocab = p->model->config.vocab;
+    if (n == 1 && !w->rows[0].s->sequence->row) {       /* a step of generation: straight to its place */
+        head(p, 0, 1, w->rows[0].s->sequence->last);
+        return;
+    }
+    for (size_t from = 0; from < n && p->alive; from += w->head_rows) {
+        const size_t rows = slm_min(w->head_rows, n - from);
         head(p, from, rows, w->logits);
         for (size_t r = 0; r < rows; r++)
-            if (row(user, offset + from + r, w->logits + r * vocab, vocab) != 0)
-                return slm_fail(err, SLM_E_CALLBACK, "the callback for logits asked to stop at token %zu", offset + from + r);
-        if (from + rows == p->n && last)
-            memcpy(last, w->logits + (rows - 1) * vocab, vocab * sizeof *last);
+            deliver(p, &w->rows[from + r], w->logits + r * vocab);
     }
-    if (!row && last)
-        head(p, p->n - 1, 1, last);
-    return SLM_OK;
 }
 
-static slm_status numeric(const pass *p, const char *where, size_t number, slm_error *err)
+/* ---- a pass ---- */
+
+/* Fills rows and segments with what is next of the sequences from `*at` on, which moves to the first that is not finished. */
+static void fill(pass *p, slm_sequence *sequences, size_t n, size_t *at)
 {
-    return slm_fail(err, SLM_E_NUMERIC, "%s %zu: a value is not finite or too large for the cache at position %zu", where, number,
-                    p->first + atomic_load(&p->bad));
+    slm_work *w = p->w;
+    while (*at < n && (sequences[*at].status || sequences[*at].done == sequences[*at].n))
+        ++*at;
+    for (size_t i = *at; i < n && p->n < w->chunk && p->n_segments < w->most_segments; i++) {
+        slm_sequence *q = &sequences[i];
+        if (q->status || q->done == q->n)
+            continue;
+        segment *s = &w->segments[p->n_segments++];
+        s->sequence = q;
+        s->row = p->n;
+        s->n = slm_min(w->chunk - p->n, q->n - q->done);
+        s->first = q->first + q->done;
+        s->failed = false;
+        atomic_store(&s->bad, SIZE_MAX);
+        cut_tiles(p, s);
+        p->pieces += s->pieces;
+        for (size_t t = 0; t < s->n; t++)
+            w->rows[p->n++] = (row){ s, s->first + t, q->tokens[q->done + t] };
+    }
+    p->alive = p->n_segments;
 }
 
-static slm_status decode_chunk(pass *p, const slm_watch *watch, slm_error *err)
+static void look(pass *p)
+{
+    for (size_t i = 0; i < p->n_segments; i++) {
+        segment *s = &p->w->segments[i];
+        const slm_status status = s->failed ? SLM_OK : slm_watch_look(&s->sequence->watch, s->sequence->err);
+        if (status)
+            give_up(p, s, status);
+    }
+}
+
+static void run_pass(pass *p)
 {
     const slm_model *m = p->model;
     const slm_matrix *head_matrix[] = { slm_model_head(m) };
     slm_team_run(m->team, p->n, embed, p);
     for (size_t i = 0; i < m->config.layers; i++) {
-        slm_status status = slm_watch_look(watch, err);
-        if (status)
-            return status;
+        look(p);
+        if (!p->alive)
+            return;
         p->index = i;
         p->layer = &m->layers[i];
         layer(p, i ? &m->layers[i - 1] : NULL);
-        if (atomic_load(&p->bad) != SIZE_MAX)
-            return numeric(p, "layer", i, err);
+        drop_bad(p, "layer", i);
+        if (!p->alive)
+            return;
     }
     norm_step(p, m->output_norm, true, m->layers[m->config.layers - 1].down_bias, head_matrix, 1);
-    return atomic_load(&p->bad) != SIZE_MAX ? numeric(p, "output norm after layer", m->config.layers - 1, err) : SLM_OK;
+    drop_bad(p, "output norm after layer", m->config.layers - 1);
+    if (p->alive)
+        hand_out(p);
+    for (size_t i = 0; i < p->n_segments; i++)
+        if (!p->w->segments[i].failed)
+            p->w->segments[i].sequence->done += p->w->segments[i].n;
 }
 
-slm_status slm_decode(const slm_model *model, slm_kv *kv, slm_work *work, const int32_t *tokens, size_t n, size_t first,
-                      slm_logits_fn *row, void *user, float *last, const slm_watch *watch, slm_error *err)
+void slm_decode(const slm_model *model, slm_work *work, slm_sequence *sequences, size_t n)
 {
-    slm_status status = SLM_OK;
-    for (size_t done = 0; !status && done < n;) {
-        const size_t now = slm_min(work->chunk, n - done);
-        pass p = { .model = model, .kv = kv, .w = work, .tokens = tokens + done, .n = now, .first = first + done, .bad = SIZE_MAX };
-        status = decode_chunk(&p, watch, err);
-        if (!status)
-            status = hand_out(&p, done, row, user, done + now == n ? last : NULL, err);
-        done += now;
+    for (size_t at = 0;;) {
+        pass p = { .model = model, .w = work };
+        fill(&p, sequences, n, &at);
+        if (!p.n)
+            return;
+        run_pass(&p);
     }
-    return status;
 }

@@ -6,20 +6,35 @@
 #include "model/kv.h"
 #include "model/model.h"
 
-/* Memory for evaluating up to `chunk` tokens at once; belongs to one session, allocated once. */
+/* Memory for passes of up to `chunk` tokens over the weights; allocated once, used by one call at a time. */
 typedef struct slm_work slm_work;
 
-/* chunk 0: 512 or what about 24 MB hold, at least 1. */
-slm_status slm_work_new(slm_work **out, const slm_model *model, slm_heap *heap, size_t chunk, size_t context, slm_error *err);
+/* chunk 0: 512 or what about 24 MB hold, at least 1. A chunk beyond `most` (what there can ever be to do at once) is cut to it.
+ * context: no sequence reaches beyond. sequences: how many a pass may serve; more are served by several passes. */
+slm_status slm_work_new(slm_work **out, const slm_model *model, slm_heap *heap, size_t chunk, size_t most, size_t context, size_t sequences,
+                        slm_error *err);
 void slm_work_free(slm_work *work);
 
-/* Evaluates tokens[n] (checked ids) at positions first .. first + n - 1 (within the context), whose predecessors are in kv, and stores
- * their keys and values. kv must hold pages for them. Rows of logits:
- *   row NULL: `last` [vocab] gets the logits of the last token
- *   else: row(user, index, logits, vocab) is called for each token in order, and `last` is written as well
- * Nothing but kv's content beyond `first`, the work and `last` changes; on failure `last` may hold part of a row only if the status
- * came from the last head product, which cannot fail: it is whole or untouched. */
-slm_status slm_decode(const slm_model *model, slm_kv *kv, slm_work *work, const int32_t *tokens, size_t n, size_t first,
-                      slm_logits_fn *row, void *user, float *last, const slm_watch *watch, slm_error *err);
+/* What slm_work_new takes from the heap with a team of `width`; saturates. */
+uint64_t slm_work_heap_bytes(const slm_config *config, size_t width, size_t chunk, size_t most, size_t context, size_t sequences);
+
+/* One sequence's part in a call of the decoder. */
+typedef struct slm_sequence {
+    slm_kv *kv;                 /* has pages of its own for what is added */
+    const int32_t *tokens;      /* [n] checked ids, at positions first .. first + n - 1 */
+    size_t n, first;
+    slm_logits_fn *row;         /* called for each token in order with its logits; may be NULL */
+    void *user;
+    float *last;                /* [vocab] gets the logits of the last token; untouched on failure */
+    slm_watch watch;
+    slm_error *err;             /* may be NULL */
+    slm_status status;          /* SLM_OK before; after: how it went */
+    size_t done;                /* 0 before; tokens evaluated */
+} slm_sequence;
+
+/* Evaluates the tokens of n sequences with as few passes over the weights as the work's chunk allows, and stores their keys and values.
+ * Each sequence fails or succeeds on its own, and its logits are the bits it would have alone. Nothing but kv's content beyond `first`,
+ * the work, `last`, `status` and `done` changes. */
+void slm_decode(const slm_model *model, slm_work *work, slm_sequence *sequences, size_t n);
 
 #endif

@@ -31,6 +31,8 @@ struct slm_model {
     double *rope_w;             /* [rope_size / 2] */
     double rope_m;
     char *name;
+    char id[65];                /* valid from id_state 2 on: slm_model_identity */
+    atomic_int id_state;
     uint64_t parameters, weight_bytes, step_bytes, matrix_params;
 };
 

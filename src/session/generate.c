@@ -294,6 +294,8 @@ slm_status slm_session_generate(slm_session *session, const slm_generate_params 
         return status;
     status = begin(&r, err);
     if (!status)
+        status = slm_watch_look(&watch, err);               /* an end token is reached without feeding, which looks */
+    if (!status)
         status = loop(&r, &watch, err);
     slm_heap_free(&session->model->heap, r.sampler.p);
     slm_heap_free(&session->model->heap, r.text.data);

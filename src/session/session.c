@@ -5,20 +5,35 @@
 #include "core/limits.h"
 #include "core/params.h"
 #include "core/size.h"
+#include "session/penalty.h"
 
 #include <string.h>
 
 enum { DEFAULT_CONTEXT = 4096 };
 
-static slm_status fill(slm_session *s, const slm_session_params *p, slm_error *err)
+slm_status slm_session_shape_read(slm_session_shape *shape, const slm_config *config, const slm_session_params *params, slm_error *err)
+{
+    slm_session_params p;
+    slm_status status = slm_params_read(&p, sizeof p, params, err);
+    if (status)
+        return status;
+    if (p.context > SLM_LIMIT_CONTEXT)
+        return slm_fail(err, SLM_E_ARG, "context is %u (allowed 0 .. %d)", p.context, SLM_LIMIT_CONTEXT);
+    if (p.kv != SLM_KV_F16 && p.kv != SLM_KV_F32)
+        return slm_fail(err, SLM_E_ARG, "kv is %u (allowed %d, %d)", p.kv, SLM_KV_F16, SLM_KV_F32);
+    *shape = (slm_session_shape){ p.context ? p.context : slm_min(config->context, DEFAULT_CONTEXT), p.chunk, p.deadline_ms,
+                                  p.kv == SLM_KV_F32 };
+    return SLM_OK;
+}
+
+static slm_status fill(slm_session *s, const slm_session_shape *shape, slm_error *err)
 {
     slm_heap *heap = &s->model->heap;
     const slm_config *c = &s->model->config;
-    s->context = p->context ? p->context : slm_min(c->context, DEFAULT_CONTEXT);
-    s->deadline_ms = p->deadline_ms;
-    slm_status status = slm_kv_init(&s->kv, heap, c, s->context, p->kv == SLM_KV_F32, err);
-    if (!status)
-        status = slm_work_new(&s->work, s->model, heap, p->chunk, s->context, err);
+    s->context = shape->context;
+    s->chunk = shape->chunk;
+    s->deadline_ms = shape->deadline_ms;
+    slm_status status = slm_kv_init(&s->kv, heap, c, s->context, shape->f32, err);
     if (status)
         return status;
     s->tokens = slm_heap_array(heap, s->context, sizeof *s->tokens);
@@ -28,29 +43,63 @@ static slm_status fill(slm_session *s, const slm_session_params *p, slm_error *e
     return SLM_OK;
 }
 
-slm_status slm_session_new(slm_session **out, slm_model *model, const slm_session_params *params, slm_error *err)
+slm_status slm_session_make(slm_session **out, slm_model *model, const slm_session_shape *shape, slm_error *err)
 {
-    slm_session_params p;
-    slm_status status = slm_params_read(&p, sizeof p, params, err);
-    if (status)
-        return status;
-    if (!out || !model)
-        return slm_fail(err, SLM_E_ARG, "%s is NULL", out ? "model" : "out");
-    if (p.context > SLM_LIMIT_CONTEXT)
-        return slm_fail(err, SLM_E_ARG, "context is %u (allowed 0 .. %d)", p.context, SLM_LIMIT_CONTEXT);
-    if (p.kv != SLM_KV_F16 && p.kv != SLM_KV_F32)
-        return slm_fail(err, SLM_E_ARG, "kv is %u (allowed %d, %d)", p.kv, SLM_KV_F16, SLM_KV_F32);
     slm_session *s = slm_heap_zalloc(&model->heap, sizeof *s);
     if (!s)
         return slm_fail(err, SLM_E_MEMORY, "session: %zu bytes", sizeof *s);
     atomic_fetch_add(&model->holds, 1);
     s->model = model;
     atomic_flag_clear(&s->busy);
-    status = fill(s, &p, err);
+    const slm_status status = fill(s, shape, err);
     if (status)
         slm_session_free(s);
     else
         *out = s;
+    return status;
+}
+
+uint64_t slm_session_heap_bytes(const slm_config *config, const slm_session_shape *shape, size_t width, uint64_t *work)
+{
+    const uint64_t cache = slm_kv_heap_bytes(config, shape->context, shape->f32);
+    const uint64_t rest = slm_heap_cost(sizeof(slm_session)) + slm_heap_cost(shape->context * sizeof(int32_t)) +
+                          slm_heap_cost((uint64_t)config->vocab * sizeof(float));
+    uint64_t sum;
+    *work = slm_work_heap_bytes(config, width, shape->chunk, shape->context, shape->context, 1);
+    return slm_u64_add(cache, *work, &sum) && slm_u64_add(sum, rest, &sum) ? sum : UINT64_MAX;
+}
+
+slm_status slm_session_new(slm_session **out, slm_model *model, const slm_session_params *params, slm_error *err)
+{
+    slm_session_shape shape;
+    if (!out || !model)
+        return slm_fail(err, SLM_E_ARG, "%s is NULL", out ? "model" : "out");
+    const slm_status status = slm_session_shape_read(&shape, &model->config, params, err);
+    return status ? status : slm_session_make(out, model, &shape, err);
+}
+
+slm_status slm_session_fork(slm_session **out, slm_session *session, slm_error *err)
+{
+    slm_watch watch;
+    unsigned saved;
+    slm_session *s = NULL;
+    if (!out)
+        return slm_fail(err, SLM_E_ARG, "out is NULL");
+    slm_status status = slm_session_enter(session, &watch, &saved, err);
+    if (status)
+        return status;
+    const slm_session_shape shape = { session->context, session->chunk, session->deadline_ms, session->kv.element == 4 };
+    status = slm_session_make(&s, session->model, &shape, err);
+    if (!status) {
+        slm_kv_share(&s->kv, &session->kv);
+        memcpy(s->tokens, session->tokens, session->position * sizeof *s->tokens);
+        if (session->has_logits)
+            memcpy(s->logits, session->logits, session->model->config.vocab * sizeof *s->logits);
+        s->position = session->position;
+        s->has_logits = session->has_logits;
+        *out = s;
+    }
+    slm_session_leave(session, saved);
     return status;
 }
 
@@ -75,6 +124,11 @@ size_t slm_session_position(const slm_session *session)
 size_t slm_session_room(const slm_session *session)
 {
     return session->context - session->position;
+}
+
+const int32_t *slm_session_tokens(const slm_session *session)
+{
+    return session->tokens;
 }
 
 const float *slm_session_logits(const slm_session *session)
@@ -104,8 +158,7 @@ void slm_session_leave(slm_session *s, unsigned saved)
     atomic_flag_clear(&s->busy);
 }
 
-slm_status slm_session_eval(slm_session *s, const int32_t *tokens, size_t n, slm_logits_fn *row, void *user, const slm_watch *watch,
-                            slm_error *err)
+slm_status slm_session_begin(slm_session *s, slm_sequence *sequence, const int32_t *tokens, size_t n, const slm_watch *watch, slm_error *err)
 {
     const size_t vocab = s->model->config.vocab;
     if (n < 1 || !tokens)
@@ -118,18 +171,42 @@ slm_status slm_session_eval(slm_session *s, const int32_t *tokens, size_t n, slm
             return slm_fail(err, SLM_E_ARG, "feed: token %zu is %d (allowed 0 .. %zu)", i, tokens[i], vocab - 1);
     slm_status status = slm_watch_look(watch, err);
     if (!status)
-        status = slm_kv_reserve(&s->kv, s->position + n, err);
+        status = slm_kv_reserve(&s->kv, s->position, s->position + n, err);
+    if (!status)
+        *sequence = (slm_sequence){ .kv = &s->kv, .tokens = tokens, .n = n, .first = s->position, .last = s->logits, .watch = *watch,
+                                    .err = err };
+    return status;
+}
+
+slm_status slm_session_end(slm_session *s, const slm_sequence *sequence)
+{
+    if (sequence->status) {
+        slm_kv_trim(&s->kv, s->position);
+        return sequence->status;
+    }
+    memcpy(s->tokens + s->position, sequence->tokens, sequence->n * sizeof *s->tokens);
+    s->position += sequence->n;
+    s->has_logits = true;
+    return SLM_OK;
+}
+
+slm_status slm_session_eval(slm_session *s, const int32_t *tokens, size_t n, slm_logits_fn *row, void *user, const slm_watch *watch,
+                            slm_error *err)
+{
+    slm_sequence sequence;
+    slm_status status = slm_session_begin(s, &sequence, tokens, n, watch, err);
     if (status)
         return status;
-    status = slm_decode(s->model, &s->kv, s->work, tokens, n, s->position, row, user, s->logits, watch, err);
+    if (!s->work)
+        status = slm_work_new(&s->work, s->model, &s->model->heap, s->chunk, s->context, s->context, 1, err);
     if (status) {
         slm_kv_trim(&s->kv, s->position);
         return status;
     }
-    memcpy(s->tokens + s->position, tokens, n * sizeof *tokens);
-    s->position += n;
-    s->has_logits = true;
-    return SLM_OK;
+    sequence.row = row;
+    sequence.user = user;
+    slm_decode(s->model, s->work, &sequence, 1);
+    return slm_session_end(s, &sequence);
 }
 
 slm_status slm_session_feed_rows(slm_session *session, const int32_t *tokens, size_t n, slm_logits_fn *row, void *user, slm_error *err)
@@ -190,6 +267,49 @@ slm_status slm_session_feed_text(slm_session *session, const char *text, size_t 
     if (!status && n)
         status = slm_session_eval(session, ids, n, NULL, NULL, &watch, err);
     slm_heap_free(&session->model->heap, ids);
+    slm_session_leave(session, saved);
+    return status;
+}
+
+static slm_status pick(const slm_session *s, const slm_sampling *how, int32_t *token, slm_error *err)
+{
+    const slm_model *m = s->model;
+    const bool greedy = how->temperature < 1e-5f && !slm_penalty_any(how);  /* needs no memory */
+    slm_sampling own = *how;
+    own.recent = s->tokens;
+    own.n_recent = s->position;
+    slm_status status = slm_sampling_check(how, err);
+    if (status)
+        return status;
+    slm_sampler sampler = greedy ? (slm_sampler){ 0 } : slm_sampler_new(&s->model->heap, m->config.vocab);
+    if (!greedy && !sampler.p)
+        return slm_fail(err, SLM_E_MEMORY, "step: %u candidates", m->config.vocab);
+    status = slm_sampler_pick(&sampler, &m->kernels, token, s->logits, m->config.vocab, &own, NULL, s->position, err);
+    slm_heap_free(&s->model->heap, sampler.p);
+    return status;
+}
+
+slm_status slm_session_step(slm_session *session, const slm_sampling *sampling, int32_t *token, slm_error *err)
+{
+    slm_watch watch;
+    unsigned saved;
+    int32_t picked;
+    slm_sampling how;
+    slm_status status = slm_params_read(&how, sizeof how, sampling, err);
+    if (status)
+        return status;
+    if (!token)
+        return slm_fail(err, SLM_E_ARG, "token is NULL");
+    if ((status = slm_session_enter(session, &watch, &saved, err)) != SLM_OK)
+        return status;
+    if (!session->has_logits)
+        status = slm_fail(err, SLM_E_STATE, "step: nothing was fed at position %zu", session->position);
+    if (!status)
+        status = pick(session, &how, &picked, err);
+    if (!status)
+        status = slm_session_eval(session, &picked, 1, NULL, NULL, &watch, err);
+    if (!status)
+        *token = picked;
     slm_session_leave(session, saved);
     return status;
 }

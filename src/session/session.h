@@ -8,22 +8,49 @@
 struct slm_session {
     slm_model *model;           /* held */
     slm_kv kv;
-    slm_work *work;
+    slm_work *work;             /* NULL until the session is fed alone: in a batch it needs none */
     int32_t *tokens;            /* [context]; position of them are in the sequence */
     float *logits;              /* [vocab] after the last token, if has_logits */
     size_t context, position;
     bool has_logits;
+    uint32_t chunk;             /* of the params */
     uint32_t deadline_ms;
     atomic_int cancel;
     atomic_flag busy;           /* a call is running */
 };
 
+/* The numbers a session of this model gets by params that are checked here. */
+typedef struct slm_session_shape {
+    size_t context;
+    uint32_t chunk, deadline_ms;
+    bool f32;
+} slm_session_shape;
+slm_status slm_session_shape_read(slm_session_shape *shape, const slm_config *config, const slm_session_params *params, slm_error *err);
+
+/* An empty session of that shape. */
+slm_status slm_session_make(slm_session **out, slm_model *model, const slm_session_shape *shape, slm_error *err);
+
+/* What such a session takes from the heap with a full cache, and in it the work memory of feeding alone by a team of `width`. */
+uint64_t slm_session_heap_bytes(const slm_config *config, const slm_session_shape *shape, size_t width, uint64_t *work);
+
 /* Ends a hold; frees the model with the last one. */
 void slm_model_let_go(slm_model *model);
+
+/* The file of a model: at `path`, or the input of the params. */
+slm_status slm_model_file(slm_file **out, slm_heap *heap, const char *path, const slm_model_params *params, slm_error *err);
+
+/* 64 hex digits and a NUL over all that decides a logit or the meaning of a token. */
+slm_status slm_model_identity(slm_model *model, char id[65], slm_error *err);
 
 /* Begins and ends a call: one at a time, with the floating-point state of the contract. `watch` gets cancel flag and deadline. */
 slm_status slm_session_enter(slm_session *session, slm_watch *watch, unsigned *saved, slm_error *err);
 void slm_session_leave(slm_session *session, unsigned saved);
+
+/* The two halves of feeding within a call that has entered: begin checks, makes room in the cache and fills `sequence` for the decoder;
+ * end takes over what was evaluated, or what was there before if that failed. A begin that fails needs no end. */
+slm_status slm_session_begin(slm_session *session, slm_sequence *sequence, const int32_t *tokens, size_t n, const slm_watch *watch,
+                             slm_error *err);
+slm_status slm_session_end(slm_session *session, const slm_sequence *sequence);
 
 /* feed within a call that has entered. row may be NULL. */
 slm_status slm_session_eval(slm_session *session, const int32_t *tokens, size_t n, slm_logits_fn *row, void *user, const slm_watch *watch,

@@ -360,7 +360,7 @@ static const uint8_t *well_formed(slm_buf *copy, const uint8_t *text, size_t *n)
     return copy->data;
 }
 
-static slm_status encode_between(slm_encoder *e, const uint8_t *text, size_t n)
+slm_status slm_encode_between(slm_encoder *e, const uint8_t *text, size_t n)
 {
     if (n == 0)
         return SLM_OK;
@@ -384,12 +384,12 @@ static slm_status encode(slm_encoder *e, const uint8_t *text, size_t n, unsigned
     if (flags & SLM_TEXT_BOS_EOS && t->add_bos)
         slm_emit(e, t->bos);
     for (size_t i = 0; i < n_cuts; i++) {
-        if ((status = encode_between(e, text + at, cuts[i].begin - at)))
+        if ((status = slm_encode_between(e, text + at, cuts[i].begin - at)))
             goto out;
         slm_emit(e, cuts[i].id);
         at = cuts[i].end;
     }
-    if (at < n && (status = encode_between(e, text + at, n - at)))
+    if (at < n && (status = slm_encode_between(e, text + at, n - at)))
         goto out;
     if (flags & SLM_TEXT_BOS_EOS && t->add_eos)
         slm_emit(e, t->eos);

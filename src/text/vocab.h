@@ -85,6 +85,9 @@ slm_status slm_bpe_load(slm_tokenizer *t, const slm_keys *keys, const char *file
 slm_status slm_spm_encode(slm_encoder *e, const uint8_t *text, size_t n);
 slm_status slm_bpe_encode(slm_encoder *e, const uint8_t *text, size_t n);
 
+/* The same for the tokenizer's own kind; n may be 0. */
+slm_status slm_encode_between(slm_encoder *e, const uint8_t *text, size_t n);
+
 /* The byte that a character of a byte-mapped text stands for, or -1. */
 int slm_bpe_byte(uint32_t cp);
 

@@ -1,4 +1,5 @@
-/* determinism.c -- one hash of all logits a model, whatever the threads, chunks, instruction set, cache pages or what came before.
+/* determinism.c -- one hash of all logits a model, whatever the threads, chunks, instruction set, cache pages, what came before, and
+ * whether the session is a fork, was saved and loaded, or is stepped with others.
  *
  * Usage: determinism [--stored FILE] MODEL...
  * Prints "HASH NAME" a model and fails if any way to compute the logits differs, or if FILE (the same lines) has another hash for a
@@ -9,33 +10,49 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <xmmintrin.h>
 
-enum { TOKENS = 100 };      /* past a page of 64 positions */
+enum { TOKENS = 100, ITEMS = 4 };       /* past a page of 64 positions; sessions of a batch */
 
 typedef struct way {
     const char *name;
     unsigned isa, threads, chunk, first, truncate, csr;
+    enum { FED, FORKED, SAVED, BATCHED } then;
+    unsigned place;
 } way;
 
-/* isa 0: all; chunk: of the session; first: tokens fed by a call of their own; truncate: fed, dropped and fed again from here. */
+/* isa 0: all; chunk: of the session, or of the batch; first: tokens fed by a call of their own; truncate: fed, dropped and fed again from
+ * here. After the first: a fork goes on (while its origin goes elsewhere), or what was saved and loaded, or the session as item `place`
+ * of a batch, a token a step, the others with pieces of any size. */
 static const way ways[] = {
-    { "all at once, one thread",        0, 1, 0,  0,  0,  0 },
-    { "2 threads",                      0, 2, 0,  0,  0,  0 },
-    { "3 threads",                      0, 3, 0,  0,  0,  0 },
-    { "8 threads",                      0, 8, 0,  0,  0,  0 },
-    { "chunks of 1",                    0, 2, 1,  0,  0,  0 },
-    { "chunks of 2",                    0, 1, 2,  0,  0,  0 },
-    { "chunks of 7",                    0, 2, 7,  0,  0,  0 },
-    { "chunks of 64",                   0, 2, 64, 0,  0,  0 },
-    { "in calls of 33 and the rest",    0, 2, 0,  33, 0,  0 },
-    { "truncated to 65 and fed again",  0, 2, 0,  0,  65, 0 },
-    { "truncated to 3 and fed again",   0, 1, 5,  0,  3,  0 },
-    { "host flushes subnormals",        0, 2, 0,  0,  0,  0x9fc0 },
-    { "host rounds up",                 0, 2, 9,  0,  0,  0x5f80 },
-    { "avx2",                           SLM_ISA_AVX2, 2, 0, 0, 0, 0 },
-    { "avx2, chunks of 5",              SLM_ISA_AVX2, 1, 5, 0, 0, 0 },
-    { "scalar",                         SLM_ISA_SCALAR, 2, 0, 0, 0, 0 },
+    { "all at once, one thread",        0, 1, 0,  0,  0,  0, FED, 0 },
+    { "2 threads",                      0, 2, 0,  0,  0,  0, FED, 0 },
+    { "3 threads",                      0, 3, 0,  0,  0,  0, FED, 0 },
+    { "8 threads",                      0, 8, 0,  0,  0,  0, FED, 0 },
+    { "chunks of 1",                    0, 2, 1,  0,  0,  0, FED, 0 },
+    { "chunks of 2",                    0, 1, 2,  0,  0,  0, FED, 0 },
+    { "chunks of 7",                    0, 2, 7,  0,  0,  0, FED, 0 },
+    { "chunks of 64",                   0, 2, 64, 0,  0,  0, FED, 0 },
+    { "in calls of 33 and the rest",    0, 2, 0,  33, 0,  0, FED, 0 },
+    { "truncated to 65 and fed again",  0, 2, 0,  0,  65, 0, FED, 0 },
+    { "truncated to 3 and fed again",   0, 1, 5,  0,  3,  0, FED, 0 },
+    { "host flushes subnormals",        0, 2, 0,  0,  0,  0x9fc0, FED, 0 },
+    { "host rounds up",                 0, 2, 9,  0,  0,  0x5f80, FED, 0 },
+    { "avx2",                           SLM_ISA_AVX2, 2, 0, 0, 0, 0, FED, 0 },
+    { "avx2, chunks of 5",              SLM_ISA_AVX2, 1, 5, 0, 0, 0, FED, 0 },
+    { "scalar",                         SLM_ISA_SCALAR, 2, 0, 0, 0, 0, FED, 0 },
+    { "a fork at 1",                    0, 2, 0,  1,  0,  0, FORKED, 0 },
+    { "a fork at 37",                   0, 1, 7,  37, 0,  0, FORKED, 0 },
+    { "a fork at 64",                   0, 2, 0,  64, 0,  0, FORKED, 0 },
+    { "a fork at 70",                   0, 2, 0,  70, 0,  0, FORKED, 0 },
+    { "saved and loaded at 1",          0, 2, 0,  1,  0,  0, SAVED, 0 },
+    { "saved and loaded at 64",         0, 1, 0,  64, 0,  0, SAVED, 0 },
+    { "saved and loaded at 77",         0, 2, 3,  77, 0,  0, SAVED, 0 },
+    { "first of a batch",               0, 1, 0,  10, 0,  0, BATCHED, 0 },
+    { "second of a batch, 9 a pass",    0, 1, 9,  1,  0,  0, BATCHED, 1 },
+    { "third of a batch, avx2",         SLM_ISA_AVX2, 2, 0, 60, 0, 0, BATCHED, 2 },
+    { "last of a batch, 2 threads",     0, 2, 0,  60, 0,  0, BATCHED, 3 },
 };
 
 typedef struct rows {
@@ -50,10 +67,86 @@ static int keep(void *user, size_t index, const float *logits, size_t vocab)
     return 0;
 }
 
-static int fail(const char *model, const char *way, const char *text)
+static int fail(const char *model, const char *how, const char *text)
 {
-    (void)fprintf(stderr, "determinism: %s: %s: %s\n", model, way, text);
+    (void)fprintf(stderr, "determinism: %s: %s: %s\n", model, how, text);
     return 1;
+}
+
+static int32_t token_of(size_t text, size_t i, size_t vocab)
+{
+    return (int32_t)((i * 2654435761u + 12345u + text * 777u) % vocab);
+}
+
+/* *session becomes a fork of it, and the origin feeds other tokens before it goes. */
+static slm_status fork_away(slm_session **session, size_t vocab, slm_error *err)
+{
+    slm_session *origin = *session;
+    int32_t others[20];
+    const size_t n = slm_session_room(origin) < 20 ? slm_session_room(origin) : 20;
+    for (size_t i = 0; i < n; i++)
+        others[i] = token_of(1, i, vocab);
+    slm_status status = slm_session_fork(session, origin, err);
+    if (!status)
+        status = slm_session_feed(origin, others, n, err);
+    if (*session != origin)
+        slm_session_free(origin);
+    return status;
+}
+
+static slm_status save_and_load(slm_session **session, slm_model *model, const slm_session_params *sp, slm_error *err)
+{
+    char file[] = "/tmp/slm-determinism-XXXXXX";
+    slm_session *loaded = NULL;
+    const int fd = mkstemp(file);
+    if (fd < 0)
+        return SLM_E_IO;
+    (void)close(fd);
+    slm_status status = slm_session_save(*session, file, err);
+    if (!status)
+        status = slm_session_load(&loaded, model, file, sp, err);
+    (void)unlink(file);
+    if (status)
+        return status;
+    slm_session_free(*session);
+    *session = loaded;
+    return SLM_OK;
+}
+
+/* The rest of the tokens, one a step, as item `place` of a batch. */
+static slm_status in_a_batch(slm_session *session, slm_model *model, const way *w, const int32_t *tokens, rows *r, slm_error *err)
+{
+    slm_batch_params bp = SLM_BATCH_PARAMS_INIT;
+    slm_batch_item items[ITEMS] = { { 0 } };
+    slm_session *all[ITEMS] = { NULL };
+    slm_batch *batch = NULL;
+    int32_t room[ITEMS][TOKENS];
+    bp.tokens = w->chunk;
+    slm_status status = slm_batch_new(&batch, model, &bp, err);
+    for (size_t k = 0; !status && k < ITEMS; k++)
+        if (k == w->place)
+            all[k] = session;
+        else
+            status = slm_session_new(&all[k], model, NULL, err);
+    for (size_t i = slm_session_position(session); !status && i < TOKENS; i++) {
+        for (size_t k = 0; k < ITEMS; k++) {
+            const size_t n = k == w->place ? 1 : 1 + (i * 7 + k) % 11;
+            for (size_t t = 0; t < n; t++)
+                room[k][t] = k == w->place ? tokens[i] : token_of(k, i + t, r->vocab);
+            if (k != w->place && slm_session_room(all[k]) < n)
+                status = slm_session_truncate(all[k], 0, err);
+            items[k] = (slm_batch_item){ all[k], room[k], n, NULL, SLM_OK, 0 };
+        }
+        if (!status)
+            status = slm_batch_step(batch, items, ITEMS, err);
+        if (!status)
+            (void)keep(r, i - r->at, slm_session_logits(session), r->vocab);
+    }
+    for (size_t k = 0; k < ITEMS; k++)
+        if (k != w->place)
+            slm_session_free(all[k]);
+    slm_batch_free(batch);
+    return status;
 }
 
 static int run(const char *path, const way *w, char hash[65])
@@ -80,7 +173,7 @@ static int run(const char *path, const way *w, char hash[65])
         status = slm_session_new(&session, model, &sp, &err);
     if (!status) {
         for (size_t i = 0; i < TOKENS; i++)
-            tokens[i] = (int32_t)((i * 2654435761u + 12345u) % info.vocab);
+            tokens[i] = token_of(0, i, info.vocab);
         r.vocab = info.vocab;
         r.logits = calloc(TOKENS * r.vocab, sizeof *r.logits);
     }
@@ -88,7 +181,13 @@ static int run(const char *path, const way *w, char hash[65])
         status = slm_session_feed_rows(session, tokens, w->first, keep, &r, &err);
         r.at = w->first;
     }
-    if (!status)
+    if (!status && w->then == FORKED)
+        status = fork_away(&session, info.vocab, &err);
+    if (!status && w->then == SAVED)
+        status = save_and_load(&session, model, &sp, &err);
+    if (!status && w->then == BATCHED)
+        status = in_a_batch(session, model, w, tokens, &r, &err);
+    else if (!status)
         status = slm_session_feed_rows(session, tokens + r.at, TOKENS - r.at, keep, &r, &err);
     if (!status && w->truncate) {
         memset(r.logits + w->truncate * r.vocab, 0, (TOKENS - w->truncate) * r.vocab * sizeof *r.logits);

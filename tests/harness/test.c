@@ -130,7 +130,7 @@ enum { SMALL_STACK = 1 << 16 };
 void *test_small_stack(void *(*body)(void *arg), void *arg)
 {
     pthread_attr_t attr;
-    pthread_t thread;
+    pthread_t thread = pthread_self();
     void *result = NULL;
     if (pthread_attr_init(&attr) || pthread_attr_setstacksize(&attr, SMALL_STACK) || pthread_create(&thread, &attr, body, arg))
         fail_msg("a thread with %d bytes of stack cannot be made", SMALL_STACK);

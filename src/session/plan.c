@@ -1,0 +1,102 @@
+/* plan.c -- what a model and a session will take, from the tables of the file alone. The metadata and the tokenizer are loaded for
+ * real and measured; weights, cache and work memory come from the formulas that size them when they are made. */
+#include "session/session.h"
+
+#include "core/cpu.h"
+#include "core/params.h"
+#include "core/size.h"
+
+#include <string.h>
+
+enum { CHUNK = 256 * 1024 };        /* bind.c reads weights in pieces of about this many bytes a thread */
+
+typedef struct sums {
+    uint64_t weights;               /* bytes of panels and vectors */
+    uint64_t heap;                  /* the same as allocations */
+    uint64_t scratch;               /* the most that packing one tensor takes */
+} sums;
+
+/* Panels for what has rows, floats for what has not. Types this version cannot compute with count as they lie on disk. */
+static void add_tensor(sums *s, const slm_tensor *t, size_t width)
+{
+    size_t bytes = (size_t)t->bytes;
+    if (t->n_dims == 1)
+        bytes = (size_t)t->dims[0] * sizeof(float);
+    else if (t->type && !slm_matrix_bytes(t->type, (size_t)t->rows, (size_t)t->dims[0], &bytes))
+        bytes = SIZE_MAX / 4;
+    s->weights += bytes;
+    s->heap += slm_heap_cost(bytes);
+    if (t->n_dims > 1) {
+        const uint64_t panel = t->bytes / t->rows * SLM_PANEL_ROWS, tasks = slm_min(width, slm_ceil_div((size_t)t->rows, SLM_PANEL_ROWS));
+        const uint64_t scratch = tasks * (panel >= CHUNK ? panel : CHUNK / panel * panel);
+        s->scratch = scratch > s->scratch ? scratch : s->scratch;
+    }
+}
+
+static slm_status count_tokenizer(const slm_file *file, const char *path, const slm_model_params *p, uint64_t *bytes, uint64_t *peak,
+                                  slm_error *err)
+{
+    slm_heap heap;
+    slm_tokenizer *tokenizer = NULL;
+    slm_heap_init(&heap, p->allocator, p->memory_limit);
+    const slm_status status = slm_tokenizer_load(&tokenizer, &heap, &file->keys, path, err);
+    *bytes = atomic_load(&heap.current);
+    *peak = atomic_load(&heap.peak);
+    slm_tokenizer_free(tokenizer);
+    return status;
+}
+
+static uint64_t most(uint64_t a, uint64_t b)
+{
+    return a > b ? a : b;
+}
+
+static slm_status compute(slm_plan_info *plan, const slm_file *file, const slm_heap *heap, const char *path, const slm_model_params *p,
+                          const slm_session_params *sp, slm_error *err)
+{
+    slm_config c;
+    slm_session_shape shape;
+    sums s = { 0 };
+    uint64_t tokenizer = 0, tokenizer_peak = 0;
+    const size_t width = p->threads ? p->threads : p->executor ? p->executor->width : slm_cpu_threads();
+    const uint64_t metadata = atomic_load(&heap->current);
+    slm_status status = slm_config_read(&c, file, err);
+    if (!status)
+        status = slm_session_shape_read(&shape, &c, sp, err);
+    if (!status)
+        status = count_tokenizer(file, path, p, &tokenizer, &tokenizer_peak, err);
+    if (status)
+        return status;
+    for (size_t i = 0; i < file->n_tensors; i++)
+        if (strcmp(file->tensors[i].name, "rope_freqs.weight") != 0)      /* lives on in the model's table of angles */
+            add_tensor(&s, &file->tensors[i], width);
+    const uint64_t tables = slm_heap_cost(sizeof(slm_model)) + slm_heap_cost(c.layers * sizeof(slm_layer)) +
+                            slm_heap_cost(c.rope_size / 2 * sizeof(double));
+    plan->weight_bytes = s.weights;
+    plan->model_bytes = tables + s.heap + tokenizer;
+    plan->open_peak = most(atomic_load(&heap->peak) + tables, metadata + tables + s.heap + most(s.scratch, tokenizer_peak));
+    plan->kv_bytes = slm_kv_heap_bytes(&c, shape.context, shape.f32);
+    plan->session_bytes = slm_session_heap_bytes(&c, &shape, width, &plan->work_bytes);
+    plan->peak = plan->session_bytes > UINT64_MAX - plan->model_bytes ? UINT64_MAX
+                                                                      : most(plan->open_peak, plan->model_bytes + plan->session_bytes);
+    return SLM_OK;
+}
+
+slm_status slm_plan(slm_plan_info *plan, const char *path, const slm_model_params *model, const slm_session_params *session, slm_error *err)
+{
+    slm_model_params p;
+    slm_plan_info full = SLM_PLAN_INFO_INIT;
+    slm_heap heap;
+    slm_file *file = NULL;
+    if (!plan || !path)
+        return slm_fail(err, SLM_E_ARG, "%s is NULL", plan ? "path" : "plan");
+    slm_status status = slm_params_read(&p, sizeof p, model, err);
+    if (status)
+        return status;
+    slm_heap_init(&heap, p.allocator, p.memory_limit);
+    status = slm_model_file(&file, &heap, path, &p, err);
+    if (!status)
+        status = compute(&full, file, &heap, path, &p, session, err);
+    slm_file_free(file);
+    return status ? status : slm_params_write(plan, &full, sizeof full, err);
+}
