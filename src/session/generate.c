@@ -140,13 +140,15 @@ static slm_status try_token(run *r, int32_t token, size_t after, slm_fit *fit, s
     return r->piece.size ? slm_place_step(&r->place, r->piece.data, r->piece.size, after, fit, err) : SLM_OK;
 }
 
-/* The first token of the shortest way to the end. */
+/* The first token of the shortest way to the end; -1 if the text is whole here and all that could follow would come too late. */
 static slm_status take_way_out(run *r, int32_t *token, slm_error *err)
 {
     size_t need;
     slm_fit fit = SLM_FIT_NEVER;
     slm_status status = slm_place_need(&r->place, r->stream.at_start, &need, token, err);
-    if (!status && *token >= 0)
+    if (status || (*token < 0 && r->place.accepts))
+        return status;
+    if (*token >= 0)
         status = try_token(r, *token, SIZE_MAX, &fit, err);
     if (!status && fit != SLM_FIT_TAKEN)
         status = slm_fail(err, SLM_E_INTERNAL, "generate: token %d does not lead out of the constraint", *token);
@@ -201,6 +203,10 @@ static slm_status loop(run *r, const slm_watch *watch, slm_error *err)
         slm_status status = choose(r, &token, err);
         if (status)
             return status;
+        if (token < 0) {
+            r->result.reason = SLM_STOP_LENGTH;
+            break;
+        }
         if (m->tokenizer && slm_tokenizer_is_end(m->tokenizer, token)) {
             r->result.reason = SLM_STOP_EOS;
             break;
