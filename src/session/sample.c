@@ -106,20 +106,32 @@ static int32_t greedy(const float *logits, size_t vocab)
     return (int32_t)best;
 }
 
-static int32_t draw(const float *p, size_t vocab, double u)
+/* The running sum is kept at the beginning of each piece while the total is made, so the second pass begins in the right one. */
+static int32_t draw(const float *p, size_t n, double u)
 {
-    double total = 0, sum = 0;
-    size_t last = 0;
-    for (size_t i = 0; i < vocab; i++)
-        total += (double)p[i];
-    for (size_t i = 0; i < vocab; i++) {
+    enum { PIECES = 256 };
+    double begin[PIECES], sum = 0;
+    const size_t piece = n / PIECES + 1;
+    size_t pieces = 0, last = 0;
+    for (size_t i = 0; i < n; i += piece) {
+        begin[pieces++] = sum;
+        for (size_t k = i; k < n && k < i + piece; k++)
+            sum += (double)p[k];
+    }
+    const double want = u * sum;
+    while (pieces > 1 && begin[pieces - 1] > want)
+        pieces--;
+    sum = begin[pieces - 1];
+    for (size_t i = (pieces - 1) * piece; i < n; i++) {
         if (p[i] <= 0)
             continue;
         last = i;
         sum += (double)p[i];
-        if (sum > u * total)
+        if (sum > want)
             return (int32_t)i;
     }
+    for (size_t i = 0; i < n; i++)      /* u rounded up to the whole: the last there is */
+        last = p[i] > 0 ? i : last;
     return (int32_t)last;
 }
 

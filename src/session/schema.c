@@ -49,7 +49,8 @@ enum { NUL = 1, BOOL = 2, INTEGER = 4, FRACTION = 8, NUMBER = 12, STRING = 16, A
 enum { NOTE = 0, OWN = 1 << 8, UNKNOWN = 1 << 9 };
 
 static const struct { const char *name; int type; } types[] = {
-    { "null", NUL }, { "boolean", BOOL }, { "integer", INTEGER }, { "number", NUMBER }, { "string", STRING }, { "array", ARRAY }, { "object", OBJECT },
+    { "null", NUL }, { "boolean", BOOL }, { "integer", INTEGER }, { "number", NUMBER }, { "string", STRING }, { "array", ARRAY },
+    { "object", OBJECT },
 };
 
 /* Keywords: the types they speak of, OWN for what stands alone, NOTE for what says nothing about the value. */
