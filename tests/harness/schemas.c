@@ -56,7 +56,9 @@ int main(int argc, char **argv)
         fprintf(stderr, "usage: schemas MODEL SCHEMAS.JSONL N TEMPERATURE\n");
         return 2;
     }
-    slm_status status = slm_model_open(&model, argv[1], NULL, &err);
+    slm_model_params params = SLM_MODEL_PARAMS_INIT;
+    params.threads = 1;                         /* a small model gains nothing from more, and others want the cores */
+    slm_status status = slm_model_open(&model, argv[1], &params, &err);
     if (!status)
         status = slm_session_new(&session, model, NULL, &err);
     for (ssize_t n; !status && (n = getline(&line, &room, f)) > 0; number++) {
