@@ -78,6 +78,8 @@ $(BUILD)/libharness.a: $(call obj,$(HARNESS))    # an archive: a test gets only 
 	@mkdir -p $(@D)
 	$(Q)rm -f $@ && $(AR) rcs $@ $^
 
+$(BUILD)/bin/test_schema: LIBS := -ljansson $(LIBS)    # another reader's word on what is JSON
+
 $(BUILD)/bin/test_%: $(BUILD)/tests/test_%.o $(BUILD)/libharness.a $(BUILD)/libslm.a
 	@mkdir -p $(@D)
 	$(if $(V),,@echo '  LD  $@')
@@ -121,6 +123,17 @@ check-unit: $(TESTS:tests/%.c=$(BUILD)/bin/%) check-header  ## the cmocka progra
 
 check-kernels: $(BUILD)/bin/check_kernels  ## every kernel this CPU has against the scalar reference, bit by bit
 	$(BUILD)/bin/check_kernels
+
+$(BUILD)/bin/schemas: $(BUILD)/tests/harness/schemas.o $(BUILD)/libslm.a
+	@mkdir -p $(@D)
+	$(if $(V),,@echo '  LD  $@')
+	$(Q)$(CC) $^ $(LINK) $(LIBS) -o $@
+
+SCHEMA_TEXTS ?= 250
+check-schemas: $(BUILD)/bin/schemas  ## 250 texts for each of tests/schemas.jsonl against Python's jsonschema (tests/check_schemas.txt)
+	@python3 -c 'import jsonschema' 2>/dev/null || { echo "check-schemas: skipped: pip install -r tests/check_schemas.txt"; exit 0; }
+	$(BUILD)/bin/schemas models/tiny-stories/tiny-stories.gguf tests/schemas.jsonl $(SCHEMA_TEXTS) 1 > $(BUILD)/schemas.out
+	python3 tests/check_schemas.py tests/schemas.jsonl < $(BUILD)/schemas.out
 
 check-readme: lib               ## the README's program is examples/minimal.c, and builds and runs as the README says
 	@awk '/^```c$$/ { on = 1; next } /^```$$/ { on = 0 } on' README.md | cmp - examples/minimal.c

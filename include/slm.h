@@ -563,8 +563,26 @@ SLM_API slm_status slm_plan(slm_plan_info *plan, const char *path, const slm_mod
 /* log p(token | what precedes it) in nats for one row of logits, in double. SLM_E_ARG if token is outside. Since 0.1.0 */
 SLM_API slm_status slm_logits_score(const float *logits, size_t vocab, int32_t token, double *nats, slm_error *err);
 
+/* A token and its log-probability in nats. */
+typedef struct slm_scored {
+    int32_t token, reserved;
+    double  nats;
+} slm_scored;
+
+/* The n likeliest tokens of one row into top [n], the likeliest first, ties by lower id. With slm_session_feed_rows this gives them for
+ * each place of a prompt. SLM_E_ARG unless 1 <= n <= 64 and n <= vocab; SLM_E_NUMERIC. Since 0.1.0 */
+SLM_API slm_status slm_logits_top(const float *logits, size_t vocab, slm_scored *top, size_t n, slm_error *err);
+
 /* ---- generation ------------------------------------------------------------------------------------------------------------ */
 
+/* Added to the logit of a token before anything else; -infinity forbids it. */
+typedef struct slm_bias {
+    int32_t token;
+    float   add;           /* -1e6 .. 1e6, or -infinity */
+} slm_bias;
+
+/* How a token is chosen. The order: bias, repetition, frequency, presence, DRY, (a constraint,) temperature, top_k, typical_p, top_p,
+ * min_p, draw. docs/sampling.md has the formulas. */
 typedef struct slm_sampling {
     size_t   size;
     float    temperature;  /* 0: greedy, the highest logit, the lowest id on ties                            0.1.0 */
@@ -572,11 +590,24 @@ typedef struct slm_sampling {
     float    min_p;        /* drops tokens under min_p times the highest probability; 0: off                 0.1.0 */
     uint32_t top_k;        /* keeps the k highest; 0: off                                                    0.1.0 */
     uint64_t seed;         /* the draw at a position depends on seed and position alone                      0.1.0 */
+    float    typical_p;    /* keeps the set nearest to the expected surprise; 0 or 1: off                    0.1.0 */
+    float    repeat_penalty;     /* 0.01 .. 100; divides the logits of recent tokens; 0 or 1: off            0.1.0 */
+    float    frequency_penalty;  /* -100 .. 100, for each time a token was seen; 0: off                      0.1.0 */
+    float    presence_penalty;   /* -100 .. 100, for a token seen at all; 0: off                             0.1.0 */
+    float    dry_multiplier;     /* 0 .. 100; against repeating whole runs of tokens; 0: off                 0.1.0 */
+    float    dry_base;           /* 1 .. 10; growth with the length of the run; 0: 1.75                      0.1.0 */
+    uint32_t dry_length;         /* runs shorter than this may repeat; 0: 2                                  0.1.0 */
+    uint32_t penalty_window;     /* tokens the penalties look back; 0: 64; UINT32_MAX: all                   0.1.0 */
+    uint32_t n_bias, reserved;
+    const slm_bias *bias;        /* [n_bias]                                                                 0.1.0 */
+    const int32_t  *recent;      /* [n_recent] the tokens before the draw. slm_session_generate puts its own 0.1.0 */
+    size_t   n_recent;
 } slm_sampling;
-#define SLM_SAMPLING_INIT { sizeof(slm_sampling), 0, 0, 0, 0, 0 }
+#define SLM_SAMPLING_INIT { sizeof(slm_sampling), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, NULL, NULL, 0 }
 
 /* Picks a token from one row of logits by `sampling` for position `position`. SLM_E_NUMERIC if a logit is NaN or +infinity or all are
- * -infinity; SLM_E_ARG for a negative or NaN setting. Source of top-p: Holtzman et al. 2020; min-p: Nguyen et al. 2024. Since 0.1.0 */
+ * -infinity; SLM_E_ARG for a setting outside its range or NaN. Source of top-p: Holtzman et al. 2020; min-p: Nguyen et al. 2024;
+ * typical: Meister et al. 2022; repetition: Keskar et al. 2019. Since 0.1.0 */
 SLM_API slm_status slm_sample(int32_t *token, const float *logits, size_t vocab, const slm_sampling *sampling, uint64_t position,
                               slm_error *err);
 
@@ -586,6 +617,35 @@ typedef enum slm_stop { SLM_STOP_LENGTH = 1, SLM_STOP_EOS = 2, SLM_STOP_STRING =
  * with reason SLM_STOP_CALLBACK (and SLM_OK). */
 typedef int slm_text_fn(void *user, const char *text, size_t len);
 
+/* A language that a text must keep to, over the tokens of one vocabulary. Tokens are tried by the bytes they decode to: every way of
+ * cutting an allowed text into tokens is allowed. The text that a generation makes is always a whole text of the language: when tokens
+ * run short, the shortest way to its end is taken. docs/constraints.md says what patterns and schemas may hold.
+ *
+ * Owns     memory of the tokenizer's allocator, so it is freed before the tokenizer (or the model that has it).
+ * Threads  read-only to its user: any number of sessions and threads at once. Inside is a cache, at most 64 MiB, under a lock.
+ * Errors   of the three: SLM_E_ARG; SLM_E_LIMIT names the limit; SLM_E_NOT_FOUND if no text fits that the vocabulary can spell; SLM_E_MEMORY */
+typedef struct slm_constraint slm_constraint;
+
+/* One of strings [n], each UTF-8. Since 0.1.0 */
+SLM_API slm_status slm_constraint_choice(slm_constraint **out, const slm_tokenizer *tokenizer, const char *const *strings, size_t n,
+                                         slm_error *err);
+
+/* A text that `pattern` matches as a whole: literals, classes, . | () * + ? {m,n}, \d \w \s and escapes, over code points. SLM_E_FORMAT and
+ * SLM_E_UNSUPPORTED name the construct and its byte (err->offset). Since 0.1.0 */
+SLM_API slm_status slm_constraint_regex(slm_constraint **out, const slm_tokenizer *tokenizer, const char *pattern, slm_error *err);
+
+/* A JSON text that parses and validates against a JSON schema. schema [len] bytes: type, properties, required, additionalProperties, items,
+ * minItems, maxItems, minLength, maxLength, pattern, bounds of numbers, enum, const, anyOf, oneOf, $ref within the document.
+ * SLM_E_UNSUPPORTED names a keyword that cannot be enforced, and its place; SLM_E_FORMAT what is no schema. Since 0.1.0 */
+SLM_API slm_status slm_constraint_schema(slm_constraint **out, const slm_tokenizer *tokenizer, const char *schema, size_t len, slm_error *err);
+
+SLM_API void slm_constraint_free(slm_constraint *constraint);
+
+/* Receives each token when it is fed, before its text: one [1] with its log-probability, top [n_top] the likeliest at its place. Both
+ * of the model's own distribution, before bias, temperature, filters and constraint. A result other than 0 ends the generation as in
+ * slm_text_fn, after the text of this token. */
+typedef int slm_token_fn(void *user, const slm_scored *one, const slm_scored *top, size_t n_top);
+
 typedef struct slm_generate_params {
     size_t              size;
     uint32_t            max_tokens;   /* 0: until EOS or the context is full                               0.1.0 */
@@ -594,8 +654,12 @@ typedef struct slm_generate_params {
     const slm_sampling *sampling;     /* NULL: greedy                                                       0.1.0 */
     slm_text_fn        *text;         /* may be NULL                                                        0.1.0 */
     void               *user;         /* 0.1.0 */
+    slm_token_fn       *token;        /* may be NULL                                                        0.1.0 */
+    uint32_t            n_top;        /* 0 .. 64 likeliest tokens for `token`                               0.1.0 */
+    uint32_t            reserved;
+    slm_constraint     *constraint;   /* what the text must be; NULL: anything                              0.1.0 */
 } slm_generate_params;
-#define SLM_GENERATE_PARAMS_INIT { sizeof(slm_generate_params), 0, 0, NULL, NULL, NULL, NULL }
+#define SLM_GENERATE_PARAMS_INIT { sizeof(slm_generate_params), 0, 0, NULL, NULL, NULL, NULL, NULL, 0, 0, NULL }
 
 typedef struct slm_generation {
     size_t   size;
@@ -609,7 +673,12 @@ typedef struct slm_generation {
  *   result  may be NULL; written on every status, for a generation that fails keeps the tokens delivered before
  * Returns SLM_OK; SLM_E_STATE if nothing was fed since the start or the last truncate; the errors of feed and slm_sample.
  * A token is fed before its text is handed out, so that all text delivered is in the sequence whatever happens next; EOS is not
- * fed. With stop strings, text that may begin one is held back until that is decided. Since 0.1.0 */
+ * fed. With stop strings, text that may begin one is held back until that is decided.
+ *
+ * With a constraint the text is a whole one of its language, unless a stop string, a callback or a failure ends it before; where it cannot go
+ * on, the reason is SLM_STOP_EOS. A token is drawn as ever; one that does not fit is drawn again among those that do, so a model that keeps to
+ * the language by itself is not disturbed. SLM_E_MISMATCH for a constraint of another vocabulary; SLM_E_CONTEXT if not even the
+ * shortest text fits max_tokens and the room; SLM_E_LIMIT for a pattern too wild to follow. Since 0.1.0 */
 SLM_API slm_status slm_session_generate(slm_session *session, const slm_generate_params *params, slm_generation *result, slm_error *err);
 
 /* ---- engines --------------------------------------------------------------------------------------------------------------- */

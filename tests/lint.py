@@ -245,7 +245,7 @@ def call_edges(path, funcs):
                 other = at(base, add + 4) if base in starts else base
             elif target(line) is not None:
                 other = at(f.section, target(line))
-            if other and (line[1].startswith('call') or other != f.name):
+            if other and (line[1].startswith('call') or other != re.sub(r'\.cold$', '', f.name)):    # back from the cold part: a jump within it
                 yield f.name, other
 
 

@@ -6,14 +6,23 @@
 
 typedef struct options {
     const char *prompt, *file, *kv;
-    uint64_t max_tokens, top_k, seed, context, chunk;
-    double temp, top_p, min_p;
-    cli_list stop;
+    const char *schema, *regex;
+    uint64_t max_tokens, top_k, seed, context, chunk, logprobs, penalty_window;
+    double temp, top_p, min_p, typical, repeat_penalty, frequency_penalty, presence_penalty, dry;
+    cli_list stop, choice;
     bool echo, special;
 } options;
 
+/* What was said of a token: log p, and the likeliest ones at its place. */
+typedef struct scores {
+    slm_scored one, *top;  /* [n] */
+    size_t n;
+} scores;
+
 /* Where the text goes: stdout at once, or collected for the JSON object. */
 typedef struct sink {
+    scores *list;          /* [n_list] */
+    size_t n_list, list_room;
     bool json;
     char last;             /* byte written last */
     char *text;
@@ -41,6 +50,56 @@ static int put(void *user, const char *text, size_t len)
     return 0;
 }
 
+static int keep(void *user, const slm_scored *one, const slm_scored *top, size_t n)
+{
+    sink *s = user;
+    if (s->n_list == s->list_room) {
+        const size_t room = s->list_room ? 2 * s->list_room : 64;
+        scores *bigger = realloc(s->list, room * sizeof *bigger);
+        if (!bigger)
+            return 1;
+        s->list = bigger;
+        s->list_room = room;
+    }
+    scores *to = &s->list[s->n_list];
+    *to = (scores){ *one, malloc((n + 1) * sizeof *top), n };
+    if (!to->top)
+        return 1;
+    memcpy(to->top, top, n * sizeof *top);
+    s->n_list++;
+    return 0;
+}
+
+static void put_score(cli_json *j, const slm_tokenizer *tokenizer, const slm_scored *one)
+{
+    char text[256];
+    size_t n = 0;
+    if (slm_tokenizer_decode(tokenizer, text, sizeof text, &n, &one->token, 1, SLM_TEXT_CONTROL, NULL))
+        n = 0;
+    cli_json_int(j, "id", one->token);
+    cli_json_text(j, "text", text, n);
+    cli_json_real(j, "logprob", one->nats, 6);
+}
+
+/* "logprobs":[{"id":...,"text":...,"logprob":...,"top":[...]},...] */
+static void put_scores(cli_json *j, const sink *s, const slm_tokenizer *tokenizer)
+{
+    cli_json_open(j, "logprobs", '[');
+    for (size_t i = 0; i < s->n_list; i++) {
+        cli_json_open(j, NULL, '{');
+        put_score(j, tokenizer, &s->list[i].one);
+        cli_json_open(j, "top", '[');
+        for (size_t k = 0; k < s->list[i].n; k++) {
+            cli_json_open(j, NULL, '{');
+            put_score(j, tokenizer, &s->list[i].top[k]);
+            cli_json_shut(j, '}');
+        }
+        cli_json_shut(j, ']');
+        cli_json_shut(j, '}');
+    }
+    cli_json_shut(j, ']');
+}
+
 typedef struct timing { double load, prefill, decode; size_t prompt; } timing;
 
 static double per_second(size_t n, double ms)
@@ -60,7 +119,7 @@ static const char *reason(slm_stop stop)
     return "length";
 }
 
-static void statistics(const cli *c, const sink *s, const timing *t, const slm_generation *made)
+static void statistics(const cli *c, const options *o, const slm_model *model, const sink *s, const timing *t, const slm_generation *made)
 {
     if (c->common.json) {
         cli_json j = { stdout, false };
@@ -69,6 +128,8 @@ static void statistics(const cli *c, const sink *s, const timing *t, const slm_g
         cli_json_count(&j, "prompt_tokens", t->prompt);
         cli_json_count(&j, "tokens", made->tokens);
         cli_json_word(&j, "reason", reason(made->reason));
+        if (o->logprobs)
+            put_scores(&j, s, slm_model_tokenizer(model));
         cli_json_real(&j, "load_ms", t->load, 3);
         cli_json_real(&j, "prefill_tok_s", per_second(t->prompt, t->prefill), 3);
         cli_json_real(&j, "decode_tok_s", per_second(made->tokens, t->decode), 3);
@@ -91,7 +152,27 @@ static slm_status new_session(cli *c, slm_model *model, const options *o, slm_se
     return status;
 }
 
-static slm_status generate(cli *c, slm_session *session, const options *o, sink *s, slm_generation *made)
+/* At most one of --schema, --regex and --choice; *constraint stays NULL without one. */
+static slm_status constrain(cli *c, const slm_model *model, const options *o, slm_constraint **constraint)
+{
+    const slm_tokenizer *tokenizer = slm_model_tokenizer(model);
+    char *text = NULL;
+    size_t n = 0;
+    slm_status status = SLM_OK;
+    if (o->choice.n)
+        return slm_constraint_choice(constraint, tokenizer, o->choice.item, o->choice.n, &c->err);
+    if (o->regex)
+        return slm_constraint_regex(constraint, tokenizer, o->regex, &c->err);
+    if (!o->schema)
+        return SLM_OK;
+    status = cli_read_file(c, o->schema, &text, &n);
+    if (!status)
+        status = slm_constraint_schema(constraint, tokenizer, text, n, &c->err);
+    free(text);
+    return status;
+}
+
+static slm_status generate(cli *c, slm_session *session, const options *o, slm_constraint *constraint, sink *s, slm_generation *made)
 {
     slm_sampling sampling = SLM_SAMPLING_INIT;
     slm_generate_params params = SLM_GENERATE_PARAMS_INIT;
@@ -100,6 +181,15 @@ static slm_status generate(cli *c, slm_session *session, const options *o, sink 
     sampling.min_p = (float)o->min_p;
     sampling.top_k = (uint32_t)o->top_k;
     sampling.seed = o->seed;
+    sampling.typical_p = (float)o->typical;
+    sampling.repeat_penalty = (float)o->repeat_penalty;
+    sampling.frequency_penalty = (float)o->frequency_penalty;
+    sampling.presence_penalty = (float)o->presence_penalty;
+    sampling.dry_multiplier = (float)o->dry;
+    sampling.penalty_window = (uint32_t)o->penalty_window;
+    params.constraint = constraint;
+    params.token = o->logprobs ? keep : NULL;
+    params.n_top = (uint32_t)o->logprobs;
     params.max_tokens = (uint32_t)o->max_tokens;
     params.stops = o->stop.item;
     params.n_stops = (uint32_t)o->stop.n;
@@ -113,10 +203,13 @@ static slm_status work(cli *c, const options *o, const char *prompt, size_t len,
 {
     slm_model *model = NULL;
     slm_session *session = NULL;
+    slm_constraint *constraint = NULL;
     slm_generation made = SLM_GENERATION_INIT;
     timing t = { 0, 0, 0, 0 };
     double start = cli_clock_ms();
     slm_status status = cli_open_model(c, &model);
+    if (!status)
+        status = constrain(c, model, o, &constraint);
     if (!status)
         status = new_session(c, model, o, &session);
     t.load = cli_clock_ms() - start;
@@ -130,7 +223,7 @@ static slm_status work(cli *c, const options *o, const char *prompt, size_t len,
         (void)put(s, prompt, len);
     if (!status) {
         start = cli_clock_ms();
-        status = generate(c, session, o, s, &made);
+        status = generate(c, session, o, constraint, s, &made);
         t.decode = cli_clock_ms() - start;
         if (!c->common.json && s->last != '\n' && s->last)
             putchar('\n');
@@ -138,10 +231,11 @@ static slm_status work(cli *c, const options *o, const char *prompt, size_t len,
         if (!status && made.reason == SLM_STOP_CALLBACK)
             status = ferror(stdout) ? cli_fail_errno(c, "cannot write to stdout") : cli_fail(c, SLM_E_MEMORY, "no memory for the text");
         if (!status)
-            statistics(c, s, &t, &made);
+            statistics(c, o, model, s, &t, &made);
     }
     cli_cancel_session(NULL);
     slm_session_free(session);
+    slm_constraint_free(constraint);
     slm_model_free(model);
     return status;
 }
@@ -149,15 +243,22 @@ static slm_status work(cli *c, const options *o, const char *prompt, size_t len,
 static int run(cli *c, const void *opaque)
 {
     const options *o = opaque;
-    sink s = { c->common.json, 0, NULL, 0, 0 };
+    sink s = { .json = c->common.json };
     char *text = NULL;
     size_t len = 0;
     if (o->prompt && o->file)
         return cli_usage(c, "-p and -f are two prompts; give one");
+    if ((o->schema != NULL) + (o->regex != NULL) + (o->choice.n > 0) > 1)
+        return cli_usage(c, "--schema, --regex and --choice are different things to keep to; give one");
+    if (o->logprobs && !c->common.json)
+        return cli_usage(c, "--logprobs needs --json");
     slm_status status = o->file ? cli_read_file(c, o->file, &text, &len) : SLM_OK;
     const char *prompt = text ? text : o->prompt ? o->prompt : "";
     if (!status)
         status = work(c, o, prompt, text ? len : strlen(prompt), &s);
+    for (size_t i = 0; i < s.n_list; i++)
+        free(s.list[i].top);
+    free(s.list);
     free(text);
     free(s.text);
     return cli_end(c, status);
@@ -183,7 +284,20 @@ static const cli_option table[] = {
       "among the likeliest that make up P together; 0 or 1: all" },
     { CLI_REAL,   0,   "min-p",      "P",    "0", 0, 1, AT(min_p),
       "among those with at least P times the highest probability; 0: all" },
+    { CLI_REAL,   0,   "typical",    "P",    "0", 0, 1, AT(typical), "among the most typical that make up P together; 0 or 1: all" },
+    { CLI_REAL,   0,   "repeat-penalty", "R", "1", 0.01, 100, AT(repeat_penalty), "divides the logits of recent tokens; 1: off" },
+    { CLI_REAL,   0,   "frequency-penalty", "F", "0", -100, 100, AT(frequency_penalty), "for each time a token was seen; 0: off" },
+    { CLI_REAL,   0,   "presence-penalty", "F", "0", -100, 100, AT(presence_penalty), "for a token seen at all; 0: off" },
+    { CLI_REAL,   0,   "dry",        "F",    "0", 0, 100, AT(dry), "against repeating runs of tokens (multiplier of DRY); 0: off" },
+    { CLI_COUNT,  0,   "penalty-window", "N", "64", 1, 4294967295.0, AT(penalty_window), "tokens that penalties look back" },
     { CLI_COUNT,  's', "seed",       "S",    "0", 0, 0, AT(seed), "another seed gives another text, the same seed the same" },
+    CLI_HEAD("what the text must be"),
+    { CLI_TEXT,   0,   "schema",     "FILE", NULL, 0, 0, AT(schema), "JSON that validates against the schema in a file (- is stdin)" },
+    { CLI_TEXT,   0,   "regex",      "R",    NULL, 0, 0, AT(regex), "a text that matches as a whole" },
+    { CLI_LIST,   0,   "choice",     "S",    NULL, 0, 0, AT(choice), "one of these strings; may be given several times" },
+    CLI_HEAD("report"),
+    { CLI_COUNT,  0,   "logprobs",   "N",    NULL, 1, 64, AT(logprobs),
+      "with --json: log-probabilities of the tokens made and of the N likeliest at each place" },
     CLI_HEAD("session"),
     { CLI_COUNT,  'c', "context",    "N",    NULL, 1, 16777216, AT(context),
       "room of the session (default: the model's, at most 4096)" },

@@ -297,8 +297,10 @@ static slm_status next_token(run *r, const slm_sampler *sampler, const slm_sampl
     if (r->reply.reason)
         return SLM_OK;
     const float *logits = slm_session_logits(r->s);
-    slm_status status =
-        slm_sampler_pick(sampler, &r->model->kernels, &token, logits, r->model->config.vocab, sampling, slm_session_position(r->s), err);
+    slm_sampling how = *sampling;
+    how.recent = r->s->tokens;
+    how.n_recent = r->s->position;
+    slm_status status = slm_sampler_pick(sampler, &r->model->kernels, &token, logits, r->model->config.vocab, &how, NULL, r->s->position, err);
     if (!status)
         status = add_score(r, logits, token, err);
     if (status)

@@ -3,8 +3,11 @@
 
 #include "core/limits.h"
 #include "core/params.h"
+#include "core/random.h"
 #include "core/size.h"
 #include "core/utf8.h"
+#include "session/constraint.h"
+#include "text/vocab.h"
 
 #include <string.h>
 
@@ -15,11 +18,17 @@ typedef struct run {
     slm_sampler sampler;
     slm_stream stream;
     slm_buf text;               /* made and not yet handed out */
+    slm_place place;            /* in the constraint, if there is one */
+    uint64_t *allowed;          /* a set of tokens */
+    slm_buf piece;              /* bytes of one token */
     slm_generation result;
+    slm_scored one, top[SLM_LIMIT_TOP_SCORES];
 } run;
 
 static slm_status check(const slm_generate_params *p, slm_error *err)
 {
+    if (p->n_top > SLM_LIMIT_TOP_SCORES)
+        return slm_fail(err, SLM_E_ARG, "generate: n_top is %u (allowed 0 .. %d)", p->n_top, SLM_LIMIT_TOP_SCORES);
     if (p->n_stops > SLM_LIMIT_STOPS || (p->n_stops && !p->stops))
         return slm_fail(err, SLM_E_ARG, "generate: %u stop strings (allowed 0 .. %d)", p->n_stops, SLM_LIMIT_STOPS);
     for (uint32_t i = 0; i < p->n_stops; i++) {
@@ -68,6 +77,16 @@ static bool hand_out(run *r, size_t n)
     return answer == 0;
 }
 
+/* What the row of logits says about the token, before the next row takes its place. */
+static slm_status look(run *r, int32_t token, slm_error *err)
+{
+    const slm_model *m = r->s->model;
+    r->one = (slm_scored){ token, 0, 0 };
+    if (!r->p.token)
+        return SLM_OK;
+    return slm_logprob_row(&m->kernels, r->s->logits, m->config.vocab, &r->one, r->top, slm_min(r->p.n_top, m->config.vocab), err);
+}
+
 /* Text of one more token. True if the generation ends here. */
 static bool deliver(run *r, int32_t token)
 {
@@ -90,6 +109,79 @@ static bool deliver(run *r, int32_t token)
     return false;
 }
 
+/* Tokens that may still be made. */
+static size_t left(const run *r)
+{
+    const size_t room = slm_session_room(r->s);
+    return r->p.max_tokens ? slm_min(room, r->p.max_tokens - r->result.tokens) : room;
+}
+
+static void put_piece(void *sink, const uint8_t *bytes, size_t n)
+{
+    slm_buf_add(sink, bytes, n);
+}
+
+/* Does the token fit the constraint here? If so, the place goes on. The text is exactly what the stream will make of the token. */
+static slm_status try_token(run *r, int32_t token, size_t after, slm_fit *fit, slm_error *err)
+{
+    const slm_tokenizer *t = r->s->model->tokenizer;
+    bool at_start = r->stream.at_start;
+    *fit = SLM_FIT_NEVER;
+    if (slm_tokenizer_is_end(t, token)) {
+        *fit = r->place.accepts ? SLM_FIT_TAKEN : SLM_FIT_NEVER;
+        return SLM_OK;
+    }
+    if ((size_t)token >= t->texts.n)
+        return SLM_OK;
+    r->piece.size = 0;
+    slm_token_put(t, (uint32_t)token, 0, &at_start, put_piece, &r->piece);
+    if (r->piece.failed)
+        return slm_buf_status(&r->piece, "generate: token", err);
+    return r->piece.size ? slm_place_step(&r->place, r->piece.data, r->piece.size, after, fit, err) : SLM_OK;
+}
+
+/* The first token of the shortest way to the end; -1 if the text is whole here and all that could follow would come too late. */
+static slm_status take_way_out(run *r, int32_t *token, slm_error *err)
+{
+    size_t need;
+    slm_fit fit = SLM_FIT_NEVER;
+    slm_status status = slm_place_need(&r->place, r->stream.at_start, &need, token, err);
+    if (status || (*token < 0 && r->place.accepts))
+        return status;
+    if (*token >= 0)
+        status = try_token(r, *token, SIZE_MAX, &fit, err);
+    if (!status && fit != SLM_FIT_TAKEN)
+        status = slm_fail(err, SLM_E_INTERNAL, "generate: token %d does not lead out of the constraint", *token);
+    return status;
+}
+
+/* As the model says; if that does not fit, among what fits; if that would come too late, the way out. The second draw has a number of its
+ * own, so both together draw from the model's distribution over what fits. */
+static slm_status choose(run *r, int32_t *token, slm_error *err)
+{
+    enum { SECOND = 0x5eed };
+    const slm_session *s = r->s;
+    const slm_model *m = s->model;
+    const size_t vocab = m->config.vocab, after = left(r) - 1;
+    slm_sampling how = r->sampling;
+    slm_fit fit = SLM_FIT_TAKEN;
+    how.recent = s->tokens;
+    how.n_recent = s->position;
+    slm_status status = slm_sampler_pick(&r->sampler, &m->kernels, token, s->logits, vocab, &how, NULL, s->position, err);
+    if (status || !r->p.constraint)
+        return status;
+    status = try_token(r, *token, after, &fit, err);
+    if (!status && fit == SLM_FIT_NEVER) {
+        status = slm_place_mask(&r->place, r->stream.at_start, r->allowed, err);
+        how.seed = slm_random_mix(how.seed ^ SECOND);
+        if (!status)
+            status = slm_sampler_pick(&r->sampler, &m->kernels, token, s->logits, vocab, &how, r->allowed, s->position, err);
+        if (!status)
+            status = try_token(r, *token, after, &fit, err);
+    }
+    return !status && fit != SLM_FIT_TAKEN ? take_way_out(r, token, err) : status;
+}
+
 static slm_status loop(run *r, const slm_watch *watch, slm_error *err)
 {
     slm_session *s = r->s;
@@ -104,19 +196,34 @@ static slm_status loop(run *r, const slm_watch *watch, slm_error *err)
             r->result.reason = SLM_STOP_CONTEXT;
             break;
         }
-        slm_status status = slm_sampler_pick(&r->sampler, &m->kernels, &token, s->logits, m->config.vocab, &r->sampling, s->position, err);
+        if (r->p.constraint && r->place.ends) {
+            r->result.reason = SLM_STOP_EOS;
+            break;
+        }
+        slm_status status = choose(r, &token, err);
         if (status)
             return status;
+        if (token < 0) {
+            r->result.reason = SLM_STOP_LENGTH;
+            break;
+        }
         if (m->tokenizer && slm_tokenizer_is_end(m->tokenizer, token)) {
             r->result.reason = SLM_STOP_EOS;
             break;
         }
-        status = slm_session_eval(s, &token, 1, NULL, NULL, watch, err);
+        status = look(r, token, err);
+        if (!status)
+            status = slm_session_eval(s, &token, 1, NULL, NULL, watch, err);
         if (status)
             return status;
         r->result.tokens++;
+        const bool enough = r->p.token && r->p.token(r->p.user, &r->one, r->top, slm_min(r->p.n_top, m->config.vocab)) != 0;
         if (deliver(r, token))
             return SLM_OK;
+        if (enough) {
+            r->result.reason = SLM_STOP_CALLBACK;
+            break;
+        }
         if (r->text.failed)
             return slm_buf_status(&r->text, "generate: text", err);
     }
@@ -139,6 +246,26 @@ static bool only_bos(const slm_session *s)
     return true;
 }
 
+static slm_status begin_constraint(run *r, slm_error *err)
+{
+    const slm_model *m = r->s->model;
+    size_t need = 0;
+    int32_t first;
+    slm_status status = slm_constraint_belongs(r->p.constraint, m->tokenizer, err);
+    if (!status)
+        status = slm_place_init(&r->place, r->p.constraint, err);
+    if (!status)
+        status = slm_place_need(&r->place, r->stream.at_start, &need, &first, err);
+    if (!status && need > left(r))
+        status = slm_fail(err, SLM_E_CONTEXT, "generate: the shortest text of the constraint has %zu tokens (allowed %zu)", need, left(r));
+    if (!status && m->tokenizer->texts.n > m->config.vocab)
+        status = slm_fail(err, SLM_E_MISMATCH, "generate: %zu tokens have a text, %u have a logit", m->tokenizer->texts.n, m->config.vocab);
+    if (status)
+        return status;
+    r->allowed = slm_heap_zarray(&r->s->model->heap, ((size_t)m->config.vocab + 63) / 64, sizeof *r->allowed);
+    return r->allowed ? SLM_OK : slm_fail(err, SLM_E_MEMORY, "generate: a set of %u tokens", m->config.vocab);
+}
+
 static slm_status begin(run *r, slm_error *err)
 {
     slm_session *s = r->s;
@@ -146,12 +273,13 @@ static slm_status begin(run *r, slm_error *err)
     if (!s->has_logits)
         return slm_fail(err, SLM_E_STATE, "generate: nothing was fed at position %zu", s->position);
     slm_buf_init(&r->text, heap, SLM_LIMIT_TEXT_BYTES);
+    slm_buf_init(&r->piece, heap, SLM_LIMIT_TEXT_BYTES);
     r->sampler = slm_sampler_new(heap, s->model->config.vocab);
     if (!r->sampler.p)
         return slm_fail(err, SLM_E_MEMORY, "generate: %u candidates", s->model->config.vocab);
     if (s->model->tokenizer)
         slm_stream_init(&r->stream, s->model->tokenizer, only_bos(s));
-    return SLM_OK;
+    return r->p.constraint ? begin_constraint(r, err) : SLM_OK;
 }
 
 slm_status slm_session_generate(slm_session *session, const slm_generate_params *params, slm_generation *result, slm_error *err)
@@ -177,6 +305,9 @@ slm_status slm_session_generate(slm_session *session, const slm_generate_params 
         status = loop(&r, &watch, err);
     slm_heap_free(&session->model->heap, r.sampler.p);
     slm_heap_free(&session->model->heap, r.text.data);
+    slm_heap_free(&session->model->heap, r.piece.data);
+    slm_heap_free(&session->model->heap, r.allowed);
+    slm_place_free(&r.place);
     slm_session_leave(session, saved);
     if (result) {
         const slm_status written = slm_params_write(result, &r.result, sizeof r.result, status ? NULL : err);

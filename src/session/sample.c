@@ -1,20 +1,29 @@
-/* sample.c -- from logits to a token (contract C11).
+/* sample.c -- from logits to a token (contract C11), in this order:
  *
- * z = logit / T; p = exp(z - max). Filters set p of what they drop to 0, in this order: top-k, top-p, min-p. The pick is the first in
- * id order whose running sum of p exceeds u times the total, u being a function of seed and position alone.
+ *   bias and penalties (penalty.c); the constraint's tokens alone stay; z = logit / T; p = exp(z - max); then filters, which set p of what
+ *   they drop to 0: top-k, typical, top-p, min-p. The pick is the first in id order whose running sum of p exceeds u times the total, u
+ *   being a function of seed and position alone.
  *
- * Only the best few of a vocabulary are ever looked at in order: they are taken from a heap of indices, built in linear time. */
+ * The tokens that a constraint allows are moved together, in id order: what is computed is what -infinity in the others would give, at the
+ * price of the few. Only the best few of a vocabulary are ever looked at in order: they are taken from a heap of indices, built in linear
+ * time. */
 #include "session/session.h"
 
 #include "core/cpu.h"
+#include "core/params.h"
 #include "core/random.h"
 #include "kernels/math.h"
+#include "session/penalty.h"
+
+#include <string.h>
 
 slm_sampler slm_sampler_new(slm_heap *heap, size_t vocab)
 {
-    slm_sampler s = { slm_heap_array(heap, vocab, sizeof *s.p + sizeof *s.order), NULL };
-    if (s.p)
-        s.order = (uint32_t *)(void *)(s.p + vocab);
+    slm_sampler s = { slm_heap_array(heap, vocab, 2 * sizeof *s.p + sizeof *s.order), NULL, NULL };
+    if (s.p) {
+        s.key = s.p + vocab;
+        s.order = (uint32_t *)(void *)(s.key + vocab);
+    }
     return s;
 }
 
@@ -26,21 +35,23 @@ slm_status slm_sampling_check(const slm_sampling *s, slm_error *err)
         return slm_fail(err, SLM_E_ARG, "top_p is %g (allowed numbers)", (double)s->top_p);
     if (!(s->min_p >= 0 && s->min_p <= 1))
         return slm_fail(err, SLM_E_ARG, "min_p is %g (allowed 0 .. 1)", (double)s->min_p);
-    return SLM_OK;
+    if (!(s->typical_p >= 0 && s->typical_p <= 1))
+        return slm_fail(err, SLM_E_ARG, "typical_p is %g (allowed 0 .. 1)", (double)s->typical_p);
+    return slm_penalty_check(s, err);
 }
 
-/* Is a better than b: more probable, or as probable with the lower id. */
-static bool better(const float *p, uint32_t a, uint32_t b)
+/* Is a better than b: a higher key (its probability, most often), or the same with the lower id. */
+static bool better(const float *key, uint32_t a, uint32_t b)
 {
-    return p[a] > p[b] || (p[a] == p[b] && a < b);
+    return key[a] > key[b] || (key[a] == key[b] && a < b);
 }
 
-static void sink(const float *p, uint32_t *heap, size_t n, size_t root)
+static void sink(const float *key, uint32_t *heap, size_t n, size_t root)
 {
     for (size_t child; (child = 2 * root + 1) < n; root = child) {
-        if (child + 1 < n && better(p, heap[child + 1], heap[child]))
+        if (child + 1 < n && better(key, heap[child + 1], heap[child]))
             child++;
-        if (!better(p, heap[child], heap[root]))
+        if (!better(key, heap[child], heap[root]))
             return;
         const uint32_t moved = heap[root];
         heap[root] = heap[child];
@@ -48,14 +59,14 @@ static void sink(const float *p, uint32_t *heap, size_t n, size_t root)
     }
 }
 
-/* Keeps the best `most` tokens, and of them the shortest run whose sum reaches `share` of their total; p of the others becomes 0.
+/* Keeps the `most` tokens of the highest keys, and of them the shortest run whose sum reaches `share` of their total; p of the others becomes 0.
  * The best end up behind the heap, in order. */
-static void keep_best(float *p, uint32_t *heap, size_t n, size_t most, double share)
+static void keep_best(float *p, const float *key, uint32_t *heap, size_t n, size_t most, double share)
 {
     for (size_t i = 0; i < n; i++)
         heap[i] = (uint32_t)i;
     for (size_t i = n / 2; i-- > 0;)
-        sink(p, heap, n, i);
+        sink(key, heap, n, i);
     double total = 0, sum = 0;
     if (most >= n) {
         for (size_t i = 0; i < n; i++)
@@ -67,7 +78,7 @@ static void keep_best(float *p, uint32_t *heap, size_t n, size_t most, double sh
         const uint32_t best = heap[0];
         heap[0] = heap[--left];
         heap[left] = best;
-        sink(p, heap, left, 0);
+        sink(key, heap, left, 0);
         sum += (double)p[best];
         kept++;
     }
@@ -95,57 +106,134 @@ static int32_t greedy(const float *logits, size_t vocab)
     return (int32_t)best;
 }
 
-static int32_t draw(const float *p, size_t vocab, double u)
+/* The running sum is kept at the beginning of each piece while the total is made, so the second pass begins in the right one. */
+static int32_t draw(const float *p, size_t n, double u)
 {
-    double total = 0, sum = 0;
-    size_t last = 0;
-    for (size_t i = 0; i < vocab; i++)
-        total += (double)p[i];
-    for (size_t i = 0; i < vocab; i++) {
+    enum { PIECES = 256 };
+    double begin[PIECES], sum = 0;
+    const size_t piece = n / PIECES + 1;
+    size_t pieces = 0, last = 0;
+    for (size_t i = 0; i < n; i += piece) {
+        begin[pieces++] = sum;
+        for (size_t k = i; k < n && k < i + piece; k++)
+            sum += (double)p[k];
+    }
+    const double want = u * sum;
+    while (pieces > 1 && begin[pieces - 1] > want)
+        pieces--;
+    sum = begin[pieces - 1];
+    for (size_t i = (pieces - 1) * piece; i < n; i++) {
         if (p[i] <= 0)
             continue;
         last = i;
         sum += (double)p[i];
-        if (sum > u * total)
+        if (sum > want)
             return (int32_t)i;
     }
+    for (size_t i = 0; i < n; i++)      /* u rounded up to the whole: the last there is */
+        last = p[i] > 0 ? i : last;
     return (int32_t)last;
 }
 
-slm_status slm_sampler_pick(const slm_sampler *s, const slm_kernels *k, int32_t *token, const float *logits, size_t vocab,
-                            const slm_sampling *how, uint64_t position, slm_error *err)
+/* Keeps the tokens whose -log p is nearest to the entropy, until their sum reaches `share` (Meister et al. 2022). */
+static void keep_typical(const slm_sampler *s, size_t n, double share)
 {
-    float most = k->max_f32(logits, vocab);
+    double total = 0, entropy = 0;
+    for (size_t i = 0; i < n; i++)
+        total += (double)s->p[i];
+    const double log_total = slm_log_f64(total);
+    for (size_t i = 0; i < n; i++) {
+        const double p = (double)s->p[i];
+        const double nats = p > 0x1p-126 ? log_total - slm_log_f64(p) : 1e30;      /* slm_log_f64 wants a normal number; the rest is least typical */
+        s->key[i] = (float)nats;
+        if (p > 0x1p-126)
+            entropy += p / total * nats;
+    }
+    for (size_t i = 0; i < n; i++)
+        s->key[i] = (float)-fabs((double)s->key[i] - entropy);
+    keep_best(s->p, s->key, s->order, n, n, share);
+}
+
+/* The tokens of the set, moved together; how many. */
+static size_t gather(float *p, size_t vocab, const uint64_t *allowed)
+{
+    size_t n = 0;
+    for (size_t w = 0; w < (vocab + 63) / 64; w++)
+        for (uint64_t bits = allowed[w]; bits; bits &= bits - 1)
+            p[n++] = p[w * 64 + (size_t)__builtin_ctzll(bits)];
+    return n;
+}
+
+/* The token that gather moved to place `at`. */
+static int32_t gathered(const uint64_t *allowed, size_t at)
+{
+    size_t w = 0;
+    for (size_t count; at >= (count = (size_t)__builtin_popcountll(allowed[w])); w++)
+        at -= count;
+    uint64_t bits = allowed[w];
+    while (at--)
+        bits &= bits - 1;
+    return (int32_t)(w * 64 + (size_t)__builtin_ctzll(bits));
+}
+
+static slm_status pick(const slm_sampler *s, const slm_kernels *k, int32_t *token, const float *z, size_t n, const slm_sampling *how,
+                       uint64_t position, slm_error *err)
+{
+    float most = n ? k->max_f32(z, n) : -INFINITY;
     if (!(most <= 0x1.fffffep+127f))
-        return slm_fail(err, SLM_E_NUMERIC, "sampling: a logit of %zu is NaN or infinite", vocab);
+        return slm_fail(err, SLM_E_NUMERIC, "sampling: a logit of %zu is NaN or infinite", n);
     if (most < -0x1.fffffep+127f)
-        return slm_fail(err, SLM_E_NUMERIC, "sampling: no token of %zu is allowed", vocab);
+        return slm_fail(err, SLM_E_NUMERIC, "sampling: no token of %zu is allowed", n);
     if (how->temperature < 1e-5f) {
-        *token = greedy(logits, vocab);
+        *token = greedy(z, n);
         return SLM_OK;
     }
-    for (size_t i = 0; i < vocab; i++)
-        s->p[i] = logits[i] / how->temperature;
-    most = k->max_f32(s->p, vocab);
+    for (size_t i = 0; i < n; i++)
+        s->p[i] = z[i] / how->temperature;
+    most = k->max_f32(s->p, n);
     if (!(fabsf(most) <= 0x1.fffffep+127f))
         return slm_fail(err, SLM_E_NUMERIC, "sampling: a logit divided by the temperature %g is not finite", (double)how->temperature);
-    (void)k->exp_sum_f32(s->p, s->p, vocab, 0, most);
-    const size_t top_k = how->top_k && how->top_k < vocab ? how->top_k : vocab;
+    (void)k->exp_sum_f32(s->p, s->p, n, 0, most);
+    size_t top_k = how->top_k && how->top_k < n ? how->top_k : n;
     const bool top_p = how->top_p != 0 && how->top_p < 1;
-    if (top_k < vocab || top_p)
-        keep_best(s->p, s->order, vocab, top_k, top_p ? (double)how->top_p : 2.0);
-    for (size_t i = 0; how->min_p > 0 && i < vocab; i++)
+    if (how->typical_p > 0 && how->typical_p < 1) {
+        if (top_k < n)
+            keep_best(s->p, s->p, s->order, n, top_k, 2.0);
+        keep_typical(s, n, (double)how->typical_p);
+        top_k = n;
+    }
+    if (top_k < n || top_p)
+        keep_best(s->p, s->p, s->order, n, top_k, top_p ? (double)how->top_p : 2.0);
+    for (size_t i = 0; how->min_p > 0 && i < n; i++)
         if (s->p[i] < how->min_p)               /* the greatest p is exp(0) = 1 */
             s->p[i] = 0;
-    *token = draw(s->p, vocab, slm_random_unit(how->seed, position));
+    *token = draw(s->p, n, slm_random_unit(how->seed, position));
     return SLM_OK;
+}
+
+slm_status slm_sampler_pick(const slm_sampler *s, const slm_kernels *k, int32_t *token, const float *logits, size_t vocab,
+                            const slm_sampling *how, const uint64_t *allowed, uint64_t position, slm_error *err)
+{
+    const bool penalties = slm_penalty_any(how);
+    size_t n = vocab;
+    if (penalties || allowed)
+        memcpy(s->p, logits, vocab * sizeof *s->p);
+    if (penalties)
+        slm_penalty_apply(s->p, vocab, how, how->recent, how->n_recent, s->order);
+    if (allowed)
+        n = gather(s->p, vocab, allowed);
+    const slm_status status = pick(s, k, token, penalties || allowed ? s->p : logits, n, how, position, err);
+    if (!status && allowed)
+        *token = gathered(allowed, (size_t)*token);
+    return status;
 }
 
 slm_status slm_sample(int32_t *token, const float *logits, size_t vocab, const slm_sampling *sampling, uint64_t position, slm_error *err)
 {
-    const slm_sampling none = SLM_SAMPLING_INIT;
-    const slm_sampling *how = sampling ? sampling : &none;
-    slm_status status = slm_sampling_check(how, err);
+    slm_sampling how;
+    slm_status status = slm_params_read(&how, sizeof how, sampling, err);
+    if (!status)
+        status = slm_sampling_check(&how, err);
     if (status)
         return status;
     if (!token || !logits || vocab < 1 || vocab > INT32_MAX)
@@ -158,28 +246,8 @@ slm_status slm_sample(int32_t *token, const float *logits, size_t vocab, const s
     if (!sampler.p)
         return slm_fail(err, SLM_E_MEMORY, "sampling: %zu candidates", vocab);
     const unsigned saved = slm_fp_enter();
-    status = slm_sampler_pick(&sampler, &kernels, token, logits, vocab, how, position, err);
+    status = slm_sampler_pick(&sampler, &kernels, token, logits, vocab, &how, NULL, position, err);
     slm_fp_leave(saved);
     slm_heap_free(&heap, sampler.p);
     return status;
-}
-
-/* log p = (logit - max) - log(sum of exp(logit - max)); the sum in pieces of 1024, each by C7, added in double. */
-slm_status slm_logits_score(const float *logits, size_t vocab, int32_t token, double *nats, slm_error *err)
-{
-    float piece[1024];
-    double sum = 0;
-    slm_kernels k;
-    if (!logits || !nats || token < 0 || (size_t)token >= vocab)
-        return slm_fail(err, SLM_E_ARG, "score: token %d of %zu logits", token, vocab);
-    slm_kernels_select(&k, slm_cpu_masked(0));
-    const unsigned saved = slm_fp_enter();
-    const float most = k.max_f32(logits, vocab);
-    const bool finite = fabsf(most) <= 0x1.fffffep+127f;
-    for (size_t i = 0; finite && i < vocab; i += 1024)
-        sum += (double)k.exp_sum_f32(piece, logits + i, vocab - i < 1024 ? vocab - i : 1024, 0, most);
-    if (finite)
-        *nats = ((double)logits[token] - (double)most) - slm_log_f64(sum);
-    slm_fp_leave(saved);
-    return finite ? SLM_OK : slm_fail(err, SLM_E_NUMERIC, "score: a logit of %zu is NaN or infinite", vocab);
 }

@@ -5,6 +5,7 @@
 #include "core/limits.h"
 #include "core/params.h"
 #include "core/size.h"
+#include "session/penalty.h"
 
 #include <string.h>
 
@@ -273,14 +274,17 @@ slm_status slm_session_feed_text(slm_session *session, const char *text, size_t 
 static slm_status pick(const slm_session *s, const slm_sampling *how, int32_t *token, slm_error *err)
 {
     const slm_model *m = s->model;
-    const bool greedy = how->temperature < 1e-5f;           /* needs no memory */
+    const bool greedy = how->temperature < 1e-5f && !slm_penalty_any(how);  /* needs no memory */
+    slm_sampling own = *how;
+    own.recent = s->tokens;
+    own.n_recent = s->position;
     slm_status status = slm_sampling_check(how, err);
     if (status)
         return status;
     slm_sampler sampler = greedy ? (slm_sampler){ 0 } : slm_sampler_new(&s->model->heap, m->config.vocab);
     if (!greedy && !sampler.p)
         return slm_fail(err, SLM_E_MEMORY, "step: %u candidates", m->config.vocab);
-    status = slm_sampler_pick(&sampler, &m->kernels, token, s->logits, m->config.vocab, how, s->position, err);
+    status = slm_sampler_pick(&sampler, &m->kernels, token, s->logits, m->config.vocab, &own, NULL, s->position, err);
     slm_heap_free(&s->model->heap, sampler.p);
     return status;
 }

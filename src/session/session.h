@@ -60,14 +60,21 @@ slm_status slm_session_eval(slm_session *session, const int32_t *tokens, size_t 
 
 /* Memory for picks from `vocab` tokens. */
 typedef struct slm_sampler {
-    float *p;                   /* [vocab] */
+    float *p, *key;             /* [vocab] */
     uint32_t *order;            /* [vocab] */
 } slm_sampler;
 
 /* One piece of heap memory; p NULL when refused. */
 slm_sampler slm_sampler_new(slm_heap *heap, size_t vocab);
 slm_status slm_sampling_check(const slm_sampling *sampling, slm_error *err);
+
+/* allowed: NULL, or a set of tokens, bit i of word i / 64 for token i: the others have no chance. A token that the set has and the
+ * vocabulary lacks is a mistake of the caller. */
 slm_status slm_sampler_pick(const slm_sampler *sampler, const slm_kernels *kernels, int32_t *token, const float *logits, size_t vocab,
-                            const slm_sampling *sampling, uint64_t position, slm_error *err);
+                            const slm_sampling *sampling, const uint64_t *allowed, uint64_t position, slm_error *err);
+
+/* log p of one->token into it (one may be NULL), and of the n likeliest into top [n]. */
+slm_status slm_logprob_row(const slm_kernels *kernels, const float *logits, size_t vocab, slm_scored *one, slm_scored *top, size_t n,
+                           slm_error *err);
 
 #endif
