@@ -296,6 +296,8 @@ static slm_status life(void *ctx, const slm_allocator *allocator, void **out, sl
     sp.context = 200;
     for (size_t i = 0; i < COUNT(tokens); i++)
         tokens[i] = tiny_token(6, i);
+    slm_sampling how = SLM_SAMPLING_INIT;
+    how.temperature = 1;
     slm_status status = slm_model_open(&m, "tiny", &mp, err);
     if (!status)
         status = slm_session_new(&a, m, &sp, err);
@@ -310,7 +312,7 @@ static slm_status life(void *ctx, const slm_allocator *allocator, void **out, sl
         check_logits(a, 6, 70);
     }
     if (!status)
-        status = slm_session_step(b, &(slm_sampling){ sizeof(slm_sampling), 1, 0, 0, 0, 0 }, &token, err);
+        status = slm_session_step(b, &how, &token, err);
     if (!status) {
         *out = b;
         b = NULL;
