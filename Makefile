@@ -158,7 +158,10 @@ tsan:                           ## ... under ThreadSanitizer, with the pthread t
 	$(SANITIZE) BUILD=$(BUILD)/tsan SAN=thread OPENMP=
 
 # One hash a model over all ways to compute it, the same from two compilers at two levels of optimisation, and equal to the stored one.
+FAMILIES = qwen3 granite smollm3 olmo2 gemma gemma2 gemma3 gemma3-pattern starcoder2 phi2 phi3 phi3-window phi3-longrope stablelm \
+        stablelm-parallel gpt2
 SAME  = $(wildcard models/*/*.gguf $(SHARED)/models/stories260k/*.gguf $(SHARED)/models/golden/llama-*.gguf $(SHARED)/models/golden/qwen2.gguf \
+        $(wildcard $(FAMILIES:%=$(SHARED)/models/golden/%.gguf)) \
         $(SHARED)/models/golden/quantized/g96-*16.gguf $(SHARED)/models/golden/quantized/g96-F32.gguf $(SHARED)/models/golden/quantized/g96-Q[48]_0.gguf)
 OTHER_CC ?= $(shell command -v clang-14)
 $(BUILD)/bin/determinism: $(BUILD)/tests/harness/determinism.o $(BUILD)/libslm.a

@@ -158,6 +158,49 @@ static void silu_is_within_four_ulp(void **state)
         }
 }
 
+static void bounded_is_within_two_ulp(const char *name, float (*fn)(float), long double (*exact)(long double), float one_from)
+{
+    long double worst = 0;
+    float where = 0;
+    for (unsigned sign = 0; sign < 2; sign++)
+        for (uint32_t bits = 0; bits < 0x7f800000; bits += bits < 0x30000000 ? 1000003 : bits < 0x41400000 ? 251 : 1000003) {
+            const float x = slm_f32_of_bits(bits | sign << 31), got = fn(x);
+            const long double off = ulps(got, exact(x));
+            if (off > worst) {
+                worst = off;
+                where = x;
+            }
+            if (slm_bits_of_f32(got) >> 31 != sign || fabsf(got) > 1 || (fabsf(x) >= one_from && fabsf(got) != 1))
+                fail_msg("%s(%a) is %a", name, (double)x, (double)got);
+        }
+    print_message("%s: at most %.3Lf ulp off, at %a\n", name, worst, (double)where);
+    if (!(worst <= 2))
+        fail_msg("%s(%a) is %.3Lf ulp off, want at most 2", name, (double)where, worst);
+    assert_true(fn(INFINITY) == 1 && fn(-INFINITY) == -1 && isnan(fn(NAN)));
+}
+
+static void tanh_and_erf_are_within_two_ulp(void **state)
+{
+    (void)state;
+    bounded_is_within_two_ulp("tanh", slm_tanh_f32, tanhl, 9.1f);
+    bounded_is_within_two_ulp("erf", slm_erf_f32, erfl, 4.0f);
+}
+
+/* Within 4e-7 of |x|: below 0 gelu goes to nothing faster than x, and by erf it is a difference there. */
+static void gelu_is_what_it_should_be(void **state)
+{
+    (void)state;
+    for (int i = -120000; i <= 120000; i++) {
+        const float x = (float)i * 1.0001e-4f;
+        const long double v = x, u = sqrtl(2 / acosl(-1)) * (v + 0.044715L * v * v * v);
+        const long double by_tanh = v / 2 * (1 + tanhl(u)), by_erf = v / 2 * (1 + erfl(v / sqrtl(2)));
+        if (!(fabsl((long double)slm_gelu_tanh_f32(x) - by_tanh) <= 4e-7L * fabsl(v)))
+            fail_msg("gelu tanh(%a) is %a, want %La", (double)x, (double)slm_gelu_tanh_f32(x), by_tanh);
+        if (!(fabsl((long double)slm_gelu_erf_f32(x) - by_erf) <= 4e-7L * fabsl(v)))
+            fail_msg("gelu erf(%a) is %a, want %La", (double)x, (double)slm_gelu_erf_f32(x), by_erf);
+    }
+}
+
 static void want_double(const char *name, double x, double got, long double want, long double allowed)
 {
     if (!(fabsl((long double)got - want) <= allowed))
@@ -194,6 +237,8 @@ int main(void)
         cmocka_unit_test(every_step_of_f16_rounding_lies_where_it_must),
         cmocka_unit_test(every_bf16_rounds_and_comes_back),
         cmocka_unit_test(silu_is_within_four_ulp),
+        cmocka_unit_test(tanh_and_erf_are_within_two_ulp),
+        cmocka_unit_test(gelu_is_what_it_should_be),
         cmocka_unit_test(double_functions_are_within_1e_15),
     };
     return cmocka_run_group_tests_name("math", tests, NULL, NULL) != 0;

@@ -64,6 +64,97 @@ static inline float slm_silu_f32(float x)
     return x / (1.0f + slm_exp_f32(-x));
 }
 
+/* tanh x, at most 2 ulp off; +-1 from about 9.02 on; keeps the sign of zero.
+ *   |x| < 0.625: x + x^3 q(x^2), q of degree 5 by Chebyshev interpolation (error 6e-9); else 1 - 2 / (e^2x + 1), where the error of the
+ *   exponential counts less than half. */
+#define SLM_TANH_SMALL 0.625f
+#define SLM_TANH_Q0 -0x1.555556p-2f
+#define SLM_TANH_Q1 0x1.1110e8p-3f
+#define SLM_TANH_Q2 -0x1.ba0898p-5f
+#define SLM_TANH_Q3 0x1.64a6a4p-6f
+#define SLM_TANH_Q4 -0x1.11579cp-7f
+#define SLM_TANH_Q5 0x1.2c3016p-9f
+
+static inline float slm_tanh_f32(float x)
+{
+    const float a = fabsf(x), z = a * a;
+    if (!(a < SLM_TANH_SMALL))
+        return copysignf(1.0f - 2.0f / (slm_exp_f32(a + a) + 1.0f), x);
+    float q = SLM_TANH_Q5;
+    q = fmaf(q, z, SLM_TANH_Q4);
+    q = fmaf(q, z, SLM_TANH_Q3);
+    q = fmaf(q, z, SLM_TANH_Q2);
+    q = fmaf(q, z, SLM_TANH_Q1);
+    q = fmaf(q, z, SLM_TANH_Q0);
+    return copysignf(fmaf(a * z, q, a), x);
+}
+
+/* erf x, at most 2 ulp off; +-1 from 4 on; keeps the sign of zero.
+ *   |x| < 0.92: x + x p(x^2), p of degree 6; else 1 - e^r(|x|), r of degree 8 near log erfc (error 1e-8 of erf), both by Chebyshev
+ *   interpolation. */
+#define SLM_ERF_SMALL 0.92f
+#define SLM_ERF_MOST 4.0f
+#define SLM_ERF_P0 0x1.06eba8p-3f
+#define SLM_ERF_P1 -0x1.812744p-2f
+#define SLM_ERF_P2 0x1.ce2e14p-4f
+#define SLM_ERF_P3 -0x1.b80f72p-6f
+#define SLM_ERF_P4 0x1.54cfb6p-8f
+#define SLM_ERF_P5 -0x1.aa7e38p-11f
+#define SLM_ERF_P6 0x1.5d955cp-14f
+#define SLM_ERF_R0 0x1.4e0356p-12f
+#define SLM_ERF_R1 -0x1.2156d2p+0f
+#define SLM_ERF_R2 -0x1.437e6cp-1f
+#define SLM_ERF_R3 -0x1.c2eac2p-4f
+#define SLM_ERF_R4 0x1.b0fd8cp-6f
+#define SLM_ERF_R5 -0x1.381f9ap-8f
+#define SLM_ERF_R6 0x1.394e9ap-11f
+#define SLM_ERF_R7 -0x1.834022p-15f
+#define SLM_ERF_R8 0x1.b90e7ap-20f
+
+static inline float slm_erf_f32(float x)
+{
+    float a = fabsf(x);
+    if (a < SLM_ERF_SMALL) {
+        const float z = a * a;
+        float p = SLM_ERF_P6;
+        p = fmaf(p, z, SLM_ERF_P5);
+        p = fmaf(p, z, SLM_ERF_P4);
+        p = fmaf(p, z, SLM_ERF_P3);
+        p = fmaf(p, z, SLM_ERF_P2);
+        p = fmaf(p, z, SLM_ERF_P1);
+        p = fmaf(p, z, SLM_ERF_P0);
+        return copysignf(fmaf(a, p, a), x);
+    }
+    a = a > SLM_ERF_MOST ? SLM_ERF_MOST : a;
+    float r = SLM_ERF_R8;
+    r = fmaf(r, a, SLM_ERF_R7);
+    r = fmaf(r, a, SLM_ERF_R6);
+    r = fmaf(r, a, SLM_ERF_R5);
+    r = fmaf(r, a, SLM_ERF_R4);
+    r = fmaf(r, a, SLM_ERF_R3);
+    r = fmaf(r, a, SLM_ERF_R2);
+    r = fmaf(r, a, SLM_ERF_R1);
+    r = fmaf(r, a, SLM_ERF_R0);
+    return copysignf(1.0f - slm_exp_f32(r), x);
+}
+
+/* x/2 (1 + tanh u), u = sqrt(2/pi) (x + 0.044715 x^3), written as the same x / (1 + e^-2u), which does not cancel for x below 0. */
+#define SLM_GELU_C0 -0x1.988454p+0f     /* -2 sqrt(2/pi) */
+#define SLM_GELU_C1 -0x1.2444f2p-4f     /* -2 sqrt(2/pi) * 0.044715 */
+
+static inline float slm_gelu_tanh_f32(float x)
+{
+    return x / (1.0f + slm_exp_f32(x * fmaf(x * x, SLM_GELU_C1, SLM_GELU_C0)));
+}
+
+/* x/2 (1 + erf(x / sqrt 2)). */
+#define SLM_HALF_ROOT 0x1.6a09e6p-1f
+
+static inline float slm_gelu_erf_f32(float x)
+{
+    return (x * 0.5f) * (1.0f + slm_erf_f32(x * SLM_HALF_ROOT));
+}
+
 /* IEEE binary16, round to nearest even, as the F16C instructions do it (a NaN keeps its upper payload and becomes quiet). */
 static inline uint16_t slm_f16_of_f32(float v)
 {

@@ -52,26 +52,20 @@ static slm_status report(binder *b, uint64_t bytes)
 
 /* ---- vectors ---- */
 
-/* [n] floats of tensor `name` from value `first` on, whose whole length is `whole`. *out stays NULL if it is absent and not required. */
-static slm_status vector_part(binder *b, float **out, const char *name, size_t whole, size_t first, size_t n, bool required)
+/* All n values of a tensor. */
+static slm_status values(binder *b, float **out, const slm_tensor *t, size_t n)
 {
-    const slm_tensor *t;
-    slm_status status = find(b, name, whole, 0, required, &t);
-    if (status || !t)
-        return status;
     if (t->type->block != 1)
-        return slm_fail(b->err, SLM_E_UNSUPPORTED, "%s: tensor '%s': a vector of %s (F32, F16, BF16 are read)", b->file->path, name,
+        return slm_fail(b->err, SLM_E_UNSUPPORTED, "%s: tensor '%s': a vector of %s (F32, F16, BF16 are read)", b->file->path, t->shown,
                         t->type->name);
-    float *all = slm_heap_array(&b->model->heap, whole, sizeof *all);
+    float *all = slm_heap_array(&b->model->heap, n, sizeof *all);
     if (!all)
-        return slm_fail(b->err, SLM_E_MEMORY, "%s: tensor '%s': %zu values", b->file->path, name, whole);
-    status = slm_file_read(b->file, (size_t)(t - b->file->tensors), all, whole, b->err);
+        return slm_fail(b->err, SLM_E_MEMORY, "%s: tensor '%s': %zu values", b->file->path, t->shown, n);
+    const slm_status status = slm_file_read(b->file, (size_t)(t - b->file->tensors), all, n, b->err);
     if (status) {
         slm_heap_free(&b->model->heap, all);
         return status;
     }
-    if (first)
-        memmove(all, all + first, n * sizeof *all);
     *out = all;
     b->model->parameters += n;
     b->model->weight_bytes += n * sizeof *all;
@@ -79,9 +73,34 @@ static slm_status vector_part(binder *b, float **out, const char *name, size_t w
     return SLM_OK;
 }
 
+/* [n] floats of tensor `name` from value `first` on, whose whole length is `whole`. *out stays NULL if it is absent and not required. */
+static slm_status vector_part(binder *b, float **out, const char *name, size_t whole, size_t first, size_t n, bool required)
+{
+    const slm_tensor *t;
+    slm_status status = find(b, name, whole, 0, required, &t);
+    if (status || !t)
+        return status;
+    if ((status = values(b, out, t, whole)) != SLM_OK)
+        return status;
+    if (first)
+        memmove(*out, *out + first, n * sizeof **out);
+    b->model->parameters -= whole - n;
+    b->model->weight_bytes -= (whole - n) * sizeof **out;
+    b->model->step_bytes -= (whole - n) * sizeof **out;
+    return SLM_OK;
+}
+
 static slm_status vector(binder *b, float **out, const char *name, size_t n, bool required)
 {
     return vector_part(b, out, name, n, 0, n, required);
+}
+
+/* [rows][n] floats of tensor `name`; *out stays NULL if it is absent. */
+static slm_status table(binder *b, float **out, const char *name, size_t n, size_t rows)
+{
+    const slm_tensor *t;
+    const slm_status status = find(b, name, n, rows, false, &t);
+    return status || !t ? status : values(b, out, t, n * rows);
 }
 
 /* ---- matrices ---- */
@@ -195,53 +214,103 @@ static slm_status bind_qkv(binder *b, slm_layer *layer, size_t index)
                        : matrix(b, p->m, layer_name(name, index, p->weight_name), c->embedding, p->rows, true);
         if (!status)
             status = fused_bias ? vector_part(b, p->bias, layer_name(name, index, "attn_qkv.bias"), all, p->first, p->rows, true)
-                                : vector(b, p->bias, layer_name(name, index, p->bias_name), p->rows, false);
+                                : vector(b, p->bias, layer_name(name, index, p->bias_name), p->rows, c->arch->qkv_bias);
     }
+    return status;
+}
+
+/* Gate and up: two tensors, one whose rows are the gate, then up, or up alone. */
+static slm_status bind_gate_up(binder *b, slm_layer *layer, size_t index)
+{
+    const slm_config *c = &b->model->config;
+    const size_t e = c->embedding, f = c->feed_forward;
+    char name[SLM_LIMIT_TENSOR_NAME + 1];
+    if (c->arch->fused_gate_up) {
+        const slm_status status = matrix_part(b, &layer->gate, layer_name(name, index, "ffn_up.weight"), e, 2 * f, 0, f, true);
+        return status ? status : matrix_part(b, &layer->up, name, e, 2 * f, f, f, true);
+    }
+    const slm_status status = c->arch->ffn == SLM_FFN_GELU ? SLM_OK
+                                                           : matrix(b, &layer->gate, layer_name(name, index, "ffn_gate.weight"), e, f, true);
+    return status ? status : matrix(b, &layer->up, layer_name(name, index, "ffn_up.weight"), e, f, true);
+}
+
+/* Both rows of weights, or none where they may be missing. */
+static slm_status bind_qk_norm(binder *b, slm_layer *layer, size_t index)
+{
+    const slm_config *c = &b->model->config;
+    const size_t d = c->head_size, heads[2] = { c->heads, c->kv_heads };
+    float **const norms[2] = { &layer->q_norm, &layer->k_norm };
+    static const char *const names[2] = { "attn_q_norm.weight", "attn_k_norm.weight" };
+    char name[SLM_LIMIT_TENSOR_NAME + 1];
+    slm_status status = SLM_OK;
+    for (size_t i = 0; !status && i < 2; i++)
+        switch (c->arch->qk_norm) {
+        case SLM_QK_NONE: break;
+        case SLM_QK_HEAD: status = vector(b, norms[i], layer_name(name, index, names[i]), d, true); break;
+        case SLM_QK_WHOLE: status = vector(b, norms[i], layer_name(name, index, names[i]), heads[i] * d, true); break;
+        case SLM_QK_LAYER: status = table(b, norms[i], layer_name(name, index, names[i]), d, heads[i]); break;
+        }
     return status;
 }
 
 static slm_status bind_layer(binder *b, slm_layer *layer, size_t index)
 {
     const slm_config *c = &b->model->config;
+    const slm_arch *a = c->arch;
     const size_t e = c->embedding, f = c->feed_forward, q = (size_t)c->heads * c->head_size;
-    const struct { slm_matrix *m; const char *name; size_t cols, rows; } matrices[] = {
-        { &layer->o, "attn_output.weight", q, e }, { &layer->gate, "ffn_gate.weight", e, f },
-        { &layer->up, "ffn_up.weight", e, f },     { &layer->down, "ffn_down.weight", f, e },
-    };
-    const struct { float **v; const char *name; size_t n; bool required; } vectors[] = {
-        { &layer->attn_norm, "attn_norm.weight", e, true }, { &layer->ffn_norm, "ffn_norm.weight", e, true },
-        { &layer->o_bias, "attn_output.bias", e, false },   { &layer->gate_bias, "ffn_gate.bias", f, false },
-        { &layer->up_bias, "ffn_up.bias", f, false },       { &layer->down_bias, "ffn_down.bias", e, false },
-    };
+    const bool before = a->norm_place != SLM_NORM_AFTER, after = a->norm_place != SLM_NORM_BEFORE, layer_norm = a->norm == SLM_NORM_LAYER;
     char name[SLM_LIMIT_TENSOR_NAME + 1];
+    layer->parallel = a->block == SLM_BLOCK_PARALLEL ||
+                      (a->block == SLM_BLOCK_BY_FILE && !slm_file_find(b->file, layer_name(name, index, "ffn_norm.weight")));
+    const bool second = before && !layer->parallel;
+    const struct { float **v; const char *name; size_t n; bool wanted, required; } vectors[] = {
+        { &layer->attn_norm.w, "attn_norm.weight", e, before, true },
+        { &layer->attn_norm.b, "attn_norm.bias", e, before && layer_norm, a->bias },
+        { &layer->ffn_norm.w, "ffn_norm.weight", e, second, true },
+        { &layer->ffn_norm.b, "ffn_norm.bias", e, second && layer_norm, a->bias },
+        { &layer->post_attn.w, "post_attention_norm.weight", e, after, true },
+        { &layer->post_ffn.w, "post_ffw_norm.weight", e, after, true },
+        { &layer->o_bias, "attn_output.bias", e, true, a->bias },
+        { &layer->gate_bias, "ffn_gate.bias", f, a->ffn != SLM_FFN_GELU, false },
+        { &layer->up_bias, "ffn_up.bias", f, !a->fused_gate_up, a->bias },
+        { &layer->down_bias, "ffn_down.bias", e, true, a->bias },
+    };
     slm_status status = bind_qkv(b, layer, index);
-    for (size_t i = 0; !status && i < sizeof matrices / sizeof *matrices; i++)
-        status = matrix(b, matrices[i].m, layer_name(name, index, matrices[i].name), matrices[i].cols, matrices[i].rows, true);
+    if (!status)
+        status = matrix(b, &layer->o, layer_name(name, index, "attn_output.weight"), q, e, true);
+    if (!status)
+        status = bind_gate_up(b, layer, index);
+    if (!status)
+        status = matrix(b, &layer->down, layer_name(name, index, "ffn_down.weight"), f, e, true);
+    if (!status)
+        status = bind_qk_norm(b, layer, index);
     for (size_t i = 0; !status && i < sizeof vectors / sizeof *vectors; i++)
-        status = vector(b, vectors[i].v, layer_name(name, index, vectors[i].name), vectors[i].n, vectors[i].required);
+        if (vectors[i].wanted)
+            status = vector(b, vectors[i].v, layer_name(name, index, vectors[i].name), vectors[i].n, vectors[i].required);
     return status;
 }
 
 /* ---- the whole ---- */
 
-static slm_status bind_rope(binder *b)
+/* One table of angles, with the factors of tensor `name` (NULL: none). */
+static slm_status bind_rope(binder *b, slm_rope_set set, const char *name, bool required)
 {
     slm_model *model = b->model;
     const size_t pairs = model->config.rope_size / 2;
     float *factors = NULL;
-    slm_status status = vector(b, &factors, "rope_freqs.weight", pairs, false);
+    slm_status status = name ? vector(b, &factors, name, pairs, required) : SLM_OK;
     if (status)
         return status;
     for (size_t i = 0; factors && i < pairs; i++)
         if (!(factors[i] > 0)) {
-            status = slm_fail(b->err, SLM_E_FORMAT, "%s: tensor 'rope_freqs.weight': value %zu is %g (allowed more than 0)", b->file->path, i,
+            status = slm_fail(b->err, SLM_E_FORMAT, "%s: tensor '%s': value %zu is %g (allowed more than 0)", b->file->path, name, i,
                               (double)factors[i]);
             slm_heap_free(&model->heap, factors);
             return status;
         }
-    model->rope_w = slm_heap_array(&model->heap, pairs, sizeof *model->rope_w);
-    if (model->rope_w)
-        slm_config_rope(&model->config, factors, model->rope_w, &model->rope_m);
+    model->rope_w[set] = slm_heap_array(&model->heap, pairs, sizeof **model->rope_w);
+    if (model->rope_w[set])
+        slm_config_rope(&model->config, set, factors, model->rope_w[set], &model->rope_m[set]);
     else
         status = slm_fail(b->err, SLM_E_MEMORY, "%s: rope of %zu pairs", b->file->path, pairs);
     if (factors) {                      /* they live on in rope_w */
@@ -249,6 +318,21 @@ static slm_status bind_rope(binder *b)
         model->step_bytes -= pairs * sizeof *factors;
     }
     slm_heap_free(&model->heap, factors);
+    return status;
+}
+
+/* The tables that some layer of some session asks for. */
+static slm_status bind_ropes(binder *b)
+{
+    const slm_config *c = &b->model->config;
+    const bool two = c->scaling == SLM_SCALING_LONGROPE;
+    if (c->arch->rope == SLM_ROPE_NONE)
+        return SLM_OK;
+    slm_status status = bind_rope(b, SLM_ROPE_MAIN, two ? "rope_factors_short.weight" : "rope_freqs.weight", two);
+    if (!status && two)
+        status = bind_rope(b, SLM_ROPE_LONG, "rope_factors_long.weight", true);
+    if (!status && c->local_base != 0)
+        status = bind_rope(b, SLM_ROPE_LOCAL, NULL, false);
     return status;
 }
 
@@ -281,19 +365,25 @@ slm_status slm_model_bind(slm_model *model, const slm_file *file, slm_progress_f
     model->layers = slm_heap_zarray(&model->heap, c->layers, sizeof *model->layers);
     if (!model->layers)
         return slm_fail(err, SLM_E_MEMORY, "%s: %u layers", file->path, c->layers);
-    if ((status = bind_name(&b)) != SLM_OK || (status = bind_rope(&b)) != SLM_OK)
+    if ((status = bind_name(&b)) != SLM_OK || (status = bind_ropes(&b)) != SLM_OK)
         return status;
     status = matrix(&b, &model->embedding, "token_embd.weight", c->embedding, c->vocab, true);
+    if (!status && c->arch->positions)
+        status = matrix(&b, &model->positions, "position_embd.weight", c->embedding, c->context, true);
     for (size_t i = 0; !status && i < c->layers; i++)
         status = bind_layer(&b, &model->layers[i], i);
     if (!status)
-        status = vector(&b, &model->output_norm, "output_norm.weight", c->embedding, true);
+        status = vector(&b, &model->output_norm.w, "output_norm.weight", c->embedding, true);
+    if (!status && c->arch->norm == SLM_NORM_LAYER)
+        status = vector(&b, &model->output_norm.b, "output_norm.bias", c->embedding, c->arch->bias);
+    if (!status && c->arch->head != SLM_HEAD_TIED)
+        status = matrix(&b, &model->head, "output.weight", c->embedding, c->vocab, c->arch->head == SLM_HEAD_OWN);
     if (!status)
-        status = matrix(&b, &model->head, "output.weight", c->embedding, c->vocab, false);
-    if (!status)
-        status = vector(&b, &model->output_bias, "output.bias", c->vocab, false);
+        status = vector(&b, &model->output_bias, "output.bias", c->vocab, c->arch->head_bias);
     if (status)
         return status;
+    if (model->positions.type)          /* a step reads a row of them */
+        model->step_bytes -= (uint64_t)slm_matrix_panels(&model->positions) * model->positions.panel_bytes;
     if (model->head.type)
         model->step_bytes -= (uint64_t)slm_matrix_panels(&model->embedding) * model->embedding.panel_bytes;
     for (size_t i = 0; i < c->layers; i++) {
@@ -311,7 +401,9 @@ void slm_model_release(slm_model *model)
     for (size_t i = 0; model->layers && i < model->config.layers; i++) {
         slm_layer *l = &model->layers[i];
         slm_matrix *matrices[] = { &l->q, &l->k, &l->v, &l->o, &l->gate, &l->up, &l->down };
-        float *vectors[] = { l->attn_norm, l->ffn_norm, l->q_bias, l->k_bias, l->v_bias, l->o_bias, l->gate_bias, l->up_bias, l->down_bias };
+        float *vectors[] = { l->attn_norm.w, l->attn_norm.b, l->ffn_norm.w, l->ffn_norm.b, l->post_attn.w, l->post_attn.b, l->post_ffn.w,
+                             l->post_ffn.b, l->q_norm, l->k_norm, l->q_bias, l->k_bias, l->v_bias, l->o_bias, l->gate_bias,
+                             l->up_bias, l->down_bias };
         for (size_t j = 0; j < sizeof matrices / sizeof *matrices; j++)
             slm_matrix_free(matrices[j], heap);
         for (size_t j = 0; j < sizeof vectors / sizeof *vectors; j++)
@@ -320,9 +412,12 @@ void slm_model_release(slm_model *model)
     slm_matrix_free(&model->embedding, heap);
     slm_matrix_free(&model->head, heap);
     slm_heap_free(heap, model->layers);
-    slm_heap_free(heap, model->output_norm);
+    slm_matrix_free(&model->positions, heap);
+    slm_heap_free(heap, model->output_norm.w);
+    slm_heap_free(heap, model->output_norm.b);
     slm_heap_free(heap, model->output_bias);
-    slm_heap_free(heap, model->rope_w);
+    for (size_t i = 0; i < SLM_ROPE_SETS; i++)
+        slm_heap_free(heap, model->rope_w[i]);
     slm_heap_free(heap, model->name);
     slm_team_free(model->team);
 }

@@ -12,13 +12,14 @@
 typedef struct field {
     const char *name;
     size_t at;                  /* offset in slm_config */
-    bool real;                  /* double, else uint32_t */
+    enum { UINT32, DOUBLE, FLOAT } type;
     bool required;
     double least, most;
 } field;
 
-#define INTEGER(key, member, required, least, most) { key, offsetof(slm_config, member), false, required, least, most }
-#define REAL(key, member, least, most)              { key, offsetof(slm_config, member), true, false, least, most }
+#define INTEGER(key, member, required, least, most) { key, offsetof(slm_config, member), UINT32, required, least, most }
+#define REAL(key, member, least, most)              { key, offsetof(slm_config, member), DOUBLE, false, least, most }
+#define NARROW(key, member, least, most)            { key, offsetof(slm_config, member), FLOAT, false, least, most }
 
 static const field first_fields[] = {
     INTEGER("context_length", context, true, 1, SLM_LIMIT_CONTEXT),
@@ -42,6 +43,17 @@ static const field later_fields[] = {
     REAL("rope.scaling.yarn_attn_factor", yarn_attn_factor, 1e-6, 1e6),
 };
 
+/* Read where the family's row has the switch; 0 is as good as absent. */
+static const field window_fields[] = { INTEGER("attention.sliding_window", window, false, 0, UINT32_MAX) };
+static const field score_cap_fields[] = { NARROW("attn_logit_softcapping", score_cap, 0, 1e6) };
+static const field logit_cap_fields[] = { NARROW("final_logit_softcapping", logit_cap, 0, 1e6) };
+static const field scale_fields[] = {
+    NARROW("embedding_scale", embedding_scale, 0, 1e6),
+    NARROW("residual_scale", residual_scale, 0, 1e6),
+    NARROW("attention.scale", score_scale, 0, 1e6),
+    { "logit_scale", offsetof(slm_config, logit_scale), FLOAT, true, 1e-6, 1e6 },
+};
+
 static const char *full_name(char out[128], const slm_config *config, const char *name)
 {
     (void)snprintf(out, 128, "%s.%s", config->arch->name, name);
@@ -55,20 +67,24 @@ static slm_status read_field(slm_config *config, const slm_file *file, const fie
     double value = 0;
     uint64_t integer = 0;
     full_name(key, config, f->name);
-    slm_status status = f->real ? slm_keys_f64(&file->keys, key, &value, &found, err) : slm_keys_u64(&file->keys, key, &integer, &found, err);
+    const bool real = f->type != UINT32;
+    slm_status status = real ? slm_keys_f64(&file->keys, key, &value, &found, err) : slm_keys_u64(&file->keys, key, &integer, &found, err);
     if (status)
         return status;
     if (!found)
         return f->required ? slm_fail(err, SLM_E_FORMAT, "%s: key '%s': is missing (1 key wanted, 0 found)", file->path, key) : SLM_OK;
-    if (!f->real)
+    if (!real)
         value = integer > UINT32_MAX ? 4294967296.0 : (double)integer;
     if (!(value >= f->least && value <= f->most)) {
-        if (f->real)
+        if (real)
             return slm_fail(err, SLM_E_FORMAT, "%s: key '%s': is %g (allowed %g .. %g)", file->path, key, value, f->least, f->most);
         return slm_fail(err, SLM_E_FORMAT, "%s: key '%s': is %" PRIu64 " (allowed %.0f .. %.0f)", file->path, key, integer, f->least, f->most);
     }
-    if (f->real) {
+    if (f->type == DOUBLE) {
         memcpy((char *)config + f->at, &value, sizeof value);
+    } else if (f->type == FLOAT) {
+        const float narrow = (float)value;
+        memcpy((char *)config + f->at, &narrow, sizeof narrow);
     } else {
         const uint32_t narrow = (uint32_t)integer;
         memcpy((char *)config + f->at, &narrow, sizeof narrow);
@@ -121,7 +137,7 @@ static slm_status read_eps(slm_config *config, const slm_file *file, slm_error *
     char key[128];
     double eps = 0;
     bool found;
-    full_name(key, config, "attention.layer_norm_rms_epsilon");
+    full_name(key, config, config->arch->norm == SLM_NORM_RMS ? "attention.layer_norm_rms_epsilon" : "attention.layer_norm_epsilon");
     slm_status status = slm_keys_f64(&file->keys, key, &eps, &found, err);
     if (status)
         return status;
@@ -144,6 +160,11 @@ static slm_status read_scaling(slm_config *config, const slm_file *file, slm_err
     if (status)
         return status;
     config->scaling = SLM_SCALING_LINEAR;
+    const bool factors = config->arch->longrope && slm_file_find(file, "rope_factors_short.weight");
+    if (factors || (config->arch->longrope && found && n == 8 && memcmp(kind, "longrope", 8) == 0)) {
+        config->scaling = SLM_SCALING_LONGROPE;     /* files often have the tensors and no type */
+        return SLM_OK;
+    }
     if (!found || (n == 6 && memcmp(kind, "linear", 6) == 0))
         return SLM_OK;
     if (n == 4 && memcmp(kind, "none", 4) == 0) {
@@ -173,20 +194,103 @@ static slm_status check(const slm_config *c, const slm_file *file, slm_error *er
     if (other != c->head_size)
         return slm_fail(err, SLM_E_UNSUPPORTED, "%s: key '%s': is %" PRIu64 ", key_length is %u: this version wants them equal", file->path, key,
                         other, c->head_size);
-    other = c->head_size;
-    if ((status = slm_keys_u64(&file->keys, full_name(key, c, "rope.dimension_count"), &other, &found, err)) != SLM_OK)
-        return status;
-    if (other != c->head_size)
-        return slm_fail(err, SLM_E_FORMAT, "%s: key '%s': is %" PRIu64 " (a head of this architecture has %u)", file->path, key, other,
-                        c->head_size);
-    if (c->head_size % 2)
-        return slm_fail(err, SLM_E_FORMAT, "%s: head size %u is odd: rope turns pairs", file->path, c->head_size);
+    if (c->rope_size % 2)
+        return slm_fail(err, SLM_E_FORMAT, "%s: %u values of a head of %u are turned, an odd number: rope turns pairs", file->path,
+                        c->rope_size, c->head_size);
     return SLM_OK;
+}
+
+/* How many values of a head are turned. */
+static slm_status read_rope_size(slm_config *c, const slm_file *file, slm_error *err)
+{
+    char key[128];
+    uint64_t size = c->head_size;
+    bool found;
+    if (c->arch->rope == SLM_ROPE_NONE)
+        return SLM_OK;
+    slm_status status = slm_keys_u64(&file->keys, full_name(key, c, "rope.dimension_count"), &size, &found, err);
+    if (status)
+        return status;
+    if (c->arch->partial_rope ? size < 2 || size > c->head_size : size != c->head_size)
+        return slm_fail(err, SLM_E_FORMAT, "%s: key '%s': is %" PRIu64 " (a head of this architecture has %u%s)", file->path, key, size,
+                        c->head_size, c->arch->partial_rope ? ", of which 2 or more are turned" : "");
+    c->rope_size = (uint32_t)size;
+    return SLM_OK;
+}
+
+static void set_windowed(slm_config *c, size_t layer, bool on)
+{
+    if (on)
+        c->windowed[layer / 8] = (uint8_t)(c->windowed[layer / 8] | 1u << layer % 8);
+}
+
+/* attention.sliding_window_pattern: an array of a bool for each layer, or n: the last of every n layers is global. */
+static slm_status read_pattern(slm_config *c, const slm_file *file, slm_error *err)
+{
+    char key[128];
+    uint64_t n = c->arch->pattern;
+    bool found;
+    full_name(key, c, "attention.sliding_window_pattern");
+    const slm_key *k = slm_keys_find(&file->keys, key);
+    if (k && k->array) {
+        if (k->type != SLM_KEY_BOOL || k->count != c->layers)
+            return slm_fail(err, SLM_E_FORMAT, "%s: key '%s': %" PRIu64 " elements of type %u (wanted %u bools, one for each layer)",
+                            file->path, key, k->count, k->type, c->layers);
+        for (size_t i = 0; i < c->layers; i++)
+            set_windowed(c, i, k->value[i] != 0);
+        return SLM_OK;
+    }
+    slm_status status = slm_keys_u64(&file->keys, key, &n, &found, err);
+    for (size_t i = 0; !status && i < c->layers; i++)
+        set_windowed(c, i, n == 0 || i % n + 1 < n);
+    return status;
+}
+
+/* The window, who has it, and the base of those layers. */
+static slm_status read_window(slm_config *c, const slm_file *file, slm_error *err)
+{
+    static const field base_fields[] = { REAL("rope.freq_base_swa", local_base, 1.0, 1e12) };
+    const slm_arch *a = c->arch;
+    c->window = a->window;
+    if (!a->window_key)
+        return SLM_OK;
+    slm_status status = read_fields(c, file, window_fields, 1, err);
+    if (status || c->window == 0)
+        return status;
+    if (a->local_unscaled) {
+        c->local_base = a->local_base != 0 ? a->local_base : c->rope_base;
+        if ((status = read_fields(c, file, base_fields, 1, err)) != SLM_OK)
+            return status;
+    }
+    return read_pattern(c, file, err);
+}
+
+/* Scales and soft-caps: what the row says, then the keys it reads. */
+static slm_status read_scales(slm_config *c, const slm_file *file, slm_error *err)
+{
+    const slm_arch *a = c->arch;
+    c->score_cap = (float)a->score_cap;
+    c->logit_cap = (float)a->logit_cap;
+    slm_status status = a->score_cap_key ? read_fields(c, file, score_cap_fields, 1, err) : SLM_OK;
+    if (!status && a->logit_cap_key)
+        status = read_fields(c, file, logit_cap_fields, 1, err);
+    if (!status && a->scale_keys)
+        status = read_fields(c, file, scale_fields, sizeof scale_fields / sizeof *scale_fields, err);
+    if (a->scale_embedding)
+        c->embedding_scale = sqrtf((float)c->embedding);
+    if (c->embedding_scale == 0)
+        c->embedding_scale = 1;
+    if (c->residual_scale == 0)
+        c->residual_scale = 1;
+    if (c->score_scale == 0)
+        c->score_scale = 1.0f / sqrtf(a->wide_layers && a->wide_layers == c->layers ? (float)c->embedding / (float)c->heads
+                                                                                    : (float)c->head_size);
+    return status;
 }
 
 slm_status slm_config_read(slm_config *config, const slm_file *file, slm_error *err)
 {
-    slm_config c = { .rope_base = 10000, .rope_factor = 1, .attn_factor = 1, .yarn_beta_fast = 32, .yarn_beta_slow = 1 };
+    slm_config c = { .rope_base = 10000, .rope_factor = 1, .attn_factor = 1, .yarn_beta_fast = 32, .yarn_beta_slow = 1, .logit_scale = 1 };
     slm_status status = read_arch(&c, file, err);
     if (!status)
         status = read_fields(&c, file, first_fields, sizeof first_fields / sizeof *first_fields, err);
@@ -201,11 +305,11 @@ slm_status slm_config_read(slm_config *config, const slm_file *file, slm_error *
                         full_name(key, &c, "attention.head_count"), c.heads, c.embedding);
     if ((status = read_fields(&c, file, later_fields, sizeof later_fields / sizeof *later_fields, err)) != SLM_OK ||
         (status = read_eps(&c, file, err)) != SLM_OK || (status = read_vocab(&c, file, err)) != SLM_OK ||
-        (status = read_scaling(&c, file, err)) != SLM_OK || (status = check(&c, file, err)) != SLM_OK)
+        (status = read_scaling(&c, file, err)) != SLM_OK || (status = read_rope_size(&c, file, err)) != SLM_OK ||
+        (status = read_window(&c, file, err)) != SLM_OK || (status = read_scales(&c, file, err)) != SLM_OK || (status = check(&c, file, err)) != SLM_OK)
         return status;
     if (c.rope_factor == 0)
         c.rope_factor = 1;
-    c.rope_size = c.head_size;
     *config = c;
     return SLM_OK;
 }
@@ -228,12 +332,15 @@ static void yarn(const slm_config *c, double *w, double *m)
     *m = c->yarn_attn_factor != 0 ? c->yarn_attn_factor : (1.0 + 0.1 * slm_log_f64(c->rope_factor)) * c->attn_factor;
 }
 
-void slm_config_rope(const slm_config *c, const float *factors, double *w, double *m)
+void slm_config_rope(const slm_config *c, slm_rope_set set, const float *factors, double *w, double *m)
 {
-    *m = 1;
+    const double base = set == SLM_ROPE_LOCAL ? c->local_base : c->rope_base;
+    *m = c->scaling == SLM_SCALING_LONGROPE ? c->attn_factor : 1;
     for (uint32_t i = 0; i < c->rope_size / 2; i++)
-        w[i] = slm_exp_f64(-2.0 * (double)i / (double)c->rope_size * slm_log_f64(c->rope_base));
-    if (factors) {
+        w[i] = slm_exp_f64(-2.0 * (double)i / (double)c->rope_size * slm_log_f64(base));
+    if (set == SLM_ROPE_LOCAL) {
+        *m = 1;
+    } else if (factors) {
         for (uint32_t i = 0; i < c->rope_size / 2; i++)
             w[i] /= (double)factors[i];
     } else if (c->scaling == SLM_SCALING_YARN) {

@@ -6,16 +6,18 @@
  * Every step below is one run of the team; what a step needs from another thread
  * has crossed the end of the run before it:
  *
- *   1  per token    x += what the layer before left (down + bias); norm; quantize
+ *   1  per token    x += what the layer before left (down + bias, its norm, scale); norm; quantize
  *   2  product      q, k, v: panels of three matrices in one run
- *   3  per token    biases, rope, k and v into the cache
+ *   3  per token    biases, q/k norm, rope, k and v into the cache
  *   4  attention    per kv head and tile of tokens, over the pages of the cache
  *   5  per token    quantize the attention's output
  *   6  product      output
  *   7  per token    x += output + bias; norm; quantize
  *   8  product      gate, up
- *   9  per token    biases, silu(gate) * up, quantize
+ *   9  per token    biases, act(gate) * up or act(up), quantize
  *   10 product      down
+ *
+ * In a parallel block step 7 only adds: steps 2 and 8 read the same norm. Where a family has no norm before a branch, the branch reads x.
  *
  * With few tokens the per-token steps run on the calling thread, so a layer costs five runs. Each value is computed by one thread in the
  * order of the arithmetic contract: neither the split nor the chunk can show in the result.
@@ -56,11 +58,10 @@ struct slm_work {
     size_t score_room;          /* floats of one thread's scores */
     float *x;                   /* [chunk][embedding] the residual stream */
     float *delta;               /* [chunk][embedding] what is added to it next */
-    const float *delta_bias;    /* [embedding] or NULL */
     float *qkv[3];              /* [chunk][heads or kv heads * head size] */
     float *gate, *up;           /* [chunk][feed forward] */
     operand in, att, act;       /* of qkv and gate/up; of output; of down */
-    float *cos, *sin;           /* [chunk][pairs] */
+    float *cos[2], *sin[2];     /* [chunk][pairs] of global and of windowed layers; the second NULL where they turn alike */
     float *logits;              /* [head_rows][vocab] */
     size_t head_rows;
     scratch *scratch;           /* [width of the team] */
@@ -92,8 +93,8 @@ typedef struct pass {
     slm_work *w;
     size_t n, index;            /* rows, number of the layer */
     size_t n_segments, alive;   /* alive: not failed */
-    const float *norm;          /* step 1 and 7 */
-    bool add, quantize;
+    const struct joint *joint;  /* step 1 and 7 */
+    bool quantize;
     size_t pieces;              /* attention: of all segments */
     atomic_size_t next;         /* next piece of work */
 } pass;
@@ -128,6 +129,12 @@ static void place_operand(layout *l, operand *o, size_t n, size_t chunk)
     o->q = piece(l, chunk, o->blocks * sizeof *o->q);
 }
 
+/* Tables of angles a row needs at once. */
+static size_t rope_sets(const slm_config *c)
+{
+    return c->rope_size == 0 ? 0 : c->local_base != 0 ? 2 : 1;
+}
+
 static void place(layout *l, slm_work *w, const slm_config *c, size_t width)
 {
     const size_t e = c->embedding, f = c->feed_forward, d = c->head_size, qn = c->heads * d, kn = c->kv_heads * d;
@@ -142,8 +149,10 @@ static void place(layout *l, slm_work *w, const slm_config *c, size_t width)
     place_operand(l, &w->in, e, w->chunk);
     place_operand(l, &w->att, qn, w->chunk);
     place_operand(l, &w->act, f, w->chunk);
-    w->cos = piece(l, w->chunk, c->rope_size / 2 * sizeof(float));
-    w->sin = piece(l, w->chunk, c->rope_size / 2 * sizeof(float));
+    for (size_t i = 0; i < rope_sets(c); i++) {
+        w->cos[i] = piece(l, w->chunk, c->rope_size / 2 * sizeof(float));
+        w->sin[i] = piece(l, w->chunk, c->rope_size / 2 * sizeof(float));
+    }
     w->head_rows = slm_max(1, slm_min(slm_min(HEAD_ROWS, w->chunk), HEAD_BYTES / (c->vocab * sizeof(float))));
     w->logits = piece(l, w->head_rows, c->vocab * sizeof(float));
     w->score_room = slm_max(TILE_BYTES / sizeof(float), group * slm_ceil_div(w->context, SLM_PAGE) * SLM_PAGE);
@@ -251,7 +260,7 @@ static void quantize(pass *p, operand *o, size_t t)
 static bool wants_blocks(const slm_matrix *const *m, size_t n)
 {
     for (size_t i = 0; i < n; i++)
-        if (!m[i]->type->float_x)
+        if (m[i]->type && !m[i]->type->float_x)
             return true;
     return false;
 }
@@ -314,40 +323,122 @@ static void run_product(const slm_model *model, product *p)
 
 /* ---- steps ---- */
 
-static void embed(void *ctx, size_t t)
+static void scale(float *x, float by, size_t n)
 {
-    pass *p = ctx;
-    const slm_config *c = &p->model->config;
-    slm_work *w = p->w;
-    const size_t pairs = c->rope_size / 2;
-    slm_matrix_row(&p->model->embedding, (size_t)w->rows[t].token, w->x + t * c->embedding);
-    for (size_t i = 0; i < pairs; i++) {
-        const double angle = (double)w->rows[t].position * p->model->rope_w[i];
-        w->cos[t * pairs + i] = (float)(p->model->rope_m * slm_cos_f64(angle));
-        w->sin[t * pairs + i] = (float)(p->model->rope_m * slm_sin_f64(angle));
+    for (size_t i = 0; by != 1 && i < n; i++)
+        x[i] *= by;
+}
+
+/* A norm of the family's kind, w or none: then y is x. Returns the sum of squares, not finite where the caller must stop. */
+static float apply_norm(const slm_model *m, float *y, const float *x, const slm_norm *norm, size_t n)
+{
+    const float eps = m->config.norm_eps;
+    if (!norm->w) {
+        memcpy(y, x, n * sizeof *y);
+        return 0;
+    }
+    return m->config.arch->norm == SLM_NORM_LAYER ? m->kernels.layer_norm_f32(y, x, norm->w, norm->b, n, eps)
+                                                  : m->kernels.rms_norm_f32(y, x, norm->w, n, eps);
+}
+
+static bool is_finite(float x)
+{
+    return fabsf(x) <= 0x1.fffffep+127f;
+}
+
+static void angles(float *cos, float *sin, const slm_model *m, slm_rope_set set, size_t position)
+{
+    for (size_t i = 0; i < m->config.rope_size / 2; i++) {
+        const double angle = (double)position * m->rope_w[set][i];
+        cos[i] = (float)(m->rope_m[set] * slm_cos_f64(angle));
+        sin[i] = (float)(m->rope_m[set] * slm_sin_f64(angle));
     }
 }
 
-/* x += delta + its bias (where there is one to add), norm into `in`, quantized if asked. */
+static void embed(void *ctx, size_t t)
+{
+    pass *p = ctx;
+    const slm_model *m = p->model;
+    const slm_config *c = &m->config;
+    slm_work *w = p->w;
+    const row *r = &w->rows[t];
+    const size_t pairs = c->rope_size / 2, e = c->embedding;
+    float *x = w->x + t * e;
+    slm_matrix_row(&m->embedding, (size_t)r->token, x);
+    scale(x, c->embedding_scale, e);
+    if (m->positions.type) {            /* delta is not used yet */
+        slm_matrix_row(&m->positions, r->position, w->delta + t * e);
+        add_to(x, w->delta + t * e, e);
+    }
+    if (rope_sets(c) > 0)
+        angles(w->cos[0] + t * pairs, w->sin[0] + t * pairs, m, slm_config_rope_long(c, r->s->sequence->kv->context), r->position);
+    if (rope_sets(c) > 1)
+        angles(w->cos[1] + t * pairs, w->sin[1] + t * pairs, m, SLM_ROPE_LOCAL, r->position);
+}
+
+/* What lies between two products: what is added to x, and what the next branch reads. */
+typedef struct joint {
+    bool add;                   /* x += post(delta + bias) * residual scale */
+    const float *bias;          /* [embedding] or NULL */
+    const slm_norm *post;       /* of delta */
+    const slm_norm *norm;       /* of x, into `in`; NULL: the next branch reads what is in `in` */
+} joint;
+
 static void add_and_norm(void *ctx, size_t t)
 {
     pass *p = ctx;
     slm_work *w = p->w;
-    const size_t e = p->model->config.embedding;
-    float *x = w->x + t * e;
+    const slm_model *m = p->model;
+    const joint *j = p->joint;
+    const size_t e = m->config.embedding;
+    float *x = w->x + t * e, sumsq = 0;
     if (failed(p, t))
         return;
-    if (p->add) {
+    if (j->add) {
         float *delta = w->delta + t * e;
-        if (w->delta_bias)
-            add_to(delta, w->delta_bias, e);
+        if (j->bias)
+            add_to(delta, j->bias, e);
+        if (j->post->w)
+            sumsq = apply_norm(m, delta, delta, j->post, e);
+        scale(delta, m->config.residual_scale, e);
         add_to(x, delta, e);
     }
-    const float sumsq = p->model->kernels.rms_norm_f32(w->in.f + t * w->in.ld, x, p->norm, e, p->model->config.norm_eps);
-    if (!(sumsq <= 0x1.fffffep+127f))
+    if (is_finite(sumsq) && j->norm)
+        sumsq = apply_norm(m, w->in.f + t * w->in.ld, x, j->norm, e);
+    if (!is_finite(sumsq))
         note_bad(p, t);
-    else if (p->quantize)
+    else if (j->norm && p->quantize)
         quantize(p, &w->in, t);
+}
+
+/* q or k: [heads][d]. */
+static bool norm_heads(const slm_model *m, float *x, float *w, size_t heads)
+{
+    const size_t d = m->config.head_size;
+    const float eps = m->config.norm_eps;
+    bool ok = true;
+    switch (w ? m->config.arch->qk_norm : SLM_QK_NONE) {
+    case SLM_QK_NONE:
+        break;
+    case SLM_QK_WHOLE:
+        ok = is_finite(m->kernels.rms_norm_f32(x, x, w, heads * d, eps));
+        break;
+    case SLM_QK_HEAD:
+        for (size_t h = 0; h < heads; h++)
+            ok &= is_finite(m->kernels.rms_norm_f32(x + h * d, x + h * d, w, d, eps));
+        break;
+    case SLM_QK_LAYER:
+        for (size_t h = 0; h < heads; h++)
+            ok &= is_finite(m->kernels.layer_norm_f32(x + h * d, x + h * d, w + h * d, NULL, d, eps));
+        break;
+    }
+    return ok;
+}
+
+/* Does this layer turn q and k? */
+static bool turns(const slm_arch *a, size_t layer)
+{
+    return a->rope != SLM_ROPE_NONE && !(a->no_rope_every && (layer + 1) % a->no_rope_every == 0);
 }
 
 static void store_kv(void *ctx, size_t t)
@@ -357,7 +448,7 @@ static void store_kv(void *ctx, size_t t)
     const slm_config *c = &m->config;
     const size_t d = c->head_size, pairs = c->rope_size / 2, qn = c->heads * d, kn = c->kv_heads * d;
     float *q = p->w->qkv[0] + t * qn, *k = p->w->qkv[1] + t * kn, *v = p->w->qkv[2] + t * kn;
-    const float *cos = p->w->cos + t * pairs, *sin = p->w->sin + t * pairs;
+    const size_t set = rope_sets(c) > 1 && slm_config_windowed(c, p->index);
     slm_rope_normal_f32_fn *rope = c->arch->rope == SLM_ROPE_NEOX ? m->kernels.rope_neox_f32 : m->kernels.rope_normal_f32;
     if (failed(p, t))
         return;
@@ -367,10 +458,21 @@ static void store_kv(void *ctx, size_t t)
         add_to(k, p->layer->k_bias, kn);
     if (p->layer->v_bias)
         add_to(v, p->layer->v_bias, kn);
-    rope(q, cos, sin, c->heads, d, pairs);
-    rope(k, cos, sin, c->kv_heads, d, pairs);
-    if (!slm_kv_store(p->w->rows[t].s->sequence->kv, &m->kernels, p->w->rows[t].position, p->index, k, v))
+    const bool ok = norm_heads(m, q, p->layer->q_norm, c->heads) && norm_heads(m, k, p->layer->k_norm, c->kv_heads);
+    if (turns(c->arch, p->index)) {
+        const float *cos = p->w->cos[set] + t * pairs, *sin = p->w->sin[set] + t * pairs;
+        rope(q, cos, sin, c->heads, d, pairs);
+        rope(k, cos, sin, c->kv_heads, d, pairs);
+    }
+    if (!ok || !slm_kv_store(p->w->rows[t].s->sequence->kv, &m->kernels, p->w->rows[t].position, p->index, k, v))
         note_bad(p, t);
+}
+
+/* The first key that the query at `position` sees in this layer. */
+static size_t first_seen(const pass *p, size_t position)
+{
+    const slm_config *c = &p->model->config;
+    return c->window && slm_config_windowed(c, p->index) && position + 1 > c->window ? position + 1 - c->window : 0;
 }
 
 /* Rows t0 .. t0 + tile of the pass, all of one segment, and one kv head, whose query heads and tokens are the rows of the tile. */
@@ -385,34 +487,39 @@ static void attend(pass *p, const scratch *s, size_t head, size_t t0, size_t til
     const bool f32 = kv->element == 4;
     slm_qk_f16_fn *qk = f32 ? k->qk_f32 : k->qk_f16;
     slm_pv_f16_fn *pv = f32 ? k->pv_f32 : k->pv_f16;
-    const float scale = 1.0f / sqrtf((float)d);
+    const size_t from_page = first_seen(p, first) / SLM_PAGE * SLM_PAGE, common = first_seen(p, first + tile - 1);
 
     for (size_t t = 0; t < tile; t++)
         memcpy(s->q + t * group * d, p->w->qkv[0] + (t0 + t) * qn + head * group * d, group * d * sizeof(float));
     memset(s->out, 0, rows * d * sizeof(float));
-    for (size_t at = 0; at < keys; at += SLM_PAGE)
-        qk(s->scores + at, lds, s->q, d, rows, slm_kv_keys(kv, at / SLM_PAGE, p->index, head), d, slm_min(SLM_PAGE, keys - at), scale);
+    for (size_t at = from_page; at < keys; at += SLM_PAGE)
+        qk(s->scores + at, lds, s->q, d, rows, slm_kv_keys(kv, at / SLM_PAGE, p->index, head), d, slm_min(SLM_PAGE, keys - at),
+           c->score_scale);
     for (size_t r = 0; r < rows; r++) {
-        float *scores = s->scores + r * lds;
-        const size_t visible = first + r / group + 1;
+        const size_t seen = first_seen(p, first + r / group), visible = first + r / group + 1 - seen;
+        float *scores = s->scores + r * lds + seen;
+        if (c->score_cap != 0)
+            k->softcap_f32(scores, scores, visible, c->score_cap);
         const float most = k->max_f32(scores, visible);
-        if (!(fabsf(most) <= 0x1.fffffep+127f)) {
+        if (!is_finite(most)) {
             note_bad(p, t0 + r / group);
             return;
         }
-        const float sum = k->exp_sum_f32(scores, scores, visible, 0, most);
+        const float sum = k->exp_sum_f32(scores, scores, visible, seen, most);
         s->q[r] = 1.0f / sum;           /* q is used up: rows <= rows * d */
     }
-    for (size_t at = 0; at < keys; at += SLM_PAGE) {
+    for (size_t at = from_page; at < keys; at += SLM_PAGE) {
         const uint8_t *values = slm_kv_values(kv, at / SLM_PAGE, p->index, head);
-        if (at + SLM_PAGE <= first + 1) {                       /* every row of the tile sees the whole page */
+        if (at >= common && at + SLM_PAGE <= first + 1) {       /* every row of the tile sees the whole page */
             pv(s->out, d, s->scores + at, lds, rows, values, d, SLM_PAGE);
             continue;
         }
-        for (size_t t = 0; t < tile; t++)
-            if (first + t + 1 > at)
-                pv(s->out + t * group * d, d, s->scores + t * group * lds + at, lds, group, values, d,
-                   slm_min(SLM_PAGE, first + t + 1 - at));
+        for (size_t t = 0; t < tile; t++) {
+            const size_t from = slm_max(at, first_seen(p, first + t)), to = slm_min(at + SLM_PAGE, first + t + 1);
+            if (from < to)
+                pv(s->out + t * group * d, d, s->scores + t * group * lds + from, lds, group, values + (from - at) * d * kv->element, d,
+                   to - from);
+        }
     }
     for (size_t r = 0; r < rows; r++) {
         float *out = p->w->att.f + (t0 + r / group) * p->w->att.ld + (head * group + r % group) * d;
@@ -479,16 +586,19 @@ static void activate(void *ctx, size_t t)
         add_to(gate, p->layer->gate_bias, f);
     if (p->layer->up_bias)
         add_to(up, p->layer->up_bias, f);
-    p->model->kernels.silu_mul_f32(p->w->act.f + t * p->w->act.ld, gate, up, f);
+    float *out = p->w->act.f + t * p->w->act.ld;
+    switch (p->model->config.arch->ffn) {
+    case SLM_FFN_SILU: p->model->kernels.silu_mul_f32(out, gate, up, f); break;
+    case SLM_FFN_GELU_GATED: p->model->kernels.gelu_tanh_mul_f32(out, gate, up, f); break;
+    case SLM_FFN_GELU: p->model->kernels.gelu_tanh_f32(out, up, f); break;
+    }
     if (p->quantize)
         quantize(p, &p->w->act, t);
 }
 
-static void norm_step(pass *p, const float *norm, bool add, const float *bias, const slm_matrix *const *readers, size_t n)
+static void join(pass *p, const joint *j, const slm_matrix *const *readers, size_t n)
 {
-    p->norm = norm;
-    p->add = add;
-    p->w->delta_bias = bias;
+    p->joint = j;
     p->quantize = wants_blocks(readers, n);
     each_row(p, 2 * p->model->config.embedding, add_and_norm);
 }
@@ -513,9 +623,10 @@ static void layer(pass *p, const slm_layer *before)
     slm_work *w = p->w;
     const slm_config *c = &m->config;
     const size_t e = c->embedding, f = c->feed_forward, d = c->head_size;
-    const slm_matrix *qkv[] = { &l->q, &l->k, &l->v }, *gate_up[] = { &l->gate, &l->up };
+    const slm_matrix *readers[] = { &l->q, &l->k, &l->v, &l->gate, &l->up };
 
-    norm_step(p, l->attn_norm, before != NULL, before ? before->down_bias : NULL, qkv, 3);
+    join(p, &(joint){ .add = before, .bias = before ? before->down_bias : NULL, .post = before ? &before->post_ffn : NULL,
+                      .norm = &l->attn_norm }, readers, l->parallel ? 5 : 3);
     run_product(m, &(product){ .m = { &l->q, &l->k, &l->v }, .y = { w->qkv[0], w->qkv[1], w->qkv[2] },
                                .ldy = { c->heads * d, c->kv_heads * d, c->kv_heads * d }, .count = 3, .tokens = p->n, .x = &w->in });
     each_row(p, (c->heads + 4 * c->kv_heads) * d, store_kv);
@@ -527,8 +638,12 @@ static void layer(pass *p, const slm_layer *before)
     if (!l->o.type->float_x)
         each_row(p, c->heads * d, quantize_attention);
     run_product(m, &(product){ .m = { &l->o }, .y = { w->delta }, .ldy = { e }, .count = 1, .tokens = p->n, .x = &w->att });
-    norm_step(p, l->ffn_norm, true, l->o_bias, gate_up, 2);
-    run_product(m, &(product){ .m = { &l->gate, &l->up }, .y = { w->gate, w->up }, .ldy = { f, f }, .count = 2, .tokens = p->n, .x = &w->in });
+    join(p, &(joint){ .add = true, .bias = l->o_bias, .post = &l->post_attn, .norm = l->parallel ? NULL : &l->ffn_norm }, readers + 3, 2);
+    if (l->gate.type)
+        run_product(m, &(product){ .m = { &l->gate, &l->up }, .y = { w->gate, w->up }, .ldy = { f, f }, .count = 2, .tokens = p->n,
+                                   .x = &w->in });
+    else
+        run_product(m, &(product){ .m = { &l->up }, .y = { w->up }, .ldy = { f }, .count = 1, .tokens = p->n, .x = &w->in });
     p->quantize = !l->down.type->float_x;
     each_row(p, 4 * f, activate);
     run_product(m, &(product){ .m = { &l->down }, .y = { w->delta }, .ldy = { e }, .count = 1, .tokens = p->n, .x = &w->act });
@@ -561,6 +676,18 @@ static size_t gather(const pass *p)
     return n;
 }
 
+/* What becomes of a row of logits after the product. */
+static void finish(const slm_model *m, float *logits)
+{
+    const slm_config *c = &m->config;
+    if (m->output_bias)
+        add_to(logits, m->output_bias, c->vocab);
+    for (size_t i = 0; c->logit_scale != 1 && i < c->vocab; i++)
+        logits[i] /= c->logit_scale;
+    if (c->logit_cap != 0)
+        m->kernels.softcap_f32(logits, logits, c->vocab, c->logit_cap);
+}
+
 /* Logits of `rows` gathered rows from `from` on. */
 static void head(const pass *p, size_t from, size_t rows, float *logits)
 {
@@ -569,8 +696,8 @@ static void head(const pass *p, size_t from, size_t rows, float *logits)
     x.f += from * x.ld;
     x.q += from * x.blocks;
     run_product(m, &(product){ .m = { slm_model_head(m) }, .y = { logits }, .ldy = { m->config.vocab }, .count = 1, .tokens = rows, .x = &x });
-    for (size_t r = 0; m->output_bias && r < rows; r++)
-        add_to(logits + r * m->config.vocab, m->output_bias, m->config.vocab);
+    for (size_t r = 0; r < rows; r++)
+        finish(m, logits + r * m->config.vocab);
 }
 
 /* One row to whom it belongs. A sequence that is stopped by its callback gets no more of them. */
@@ -656,7 +783,8 @@ static void run_pass(pass *p)
         if (!p->alive)
             return;
     }
-    norm_step(p, m->output_norm, true, m->layers[m->config.layers - 1].down_bias, head_matrix, 1);
+    const slm_layer *last = &m->layers[m->config.layers - 1];
+    join(p, &(joint){ .add = true, .bias = last->down_bias, .post = &last->post_ffn, .norm = &m->output_norm }, head_matrix, 1);
     drop_bad(p, "output norm after layer", m->config.layers - 1);
     if (p->alive)
         hand_out(p);
@@ -665,8 +793,18 @@ static void run_pass(pass *p)
             p->w->segments[i].sequence->done += p->w->segments[i].n;
 }
 
+/* Learned positions end where their table does. */
+static void check_positions(const slm_model *m, slm_sequence *s)
+{
+    if (m->positions.type && !s->status && s->first + s->n > m->config.context)
+        s->status = slm_fail(s->err, SLM_E_CONTEXT, "feed: %zu tokens at position %zu: the model has learned %u positions", s->n, s->first,
+                             m->config.context);
+}
+
 void slm_decode(const slm_model *model, slm_work *work, slm_sequence *sequences, size_t n)
 {
+    for (size_t i = 0; i < n; i++)
+        check_positions(model, &sequences[i]);
     for (size_t at = 0;;) {
         pass p = { .model = model, .w = work };
         fill(&p, sequences, n, &at);

@@ -23,7 +23,7 @@ slm_status slm_kv_init(slm_kv *kv, slm_heap *heap, const slm_config *config, siz
     if (!pages)
         return slm_fail(err, SLM_E_MEMORY, "cache: table of %zu pages", max_pages);
     const size_t element = f32 ? 4 : 2;
-    *kv = (slm_kv){ heap, pages, max_pages, 0, element, config->kv_heads, config->head_size, config->layers,
+    *kv = (slm_kv){ heap, pages, max_pages, 0, context, element, config->kv_heads, config->head_size, config->layers,
                     2 * SLM_PAGE * config->head_size * element, page_bytes(config, f32) };
     return SLM_OK;
 }

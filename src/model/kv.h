@@ -22,6 +22,7 @@ typedef struct slm_kv {
     slm_heap *heap;
     slm_kv_page **pages;        /* [max_pages]; NULL beyond n_pages */
     size_t max_pages, n_pages;
+    size_t context;             /* positions there may ever be: decides which of longrope's tables its keys turn by */
     size_t element;             /* bytes: 2 or 4 */
     size_t kv_heads, head_size, layers;
     size_t head_bytes;          /* of K and V of one head in a page */

@@ -8,12 +8,19 @@
 
 #include <stdatomic.h>
 
+/* w NULL: the layer has no such norm. b NULL: nothing is added. */
+typedef struct slm_norm {
+    float *w, *b;
+} slm_norm;
+
 typedef struct slm_layer {
-    float *attn_norm, *ffn_norm;                                /* [embedding] */
+    slm_norm attn_norm, ffn_norm, post_attn, post_ffn;          /* [embedding] */
+    float *q_norm, *k_norm;                                     /* as arch->qk_norm says; NULL: none */
     slm_matrix q, k, v, o;                                      /* [heads * head size, embedding], ..., o the other way */
-    slm_matrix gate, up, down;                                  /* [feed forward, embedding] x 2, down the other way */
+    slm_matrix gate, up, down;                                  /* [feed forward, embedding] x 2, down the other way; gate.type NULL: none */
     float *q_bias, *k_bias, *v_bias, *o_bias;                   /* [rows of each]; NULL: none */
     float *gate_bias, *up_bias, *down_bias;
+    bool parallel;                                              /* both branches read the first norm */
 } slm_layer;
 
 struct slm_model {
@@ -26,10 +33,12 @@ struct slm_model {
     slm_log log;
     slm_tokenizer *tokenizer;   /* NULL: none; made and freed by the floor that knows text */
     slm_matrix embedding, head; /* head.type NULL: tied */
-    float *output_norm, *output_bias;
+    slm_matrix positions;       /* [context, embedding]; type NULL: none */
+    slm_norm output_norm;
+    float *output_bias;
     slm_layer *layers;          /* [config.layers] */
-    double *rope_w;             /* [rope_size / 2] */
-    double rope_m;
+    double *rope_w[SLM_ROPE_SETS];      /* [rope_size / 2] each; NULL: no layer asks for it */
+    double rope_m[SLM_ROPE_SETS];
     char *name;
     char id[65];                /* valid from id_state 2 on: slm_model_identity */
     atomic_int id_state;

@@ -11,7 +11,7 @@
 
 #include <string.h>
 
-enum { PIECE = 1 << 20, LAYER_BLOBS = 16 };
+enum { PIECE = 1 << 20, LAYER_BLOBS = 22 };
 
 typedef struct blob {
     const void *bytes;          /* NULL: none */
@@ -38,17 +38,23 @@ static size_t list(const slm_model *m, blob *out)
 {
     const slm_config *c = &m->config;
     const size_t e = c->embedding, f = c->feed_forward, q = (size_t)c->heads * c->head_size, kv = (size_t)c->kv_heads * c->head_size;
+    const bool one = c->arch->qk_norm == SLM_QK_HEAD;
+    const size_t q_norm = one ? c->head_size : q, k_norm = one ? c->head_size : kv;
     size_t n = 0;
     out[n++] = matrix(&m->embedding);
     out[n++] = matrix(&m->head);
-    out[n++] = vector(m->output_norm, e);
+    out[n++] = vector(m->output_norm.w, e);
     out[n++] = vector(m->output_bias, c->vocab);
+    out[n++] = vector(m->output_norm.b, e);
+    out[n++] = matrix(&m->positions);
     for (size_t i = 0; i < c->layers; i++) {
         const slm_layer *l = &m->layers[i];
         const blob all[LAYER_BLOBS] = {
             matrix(&l->q), matrix(&l->k), matrix(&l->v), matrix(&l->o), matrix(&l->gate), matrix(&l->up), matrix(&l->down),
-            vector(l->attn_norm, e), vector(l->ffn_norm, e), vector(l->q_bias, q), vector(l->k_bias, kv), vector(l->v_bias, kv),
-            vector(l->o_bias, e), vector(l->gate_bias, f), vector(l->up_bias, f), vector(l->down_bias, e),
+            vector(l->attn_norm.w, e), vector(l->ffn_norm.w, e), vector(l->q_bias, q), vector(l->k_bias, kv), vector(l->v_bias, kv),
+            vector(l->o_bias, e), vector(l->gate_bias, f), vector(l->up_bias, f), vector(l->down_bias, e), vector(l->attn_norm.b, e),
+            vector(l->ffn_norm.b, e), vector(l->post_attn.w, e), vector(l->post_ffn.w, e), vector(l->q_norm, q_norm),
+            vector(l->k_norm, k_norm),
         };
         memcpy(out + n, all, sizeof all);
         n += LAYER_BLOBS;
@@ -86,9 +92,18 @@ static void add_numbers(slm_buf *b, const slm_model *m)
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
         slm_buf_u32(b, numbers[i]);
     add_f64(b, (double)c->norm_eps);
-    add_f64(b, m->rope_m);
-    for (size_t i = 0; i < c->rope_size / 2; i++)
-        add_f64(b, m->rope_w[i]);
+    const float scales[] = { c->embedding_scale, c->residual_scale, c->logit_scale, c->score_scale, c->score_cap, c->logit_cap };
+    for (size_t i = 0; i < sizeof scales / sizeof *scales; i++)
+        add_f64(b, (double)scales[i]);
+    slm_buf_u32(b, c->window);
+    for (size_t i = 0; i < c->layers; i++)
+        slm_buf_u32(b, slm_config_windowed(c, i));
+    for (size_t set = 0; set < SLM_ROPE_SETS; set++)
+        if (m->rope_w[set]) {
+            add_f64(b, m->rope_m[set]);
+            for (size_t i = 0; i < c->rope_size / 2; i++)
+                add_f64(b, m->rope_w[set][i]);
+        }
 }
 
 static uint64_t vocabulary(const slm_model *m)
@@ -108,7 +123,7 @@ static uint64_t vocabulary(const slm_model *m)
 static slm_status compute(slm_model *m, char id[65], slm_error *err)
 {
     slm_heap *heap = &m->heap;
-    const size_t most = 4 + m->config.layers * LAYER_BLOBS;
+    const size_t most = 6 + m->config.layers * LAYER_BLOBS;
     size_t pieces = 0;
     slm_buf b;
     blob *blobs = slm_heap_array(heap, most, sizeof *blobs);

@@ -346,6 +346,9 @@ static slm_status load(slm_session **out, slm_model *model, const slm_source *sr
         return slm_fail(err, SLM_E_CONTEXT, "%s: %" PRIu64 " tokens do not fit a context of %u", src->name, h.position, p.context);
     shape.f32 = h.element == 4;
     shape.context = p.context ? p.context : (size_t)h.context;
+    if (slm_config_rope_long(&model->config, shape.context) != slm_config_rope_long(&model->config, (size_t)h.context))
+        return slm_fail(err, SLM_E_MISMATCH, "%s: its keys are turned for a context of %" PRIu64 ", those of %zu by other angles (the model's "
+                        "original context is %u)", src->name, h.context, shape.context, model->config.original_context);
     status = slm_session_make(&s, model, &shape, err);
     if (!status)
         status = fill(s, src, &h, err);
