@@ -34,7 +34,7 @@ EXAMPLES := $(wildcard examples/*.c)
 FUZZERS := $(wildcard tests/fuzz/fuzz_*.c)
 obj    = $(1:%.c=$(BUILD)/%.o)
 
-.PHONY: all lib deps demo check check-unit check-cli check-readme check-header check-kernels check-determinism check-install asan ubsan tsan fuzz lint bench install uninstall deb clean help fuzz-run fuzz-replay bench-kernels FORCE
+.PHONY: all lib deps demo check check-unit check-cli check-readme check-header check-kernels check-determinism check-install asan ubsan tsan fuzz lint bench install uninstall deb clean help fuzz-run fuzz-replay bench-kernels soak FORCE
 all: lib $(BUILD)/bin/slm $(EXAMPLES:examples/%.c=$(BUILD)/bin/%)  ## the library, the program, the examples
 lib: $(BUILD)/libslm.a $(BUILD)/$(SO)
 
@@ -175,6 +175,16 @@ check-determinism: $(BUILD)/bin/determinism  ## the same bits for all threads, c
 	@if [ -z "$(OTHER_CC)" ]; then echo "determinism: skipped: no second compiler"; else \
 	$(MAKE) --no-print-directory -j2 BUILD=$(BUILD)/other CC=$(OTHER_CC) CFLAGS=-O1 $(BUILD)/other/bin/determinism && \
 	$(BUILD)/other/bin/determinism $(SAME) | cmp - $(BUILD)/determinism.txt && echo "determinism: $(OTHER_CC) -O1 gives the same"; fi
+
+SOAK_SECONDS ?= 1800
+SOAK_MODELS   = $(wildcard models/tiny-stories/*.gguf $(SHARED)/models/golden/quantized/g96-Q8_0.gguf)
+$(BUILD)/bin/soak: $(BUILD)/tests/harness/soak.o $(BUILD)/libslm.a
+	@mkdir -p $(@D)
+	$(if $(V),,@echo '  LD  $@')
+	$(Q)$(CC) $^ $(LINK) $(LIBS) -o $@
+
+soak: $(BUILD)/bin/soak         ## mixed use by 8 threads for SOAK_SECONDS=1800, failures provoked: no bit, byte or descriptor may change
+	$(BUILD)/bin/soak $(SOAK_SECONDS) $(SOAK_MODELS)
 
 LINT  =                         # -v: a row for each loop of the matrix kernels; make's own default is a program
 lint: lib                       ## layers, banned calls, symbols, globals, stack use, recursion, spills; LINT=-v shows every loop
