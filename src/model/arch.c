@@ -1,4 +1,4 @@
-/* arch.c -- the architecture table. Every row but its last lines is exercised by a golden model; docs/families.md says what is not. */
+/* arch.c -- the architecture table. Each row is exercised by a golden model; docs/families.md says which of its switches are not. */
 #include "model/arch.h"
 
 #include <string.h>
