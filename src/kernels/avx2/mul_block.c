@@ -17,8 +17,8 @@
 #include <stdbool.h>
 
 enum {
-    TOKENS = 3,             /* most of a tile: 6 integer and 6 float accumulators, a weight, an operand, a temporary; signed types,
-                             * with more temporaries, have room for 2 */
+    TOKENS = 3,             /* most of a tile: 6 integer and 6 float accumulators, a weight, an operand, a temporary; Q8_0 and
+                             * minima, with more temporaries, have room for 2, high bits for 1 */
     L1_BYTES = 20 * 1024,   /* weights of one chunk */
     L2_BYTES = 160 * 1024,  /* activations of one token block: half of the smallest L2 in use */
     AHEAD = 1024            /* bytes of prefetch */
@@ -179,7 +179,7 @@ INLINE void tile(int type, int T, float *y, size_t ldy, const uint8_t *w, const 
 INLINE void mul(int type, float *y, size_t ldy, const uint8_t *w, const slm_xblock *x, size_t ldx, size_t tokens, size_t rows,
                 size_t steps)
 {
-    const int most = is_signed(type) ? 2 : TOKENS;
+    const int most = slm_block_high(type) ? 1 : type == SLM_Q4_0 ? TOKENS : 2;
     const size_t chunk = L1_BYTES / slm_block_step(type);
     size_t block = L2_BYTES / (2 * sizeof *x * (steps ? steps : 1)) / 6 * 6;
     block = block < 36 ? 36 : block;
@@ -196,7 +196,7 @@ INLINE void mul(int type, float *y, size_t ldy, const uint8_t *w, const slm_xblo
                     tile(type, most, y + t * ldy + r, ldy, at, xs + t * ldx, ldx, rows - r, n, s == 0);
                 if (most > 2 && t + 2 == t1)
                     tile(type, 2, y + t * ldy + r, ldy, at, xs + t * ldx, ldx, rows - r, n, s == 0);
-                else if (t + 1 == t1)
+                else if (most > 1 && t + 1 == t1)
                     tile(type, 1, y + t * ldy + r, ldy, at, xs + t * ldx, ldx, rows - r, n, s == 0);
                 s += n;
             } while (s < steps);

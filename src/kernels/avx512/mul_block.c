@@ -21,7 +21,7 @@
 enum {
     FEW = 24, NARROW = 6,   /* most tokens of the second path, and of its tiles */
     NARROW_BYTES = 20 * 1024, /* weights of a chunk there: this one, the next and the activations fill L1 */
-    TOKENS = 3, PANELS = 4, /* the tile of many tokens; REST below lists what may be left */
+    TOKENS = 3, PANELS = 4, /* the tile of many tokens, 2 where minima need registers; REST below lists what may be left */
     ROOM = 12,              /* most accumulators of a tile */
     WEIGHTS = 400 * 1024,   /* bytes of one chunk: with the activations, most of L2 */
     ACTIVATIONS = 480 * 1024, /* bytes of one token block */
@@ -289,6 +289,7 @@ INLINE void mul(int type, few_fn *few_rows, float *y, size_t ldy, const uint8_t 
         few_rows(y, ldy, w, x, ldx, tokens, rows, steps);
         return;
     }
+    const int most = slm_block_has_min(type) ? 2 : TOKENS;
     const size_t stride = steps * slm_block_step(type), whole = rows / (16 * PANELS) * (16 * PANELS);
     const size_t chunks = PANELS * stride / WEIGHTS + 1, chunk = (steps + chunks - 1) / chunks;
     size_t block = ACTIVATIONS / (2 * sizeof *x * (steps ? steps : 1)) / FEW * FEW;
@@ -304,8 +305,8 @@ INLINE void mul(int type, few_fn *few_rows, float *y, size_t ldy, const uint8_t 
                                       : r + 16 * PANELS < whole ? at + PANELS * stride - s * slm_block_step(type)
                                                                 : at;
                 size_t t = t0;
-                for (; t + TOKENS <= t1; t += TOKENS)
-                    tile(type, TOKENS, PANELS, (ahead){ LINES, part(type, next, stride, n, (t - t0) / TOKENS), NULL }, y + t * ldy + r,
+                for (; t + (size_t)most <= t1; t += (size_t)most)
+                    tile(type, most, PANELS, (ahead){ LINES, part(type, next, stride, n, (t - t0) / (size_t)most), NULL }, y + t * ldy + r,
                          ldy, at, stride, x + t * ldx + 2 * s, ldx, n, s == 0, 0xffff);
                 switch (t1 - t) {
 #define REST(T) \
