@@ -29,6 +29,12 @@ INLINE int slm_block_halves(int type)
     return type == SLM_Q6_K ? 2 : 1;
 }
 
+/* Groups of four k per integer sum. */
+INLINE int slm_block_groups(int type)
+{
+    return type == SLM_Q6_K ? 4 : 8;
+}
+
 /* Bits of a value beyond its nibble; Q8_0 has no nibbles. */
 INLINE int slm_block_high(int type)
 {

@@ -62,8 +62,8 @@ INLINE void read_simple(int type, part *p, const uint8_t *block)
 /* 6 bits each: the first four scales and minima in bytes 0-3 and 4-7, whose upper bits hold bits 4 and 5 of the others. */
 static void read_six_bits(part *p, const uint8_t *six, size_t b)
 {
-    p->scale[0] = b < 4 ? six[b] & 63 : (uint8_t)((six[b + 4] & 15) | six[b - 4] >> 6 << 4);
-    p->min = b < 4 ? six[b + 4] & 63 : (uint8_t)(six[b + 4] >> 4 | six[b] >> 6 << 4);
+    p->scale[0] = (uint8_t)(b < 4 ? six[b] & 63 : (six[b + 4] & 15) | six[b - 4] >> 6 << 4);
+    p->min = (uint8_t)(b < 4 ? six[b + 4] & 63 : six[b + 4] >> 4 | six[b] >> 6 << 4);
     p->scale[1] = p->scale[0];
 }
 

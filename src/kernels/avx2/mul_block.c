@@ -133,7 +133,7 @@ INLINE void tile(int type, int T, float *y, size_t ldy, const uint8_t *w, const 
                 for (int i = 0; i < 2 * T; i++)
                     sum[i] = _mm256_setzero_si256();
                 UNROLL
-                for (int i = 0; i < 8 / slm_block_halves(type); i++) {
+                for (int i = 0; i < slm_block_groups(type); i++) {
                     const int g = i + 4 * half;
                     UNROLL
                     for (int h = 0; h < 2; h++) {

@@ -160,7 +160,7 @@ INLINE void tile(int type, int T, int P, ahead next, float *y, size_t ldy, const
                         sum[t * P + p] = from;
                 }
                 UNROLL
-                for (int i = 0; i < 8 / slm_block_halves(type); i++) {
+                for (int i = 0; i < slm_block_groups(type); i++) {
                     const int g = i + 4 * h;
                     UNROLL
                     for (int p = 0; p < P; p++)
