@@ -113,6 +113,8 @@ int main(int argc, char **argv)
     static const struct { const char *name; size_t step; int block; } types[] = {
         { "f32", SLM_STEP_F32, 0 }, { "f16", SLM_STEP_F16, 0 }, { "bf16", SLM_STEP_F16, 0 },
         { "q8_0", SLM_STEP_Q8_0, 1 }, { "q4_0", SLM_STEP_Q4_0, 1 },
+        { "q4_1", SLM_STEP_Q4_1, 1 }, { "q5_0", SLM_STEP_Q5_0, 1 }, { "q5_1", SLM_STEP_Q5_1, 1 },
+        { "q4_k", SLM_STEP_Q4_K, 1 }, { "q5_k", SLM_STEP_Q5_K, 1 }, { "q6_k", SLM_STEP_Q6_K, 1 },
     };
     static const struct { size_t cols, rows; } shapes[] = { { 2048, 5632 }, { 5632, 2048 }, { 896, 4864 }, { 576, 1536 } };
     static const size_t lengths[] = { 1, 2, 4, 8, 12, 16, 512 };
@@ -157,7 +159,8 @@ int main(int argc, char **argv)
                 wanted |= strcmp(argv[a], types[y].name) == 0;
             if (!wanted)
                 continue;
-            slm_mul_fn *const fns[] = { j->k.mul_f32, j->k.mul_f16, j->k.mul_bf16, j->k.mul_q8_0, j->k.mul_q4_0 };
+            slm_mul_fn *const fns[] = { j->k.mul_f32, j->k.mul_f16, j->k.mul_bf16, j->k.mul_q8_0, j->k.mul_q4_0,
+                                         j->k.mul_q4_1, j->k.mul_q5_0, j->k.mul_q5_1, j->k.mul_q4_k, j->k.mul_q5_k, j->k.mul_q6_k };
             j->mul = fns[y];
             j->step_bytes = types[y].step;
             j->peak = types[y].block ? j->k.peak_dot_i8 : j->k.peak_fma_f32;

@@ -8,17 +8,19 @@
 
 #include <stdlib.h>
 
-enum { ROWS = 37, COLS = 160 };
+enum { ROWS = 37, MOST = 768 };
 
-static float source[ROWS * COLS], values[ROWS * COLS], row[COLS];
-static uint8_t disk[ROWS * COLS * 4];
+static size_t cols;             /* of the type at work: not a multiple of a panel step where the type allows it */
+static float source[ROWS * MOST], values[ROWS * MOST], row[MOST];
+static uint8_t disk[ROWS * MOST * 4];
 
 static void fill(const slm_type *type)
 {
-    for (size_t i = 0; i < ROWS * COLS; i++)
+    cols = type->block > 32 ? MOST : 160;
+    for (size_t i = 0; i < ROWS * cols; i++)
         source[i] = (float)(slm_random_unit(7, i) - 0.5) * (i % 97 == 0 ? 8.0f : 1.0f);
-    type->quantize(disk, source, ROWS * COLS);
-    type->dequantize(values, disk, ROWS * COLS);
+    type->quantize(disk, source, ROWS * cols);
+    type->dequantize(values, disk, ROWS * cols);
 }
 
 static void for_each_type(void (*check)(const slm_type *type))
@@ -29,19 +31,19 @@ static void for_each_type(void (*check)(const slm_type *type))
         fill(type);
         check(type);
     }
-    assert_int_equal(n, 5);
+    assert_int_equal(n, 11);
 }
 
 static void packed(const slm_type *type, slm_matrix *m, slm_heap *heap)
 {
     uint64_t bytes;
     size_t bad_row, bad_block;
-    assert_true(slm_type_bytes(type, ROWS, COLS, &bytes));
+    assert_true(slm_type_bytes(type, ROWS, cols, &bytes));
     const size_t stride = (size_t)bytes / ROWS;
-    assert_int_equal(slm_matrix_alloc(m, heap, type, ROWS, COLS, NULL), SLM_OK);
+    assert_int_equal(slm_matrix_alloc(m, heap, type, ROWS, cols, NULL), SLM_OK);
     for (size_t r = 0; r < ROWS; r += SLM_PANEL_ROWS)
         assert_true(type->pack(m->panels + r / SLM_PANEL_ROWS * m->panel_bytes, disk + r * stride, stride,
-                               ROWS - r < SLM_PANEL_ROWS ? ROWS - r : SLM_PANEL_ROWS, COLS, &bad_row, &bad_block));
+                               ROWS - r < SLM_PANEL_ROWS ? ROWS - r : SLM_PANEL_ROWS, cols, &bad_row, &bad_block));
 }
 
 static void check_rows(const slm_type *type)
@@ -52,7 +54,7 @@ static void check_rows(const slm_type *type)
     packed(type, &m, &heap);
     for (size_t r = 0; r < ROWS; r++) {
         slm_matrix_row(&m, r, row);
-        if (memcmp(row, values + r * COLS, sizeof row) != 0)
+        if (memcmp(row, values + r * cols, cols * sizeof *row) != 0)
             fail_msg("%s: row %zu of the panels is not the row of the file", type->name, r);
     }
     slm_matrix_free(&m, &heap);
@@ -68,13 +70,22 @@ static void rows_of_panels_are_the_rows_of_the_file(void **state)
 /* Error bounds of each type's quantizer, relative to the largest value of a block. */
 static void check_error(const slm_type *type)
 {
-    const float allowed = strcmp(type->name, "F32") == 0 ? 0 : strcmp(type->name, "F16") == 0 ? 0x1p-11f : strcmp(type->name, "BF16") == 0 ?
-                          0x1p-8f : strcmp(type->name, "Q8_0") == 0 ? 0.0045f : 0.126f;
-    for (size_t b = 0; b < ROWS * COLS; b += 32) {
+    static const struct { const char *name; float allowed; } bounds[] = {
+        { "F32", 0 }, { "F16", 0x1p-11f }, { "BF16", 0x1p-8f }, { "Q8_0", 0.0045f }, { "Q4_0", 0.126f },
+        /* half a step of the span, at most twice the largest value; with 6 bits of scale and minimum, a little more */
+        { "Q4_1", 0.068f }, { "Q5_0", 0.063f }, { "Q5_1", 0.033f }, { "Q4_K", 0.12f }, { "Q5_K", 0.07f }, { "Q6_K", 0.04f },
+    };
+    float allowed = -1;
+    for (size_t i = 0; i < sizeof bounds / sizeof *bounds; i++)
+        if (!strcmp(bounds[i].name, type->name))
+            allowed = bounds[i].allowed;
+    assert_true(allowed >= 0);
+    const size_t block = type->block > 32 ? type->block : 32;
+    for (size_t b = 0; b < ROWS * cols; b += block) {
         float most = 0;
-        for (size_t i = b; i < b + 32; i++)
+        for (size_t i = b; i < b + block; i++)
             most = fabsf(source[i]) > most ? fabsf(source[i]) : most;
-        for (size_t i = b; i < b + 32; i++)
+        for (size_t i = b; i < b + block; i++)
             if (!(fabsf(values[i] - source[i]) <= allowed * most))
                 fail_msg("%s: value %zu: %g became %g, block's largest %g", type->name, i, (double)source[i], (double)values[i], (double)most);
     }
@@ -92,21 +103,21 @@ static void check_product(const slm_type *type)
     slm_heap heap;
     slm_matrix m = { 0 };
     slm_kernels k;
-    float x[192] = { 0 }, y[ROWS];
-    slm_xblock blocks[6];
+    float x[MOST] = { 0 }, y[ROWS];
+    slm_xblock blocks[MOST / 32];
     slm_heap_init(&heap, NULL, 0);
     packed(type, &m, &heap);
-    for (size_t i = 0; i < COLS; i++)
+    for (size_t i = 0; i < cols; i++)
         x[i] = (float)(slm_random_unit(9, i) - 0.5);
     slm_kernels_select(&k, slm_cpu_masked(0));
-    assert_int_equal(k.quantize_x(blocks, x, COLS), 1);
-    slm_matrix_mul(&m, &k, y, ROWS, type->float_x ? (const void *)x : (const void *)blocks, type->float_x ? 192 : 6, 1, 0, slm_matrix_panels(&m));
+    assert_int_equal(k.quantize_x(blocks, x, cols), 1);
+    slm_matrix_mul(&m, &k, y, ROWS, type->float_x ? (const void *)x : (const void *)blocks, type->float_x ? 64 * m.steps : 2 * m.steps, 1, 0, slm_matrix_panels(&m));
     for (size_t r = 0; r < ROWS; r++) {
         double want = 0, size = 0;
-        for (size_t i = 0; i < COLS; i++) {
+        for (size_t i = 0; i < cols; i++) {
             const double xi = type->float_x ? (double)x[i] : (double)blocks[i / 32].d * blocks[i / 32].q[i % 32];
-            want += (double)values[r * COLS + i] * xi;
-            size += fabs((double)values[r * COLS + i] * xi);
+            want += (double)values[r * cols + i] * xi;
+            size += fabs((double)values[r * cols + i] * xi);
         }
         if (!(fabs(want - (double)y[r]) <= 1e-5 * size))
             fail_msg("%s: row %zu is %g, want %g", type->name, r, (double)y[r], want);
@@ -124,22 +135,59 @@ static void check_nonfinite(const slm_type *type)
 {
     uint64_t bytes;
     size_t bad_row = 0, bad_block = 0;
-    assert_true(slm_type_bytes(type, ROWS, COLS, &bytes));
+    assert_true(slm_type_bytes(type, ROWS, cols, &bytes));
     const size_t stride = (size_t)bytes / ROWS;
     uint8_t *at = disk + 5 * stride + 2 * type->bytes;          /* block 2 of row 5: an infinity, low byte first */
     memset(at, 0, type->bytes);
     if (type->bytes == 4)
         memcpy(at, "\0\0\x80\x7f", 4);
     else
-        memcpy(at, strcmp(type->name, "BF16") == 0 ? "\x80\x7f" : "\0\x7c", 2);
-    assert_int_equal(type->nonfinite(disk, 5 * COLS), SIZE_MAX);
-    assert_int_equal(type->nonfinite(disk, 6 * COLS), 5 * COLS / type->block + 2);
-    uint8_t *panel = aligned_alloc(64, 3 * type->step);
+        memcpy(strcmp(type->name, "Q6_K") ? at : at + 208, strcmp(type->name, "BF16") == 0 ? "\x80\x7f" : "\0\x7c", 2);
+    assert_int_equal(type->nonfinite(disk, 5 * cols), SIZE_MAX);
+    assert_int_equal(type->nonfinite(disk, 6 * cols), 5 * cols / type->block + 2);
+    uint8_t *panel = aligned_alloc(64, (cols + 63) / 64 * type->step);
     assert_non_null(panel);
-    assert_false(type->pack(panel, disk, stride, 16, COLS, &bad_row, &bad_block));
+    assert_false(type->pack(panel, disk, stride, 16, cols, &bad_row, &bad_block));
     assert_int_equal(bad_row, 5);
     assert_int_equal(bad_block, 2);
     free(panel);
+}
+
+/* Minima are looked at too. */
+static void check_nonfinite_minimum(const slm_type *type)
+{
+    static const char *const with_minimum[] = { "Q4_1", "Q5_1", "Q4_K", "Q5_K" };
+    for (size_t i = 0; i < 4; i++)
+        if (!strcmp(type->name, with_minimum[i])) {
+            memcpy(disk + 3 * type->bytes + 2, "\1\xfe", 2);
+            assert_int_equal(type->nonfinite(disk, ROWS * cols), 3);
+        }
+}
+
+/* Values that no f16 scale can hold, and all the same, and zeros: no undefined conversion, and zeros stay zeros. */
+static void check_extremes(const slm_type *type)
+{
+    static const float all[] = { 0, -0.0f, 1e-40f, -1e-40f, 1e-6f, -3, 7, 1e30f, -1e30f };
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+        for (size_t k = 0; k < 256; k++)
+            source[k] = all[i];
+        type->quantize(disk, source, 256);
+        if (type->nonfinite(disk, 256) != SIZE_MAX) {
+            assert_true(fabsf(all[i]) > 65504);
+            continue;
+        }
+        type->dequantize(values, disk, 256);
+        for (size_t k = 0; k < 256; k++)
+            if (!(fabsf(values[k] - all[i]) <= 0.13f * fabsf(all[i]) + 1e-6f))
+                fail_msg("%s: %g became %g", type->name, (double)all[i], (double)values[k]);
+    }
+}
+
+static void extremes_are_quantized_or_refused(void **state)
+{
+    (void)state;
+    for_each_type(check_nonfinite_minimum);
+    for_each_type(check_extremes);
 }
 
 static void a_weight_that_is_not_finite_is_found_by_row_and_block(void **state)
@@ -174,6 +222,7 @@ int main(void)
         cmocka_unit_test(quantizing_stays_within_each_types_step),
         cmocka_unit_test(products_are_the_products_of_the_dequantized_values),
         cmocka_unit_test(a_weight_that_is_not_finite_is_found_by_row_and_block),
+        cmocka_unit_test(extremes_are_quantized_or_refused),
         cmocka_unit_test(sizes_that_overflow_are_refused),
     };
     return cmocka_run_group_tests_name("matrix", tests, NULL, NULL) != 0;

@@ -21,6 +21,17 @@ enum {
     SLM_STEP_F16 = 16 * 64 * 2,
     SLM_STEP_Q8_0 = 64 + 1024,  /* f16 scale [2][16]; u8 q+128 [2 blocks][8 groups][16 rows][4 k] */
     SLM_STEP_Q4_0 = 64 + 512,   /* f16 scale [2][16]; [2 blocks][4][16 rows][4 k]: low nibble of group g, high of g+4, q+8 */
+    /* The types below: a head, the 512 bytes of Q4_0's integers, then planes of high bits. Byte j of row r of a plane belongs to
+     * k 4g + j: one plane [2][16 rows][4], bit g being bit 4 of group g; or two bits, [2][2][16 rows][4], bits 2(g%4) up of the part
+     * of groups g/4. Heads: f16 scale [2][16] and, with a minimum, f16 minimum [2][16]; of 256-wide types, whose scale is repeated in
+     * each of the four steps, f16 d [16], f16 -dmin [16], u8 scale [2][16], u8 minimum [2][16]; Q6_K d [16], 32 zero bytes, s8 scale
+     * [2 blocks][2 halves][16]. */
+    SLM_STEP_Q4_1 = 128 + 512,
+    SLM_STEP_Q5_0 = 64 + 512 + 128,         /* q+16 */
+    SLM_STEP_Q5_1 = 128 + 512 + 128,
+    SLM_STEP_Q4_K = 128 + 512,
+    SLM_STEP_Q5_K = 128 + 512 + 128,
+    SLM_STEP_Q6_K = 128 + 512 + 256,        /* q+32 */
     SLM_PAGE = 64               /* positions of a page of the cache */
 };
 

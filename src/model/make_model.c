@@ -46,7 +46,7 @@ typedef struct maker {
     slm_quantize_params params;
     const shape *shape;
     const char *out;
-    const slm_type *type;
+    const slm_mix *mix;
     slm_keys keys;
     slm_gguf_tensor *tensors;
     kind *kinds;
@@ -214,7 +214,7 @@ static slm_status make_keys(maker *m, slm_error *err)
     if (!status)
         status = slm_keys_add_str(&m->keys, "general.name", s->name, err);
     if (!status)
-        status = slm_keys_add_u32(&m->keys, "general.file_type", slm_file_type(m->type), err);
+        status = slm_keys_add_u32(&m->keys, "general.file_type", m->mix->file_type, err);
     if (!status)
         status = slm_keys_add_u32(&m->keys, "general.quantization_version", 2, err);
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers && !status; i++) {
@@ -245,7 +245,7 @@ static void add_tensor(maker *m, int layer, const char *name, kind what, uint32_
     t->dims[0] = cols;
     t->dims[1] = rows ? rows : 1;
     t->dims[2] = t->dims[3] = 1;
-    t->type = slm_tensor_type(own, t->n_dims, cols, slm_type_by_id(0), m->type, head);
+    t->type = slm_tensor_type(own, t->n_dims, cols, slm_type_by_id(0), m->mix, m->shape->layers, head);
     m->kinds[m->n_tensors++] = what;
 }
 
@@ -424,7 +424,7 @@ slm_status slm_make_model_file(const char *shape_name, const char *out, const sl
     if (!status)
         status = find_shape(&m.shape, shape_name, err);
     if (!status)
-        status = slm_written_type(&m.type, m.params.type, err);
+        status = slm_written_type(&m.mix, m.params.type, err);
     if (status)
         return status;
     slm_heap_init(&m.heap, m.params.allocator, m.params.memory_limit);

@@ -22,14 +22,21 @@ enum { CHUNK = 1 << 20, PIECE = 1 << 14, PIECES = CHUNK / PIECE, PART = 256, HEA
 
 /* ---- which type ------------------------------------------------------------------------------------------------------------ */
 
-enum { ID_F32 = 0, ID_Q4_0 = 2, ID_Q8_0 = 8, ID_BF16 = 30 };    /* GGUF's numbers */
+enum { ID_F32 = 0, ID_Q5_0 = 6, ID_Q5_1 = 7, ID_Q8_0 = 8, ID_Q4_K = 12, ID_Q5_K = 13, ID_Q6_K = 14 };   /* GGUF's numbers */
 
-slm_status slm_written_type(const slm_type **type, const char *option, slm_error *err)
+static const slm_mix mixes[] = {
+    { "f32", 0, 0, 0, false },         { "f16", 1, 1, 0, false },         { "bf16", 30, 32, 0, false },
+    { "q8_0", 8, 7, 0, false },        { "q4_0", 2, 2, 0, false },        { "q4_1", 3, 3, 0, false },
+    { "q5_0", 6, 8, 0, false },        { "q5_1", 7, 9, 0, false },        { "q6_k", 14, 18, 0, false },
+    { "q4_k_m", 12, 15, 14, true },    { "q4_k_s", 12, 14, 13, false },   { "q5_k_m", 13, 17, 14, true },
+};
+
+slm_status slm_written_type(const slm_mix **mix, const char *option, slm_error *err)
 {
     char known[200] = "";
     size_t n = 0;
-    for (size_t i = 0; slm_type_at(i); i++) {
-        const char *name = slm_type_at(i)->option;
+    for (size_t i = 0; i < sizeof mixes / sizeof *mixes; i++) {
+        const char *name = mixes[i].option;
         if (n + strlen(name) + 3 > sizeof known)
             break;
         if (n)
@@ -39,19 +46,25 @@ slm_status slm_written_type(const slm_type **type, const char *option, slm_error
     }
     if (!option)
         return slm_fail(err, SLM_E_ARG, "params.type is NULL (known: %s)", known);
-    *type = slm_type_by_option(option);
-    if (!*type) {
-        char shown[SLM_SHOWN];
-        return slm_fail(err, SLM_E_UNSUPPORTED, "params.type: no type '%s' can be written (known: %s)",
-                        slm_shown(shown, option, strlen(option)), known);
-    }
-    return SLM_OK;
+    for (size_t i = 0; i < sizeof mixes / sizeof *mixes; i++)
+        if (!strcmp(option, mixes[i].option)) {
+            *mix = &mixes[i];
+            return SLM_OK;
+        }
+    char shown[SLM_SHOWN];
+    return slm_fail(err, SLM_E_UNSUPPORTED, "params.type: no type '%s' can be written (known: %s)",
+                    slm_shown(shown, option, strlen(option)), known);
 }
 
-uint32_t slm_file_type(const slm_type *type)
+uint32_t slm_tensor_layer(const char *name)
 {
-    /* The first numbers of both lists agree; the later ones went their own ways. */
-    return type->id == ID_Q8_0 ? 7 : type->id == ID_BF16 ? 32 : type->id;
+    uint32_t layer = 0;
+    size_t i = 4;
+    if (strncmp(name, "blk.", 4))
+        return UINT32_MAX;
+    for (; name[i] >= '0' && name[i] <= '9' && i < 10; i++)
+        layer = layer * 10 + (uint32_t)(name[i] - '0');
+    return i > 4 && name[i] == '.' ? layer : UINT32_MAX;
 }
 
 static bool ends_with(const char *name, const char *end)
@@ -67,14 +80,36 @@ static bool is_product(const char *name, uint32_t n_dims)
            strcmp(name, "position_embd.weight") && strcmp(name, "token_types.weight") && strcmp(name, "rope_freqs.weight");
 }
 
-const slm_type *slm_tensor_type(const char *name, uint32_t n_dims, uint64_t cols, const slm_type *source, const slm_type *want, bool head)
+/* The layers whose values and down projections cost most when rounded. */
+static bool is_delicate(uint32_t layer, uint32_t layers)
+{
+    const uint32_t eighth = layers / 8;
+    return layer < layers && (layer < eighth || layer >= (uint32_t)(7 * (uint64_t)layers / 8) || (layer - eighth) % 3 == 2);
+}
+
+const slm_type *slm_tensor_type(const char *name, uint32_t n_dims, uint64_t cols, const slm_type *source, const slm_mix *mix,
+                                uint32_t layers, bool head)
 {
     if (n_dims < 2)
         return slm_type_by_id(ID_F32);
     if (!is_product(name, n_dims))
         return source;
-    /* The head decides every token, and every token pays for it once: it keeps the finer type in a 4-bit file. */
-    const slm_type *type = head && want->id == ID_Q4_0 ? slm_type_by_id(ID_Q8_0) : want;
+    const slm_type *type = slm_type_by_id(mix->id);
+    if (type->block == 1)
+        return type;
+    const uint32_t layer = slm_tensor_layer(name);
+    uint32_t id = mix->id;
+    /* The head decides every token, and every token pays for it once: it keeps a finer type. */
+    if (head)
+        id = mix->id == ID_Q8_0 ? ID_Q8_0 : ID_Q6_K;
+    else if (mix->more && is_delicate(layer, layers) && (ends_with(name, ".attn_v.weight") || ends_with(name, ".ffn_down.weight")))
+        id = mix->values;
+    else if (mix->values && !mix->more && ((ends_with(name, ".attn_v.weight") && layer < 4) ||
+                                           (ends_with(name, ".ffn_down.weight") && layer < layers / 8)))
+        id = mix->values;
+    if (cols % 256)     /* the next finer type whose blocks fit */
+        id = id == ID_Q4_K ? ID_Q5_0 : id == ID_Q5_K ? ID_Q5_1 : id == ID_Q6_K ? ID_Q8_0 : id;
+    type = slm_type_by_id(id);
     return cols % type->block ? source : type;
 }
 
@@ -192,9 +227,14 @@ static slm_status convert_tensor(maker *m, size_t index, slm_error *err)
 /* ---- the whole file -------------------------------------------------------------------------------------------------------- */
 
 /* want NULL: every tensor keeps its type. */
-static slm_status choose_types(maker *m, const slm_type *want, slm_error *err)
+static slm_status choose_types(maker *m, const slm_mix *want, slm_error *err)
 {
+    uint32_t layers = 0;
     const char *head = slm_file_find(m->file, "output.weight") ? "output.weight" : "token_embd.weight";
+    for (size_t i = 0; i < m->file->n_tensors; i++) {
+        const uint32_t layer = slm_tensor_layer(m->file->tensors[i].name);
+        layers = layer != UINT32_MAX && layer >= layers ? layer + 1 : layers;
+    }
     for (size_t i = 0; i < m->file->n_tensors; i++) {
         const slm_tensor *t = &m->file->tensors[i];
         if (!t->type) {
@@ -208,7 +248,8 @@ static slm_status choose_types(maker *m, const slm_type *want, slm_error *err)
         g->name = t->name;
         g->n_dims = t->n_dims;
         memcpy(g->dims, t->dims, sizeof g->dims);
-        g->type = want ? slm_tensor_type(t->name, t->n_dims, t->dims[0], t->type, want, !strcmp(t->name, head)) : t->type;
+        g->type = want ? slm_tensor_type(t->name, t->n_dims, t->dims[0], t->type, want, layers, !strcmp(t->name, head))
+                       : t->type;
         m->total += t->bytes;
     }
     return SLM_OK;
@@ -250,7 +291,7 @@ static slm_status make_room(maker *m, slm_error *err)
 static slm_status remake(const char *in, const char *out, const slm_quantize_params *params, bool quantize, slm_error *err)
 {
     maker m;
-    const slm_type *want = NULL;
+    const slm_mix *want = NULL;
     memset(&m, 0, sizeof m);
     if (!in || !out)
         return slm_fail(err, SLM_E_ARG, "%s is NULL", in ? "out" : "in");
@@ -270,7 +311,7 @@ static slm_status remake(const char *in, const char *out, const slm_quantize_par
     if (!status)
         status = choose_types(&m, want, err);
     if (!status && want)
-        status = slm_keys_add_u32(&m.file->keys, "general.file_type", slm_file_type(want), err);
+        status = slm_keys_add_u32(&m.file->keys, "general.file_type", want->file_type, err);
     if (!status && want)
         status = slm_keys_add_u32(&m.file->keys, "general.quantization_version", 2, err);
     if (!status)

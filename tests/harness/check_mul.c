@@ -7,11 +7,13 @@
 #include <stdio.h>
 #include <string.h>
 
-typedef enum weight { F32, F16, BF16, Q8_0, Q4_0 } weight;
+typedef enum weight { F32, F16, BF16, Q8_0, Q4_0, Q4_1, Q5_0, Q5_1, Q4_K, Q5_K, Q6_K } weight;
 
-static const size_t step_bytes[] = { SLM_STEP_F32, SLM_STEP_F16, SLM_STEP_F16, SLM_STEP_Q8_0, SLM_STEP_Q4_0 };
+static const size_t step_bytes[] = { SLM_STEP_F32, SLM_STEP_F16, SLM_STEP_F16, SLM_STEP_Q8_0, SLM_STEP_Q4_0,
+                                     SLM_STEP_Q4_1, SLM_STEP_Q5_0, SLM_STEP_Q5_1, SLM_STEP_Q4_K, SLM_STEP_Q5_K, SLM_STEP_Q6_K };
 static slm_mul_fn *const references[] = { slm_mul_f32_scalar, slm_mul_f16_scalar, slm_mul_bf16_scalar, slm_mul_q8_0_scalar,
-                                          slm_mul_q4_0_scalar };
+                                          slm_mul_q4_0_scalar, slm_mul_q4_1_scalar, slm_mul_q5_0_scalar, slm_mul_q5_1_scalar,
+                                          slm_mul_q4_k_scalar, slm_mul_q5_k_scalar, slm_mul_q6_k_scalar };
 
 static void fill_weights(check *c, uint8_t *w, size_t steps, weight type, check_kind kind)
 {
@@ -25,11 +27,12 @@ static void fill_weights(check *c, uint8_t *w, size_t steps, weight type, check_
     else
         for (size_t i = 0; i < steps; i++) {
             uint8_t *step = w + i * step_bytes[type];
-            check_fill_f16(c, (uint16_t *)(void *)step, 32, kind);
+            const size_t halves = type == Q4_1 || type == Q5_1 ? 64 : 32, head = 2 * halves;
+            check_fill_f16(c, (uint16_t *)(void *)step, halves, kind);
             if (kind == CHECK_HUGE)                             /* every integer at an end of its range */
-                memset(step + 64, check_u32(c) & 1 ? 0xff : 0, step_bytes[type] - 64);
+                memset(step + head, check_u32(c) & 1 ? 0xff : 0, step_bytes[type] - head);
             else
-                check_fill_bytes(c, step + 64, step_bytes[type] - 64);
+                check_fill_bytes(c, step + head, step_bytes[type] - head);
         }
 }
 
@@ -115,6 +118,36 @@ void check_mul_q4_0(check *c, slm_mul_q4_0_fn *fn)
     mul(c, fn, Q4_0);
 }
 
+void check_mul_q4_1(check *c, slm_mul_q4_1_fn *fn)
+{
+    mul(c, fn, Q4_1);
+}
+
+void check_mul_q5_0(check *c, slm_mul_q5_0_fn *fn)
+{
+    mul(c, fn, Q5_0);
+}
+
+void check_mul_q5_1(check *c, slm_mul_q5_1_fn *fn)
+{
+    mul(c, fn, Q5_1);
+}
+
+void check_mul_q4_k(check *c, slm_mul_q4_k_fn *fn)
+{
+    mul(c, fn, Q4_K);
+}
+
+void check_mul_q5_k(check *c, slm_mul_q5_k_fn *fn)
+{
+    mul(c, fn, Q5_K);
+}
+
+void check_mul_q6_k(check *c, slm_mul_q6_k_fn *fn)
+{
+    mul(c, fn, Q6_K);
+}
+
 static void bench(check *c, slm_mul_fn *fn, weight type)
 {
     enum { ROWS = 128, STEPS = 14, TOKENS = 64 };       /* 896 columns; weights stay in the second cache */
@@ -158,4 +191,34 @@ void bench_mul_q8_0(check *c, slm_mul_q8_0_fn *fn)
 void bench_mul_q4_0(check *c, slm_mul_q4_0_fn *fn)
 {
     bench(c, fn, Q4_0);
+}
+
+void bench_mul_q4_1(check *c, slm_mul_q4_1_fn *fn)
+{
+    bench(c, fn, Q4_1);
+}
+
+void bench_mul_q5_0(check *c, slm_mul_q5_0_fn *fn)
+{
+    bench(c, fn, Q5_0);
+}
+
+void bench_mul_q5_1(check *c, slm_mul_q5_1_fn *fn)
+{
+    bench(c, fn, Q5_1);
+}
+
+void bench_mul_q4_k(check *c, slm_mul_q4_k_fn *fn)
+{
+    bench(c, fn, Q4_K);
+}
+
+void bench_mul_q5_k(check *c, slm_mul_q5_k_fn *fn)
+{
+    bench(c, fn, Q5_K);
+}
+
+void bench_mul_q6_k(check *c, slm_mul_q6_k_fn *fn)
+{
+    bench(c, fn, Q6_K);
 }

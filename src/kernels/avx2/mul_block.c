@@ -1,39 +1,75 @@
-/* mul_block.c -- products with Q8_0 and Q4_0 weights on AVX2; the contract stands in scalar/mul.c.
+/* mul_block.c -- products with block-quantized weights on AVX2; the contract stands in scalar/mul.c.
  *
  * A step of four k for 16 rows is two registers. Without VNNI, vpmaddubsw adds pairs of u8 x s8 to s16 and saturates, so:
- *   Q4_0   a pair is within 2 * 15 * 127 = 3,810 and the eight groups of a block within 30,480: summed in s16, widened once.
+ *   4 bit  a pair is within 2 * 15 * 127 = 3,810 and the eight groups of a block within 30,480: summed in s16, widened once.
  *   Q8_0   the weight is taken back to signed, q = u - 128; |q| <= 128 as the unsigned operand, x with the sign of q as the other:
  *          a pair is within 2 * 128 * 127 = 32,512; widened at once. No offset remains to be taken out.
+ *   5 bit  q = u - 16 in the same way: a pair is within 2 * 16 * 127 = 4,064, eight groups within 32,512: s16, widened once. Types
+ *          with a minimum have no offset in their definition: 16 * xsum is added back.
+ *   Q6_K   q = u - 32: a pair is within 8,128, the four groups of a half within 32,512: s16, widened once per half.
  * The integer sums are exact either way and therefore the reference's.
  *
  * Panels are the outer loop; chunks of a panel stay in L1 while all tokens of a block pass, partial sums waiting in y. */
-#include "kernels/inline.h"
+#include "kernels/block.h"
 #include "kernels/kernels.h"
 
 #include <immintrin.h>
 #include <stdbool.h>
 
-enum { Q8_0, Q4_0 };
 enum {
-    TOKENS = 3,             /* most of a tile: 6 integer and 6 float accumulators, a weight, an operand, a temporary; Q8_0, with
-                             * more temporaries, has room for 2 */
+    TOKENS = 3,             /* most of a tile: 6 integer and 6 float accumulators, a weight, an operand, a temporary; Q8_0 and
+                             * minima, with more temporaries, have room for 2, high bits for 1 */
     L1_BYTES = 20 * 1024,   /* weights of one chunk */
     L2_BYTES = 160 * 1024,  /* activations of one token block: half of the smallest L2 in use */
     AHEAD = 1024            /* bytes of prefetch */
 };
 
-INLINE size_t step_bytes(int type)
+INLINE bool is_signed(int type)
 {
-    return type == Q8_0 ? SLM_STEP_Q8_0 : SLM_STEP_Q4_0;
+    return type == SLM_Q8_0 || slm_block_high(type);
 }
 
 /* Four k of eight rows: half h of group g of block b of a step. */
 INLINE __m256i group(int type, const uint8_t *step, int b, int g, int h)
 {
-    if (type == Q8_0)
-        return _mm256_xor_si256(_mm256_load_si256((const void *)(step + 64 + b * 512 + g * 64 + 32 * h)), _mm256_set1_epi8(-128));
-    const __m256i both = _mm256_load_si256((const void *)(step + 64 + b * 256 + g % 4 * 64 + 32 * h)), low = _mm256_set1_epi8(15);
-    return _mm256_and_si256(g < 4 ? both : _mm256_srli_epi16(both, 4), low);
+    const uint8_t *at = step + slm_block_head(type) + 32 * h, *plane = at + 512;
+    if (type == SLM_Q8_0)
+        return _mm256_xor_si256(_mm256_load_si256((const void *)(at + b * 512 + g * 64)), _mm256_set1_epi8(-128));
+    const __m256i both = _mm256_load_si256((const void *)(at + b * 256 + g % 4 * 64));
+    const __m256i q = _mm256_and_si256(g < 4 ? both : _mm256_srli_epi16(both, 4), _mm256_set1_epi8(15));
+    if (!slm_block_high(type))
+        return q;
+    const int bit = slm_block_high(type) == 1 ? g : g % 4 * 2;      /* where the high bits lie in each byte; they go to 4 and up */
+    const __m256i high = _mm256_load_si256((const void *)(plane + (slm_block_high(type) == 1 ? b * 64 : b * 128 + g / 4 * 64)));
+    const __m256i moved = bit < 4 ? _mm256_slli_epi16(high, 4 - bit) : _mm256_srli_epi16(high, bit - 4);
+    const __m256i mask = _mm256_set1_epi8(slm_block_high(type) == 1 ? 0x10 : 0x30);
+    return _mm256_sub_epi8(_mm256_or_si256(q, _mm256_and_si256(moved, mask)),
+                           _mm256_set1_epi8(slm_block_high(type) == 1 ? 16 : 32));
+}
+
+INLINE __m256 halves8(const uint8_t *at)
+{
+    return _mm256_cvtph_ps(_mm_load_si128((const void *)at));
+}
+
+/* Scale of half i, and minimum, of block b for eight rows. */
+INLINE __m256 scale(int type, const uint8_t *step, int b, int i, int h)
+{
+    if (!slm_block_is_super(type))
+        return halves8(step + 32 * b + 16 * h);
+    step = slm_again(step);
+    const __m128i s = _mm_loadl_epi64((const void *)(step + 64 + (type == SLM_Q6_K ? 32 * b + 16 * i : 16 * b) + 8 * h));
+    return _mm256_mul_ps(halves8(step + 16 * h),
+                         _mm256_cvtepi32_ps(type == SLM_Q6_K ? _mm256_cvtepi8_epi32(s) : _mm256_cvtepu8_epi32(s)));
+}
+
+INLINE __m256 minimum(int type, const uint8_t *step, int b, int h)
+{
+    if (!slm_block_is_super(type))
+        return halves8(step + 64 + 32 * b + 16 * h);
+    step = slm_again(step);
+    const __m128i m = _mm_loadl_epi64((const void *)(step + 96 + 16 * b + 8 * h));
+    return _mm256_mul_ps(halves8(step + 32 + 16 * h), _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(m)));
 }
 
 INLINE __m256i broadcast4(const int8_t *q)
@@ -43,16 +79,26 @@ INLINE __m256i broadcast4(const int8_t *q)
     return _mm256_set1_epi32(v);
 }
 
-/* sum += products of v and q: pairs in s16 for Q4_0, fours in s32 for Q8_0. The empty asm stops gcc from making a tree of the sums
+/* sum += products of v and q: fours in s32 for Q8_0, else pairs in s16. The empty asm stops gcc from making a tree of the sums
  * of a block, which needs far more registers than there are. */
 INLINE __m256i dot4(int type, __m256i sum, __m256i v, __m256i q)
 {
-    if (type == Q4_0)
-        sum = _mm256_add_epi16(sum, _mm256_maddubs_epi16(v, q));
-    else
-        sum = _mm256_add_epi32(sum, _mm256_madd_epi16(_mm256_maddubs_epi16(_mm256_abs_epi8(v), _mm256_sign_epi8(q, v)),
-                                                      _mm256_set1_epi16(1)));
+    const __m256i pairs = is_signed(type) ? _mm256_maddubs_epi16(_mm256_abs_epi8(v), _mm256_sign_epi8(q, v)) : _mm256_maddubs_epi16(v, q);
+    sum = type == SLM_Q8_0 ? _mm256_add_epi32(sum, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1))) : _mm256_add_epi16(sum, pairs);
     __asm__("" : "+x"(sum));
+    return sum;
+}
+
+/* The integer sum of a half, with the offset that the sums lack or have too many. */
+INLINE __m256i whole(int type, __m256i sum, int32_t nsum)
+{
+    if (type == SLM_Q8_0)
+        return sum;
+    sum = _mm256_madd_epi16(sum, _mm256_set1_epi16(1));
+    if (type == SLM_Q4_0)
+        return _mm256_add_epi32(_mm256_slli_epi32(_mm256_set1_epi32(nsum), 3), sum);
+    if (type == SLM_Q5_1 || type == SLM_Q5_K)
+        return _mm256_sub_epi32(sum, _mm256_slli_epi32(_mm256_set1_epi32(nsum), 4));
     return sum;
 }
 
@@ -74,39 +120,48 @@ INLINE void tile(int type, int T, float *y, size_t ldy, const uint8_t *w, const 
             acc[2 * t + h] = first        ? _mm256_setzero_ps()
                              : rows >= 16 ? _mm256_loadu_ps(y + (size_t)t * ldy + 8 * h)
                                           : _mm256_maskload_ps(y + (size_t)t * ldy + 8 * h, lanes(rows, h));
-    for (size_t s = 0; s < steps; s++, w += step_bytes(type), x += 2) {
+    for (size_t s = 0; s < steps; s++, w += slm_block_step(type), x += 2) {
         UNROLL
-        for (size_t i = 0; i < step_bytes(type) / 64; i++)
+        for (size_t i = 0; i < slm_block_step(type) / 64; i++)
             _mm_prefetch((const char *)((uintptr_t)w + AHEAD + 64 * i), _MM_HINT_T0);
         UNROLL
         for (int b = 0; b < 2; b++) {
-            __m256i sum[2 * TOKENS];
             UNROLL
-            for (int i = 0; i < 2 * T; i++)
-                sum[i] = _mm256_setzero_si256();
-            UNROLL
-            for (int g = 0; g < 8; g++) {
+            for (int half = 0; half < slm_block_halves(type); half++) {
+                __m256i sum[2 * TOKENS];
                 UNROLL
-                for (int h = 0; h < 2; h++) {
-                    const __m256i v = group(type, w, b, g, h);
+                for (int i = 0; i < 2 * T; i++)
+                    sum[i] = _mm256_setzero_si256();
+                UNROLL
+                for (int i = 0; i < slm_block_groups(type); i++) {
+                    const int g = i + 4 * half;
                     UNROLL
-                    for (int t = 0; t < T; t++)
-                        sum[2 * t + h] = dot4(type, sum[2 * t + h], v, broadcast4(x[(size_t)t * ldx + (size_t)b].q + 4 * g));
+                    for (int h = 0; h < 2; h++) {
+                        const __m256i v = group(type, w, b, g, h);
+                        UNROLL
+                        for (int t = 0; t < T; t++)
+                            sum[2 * t + h] = dot4(type, sum[2 * t + h], v, broadcast4(x[(size_t)t * ldx + (size_t)b].q + 4 * g));
+                    }
+                }
+                UNROLL
+                for (int t = 0; t < T; t++) {
+                    const slm_xblock *xb = slm_again(x + (size_t)t * ldx + b);
+                    const __m256 dx = _mm256_set1_ps(xb->d);
+                    UNROLL
+                    for (int h = 0; h < 2; h++)
+                        acc[2 * t + h] = _mm256_fmadd_ps(_mm256_cvtepi32_ps(whole(type, sum[2 * t + h], xb->nsum)),
+                                                         _mm256_mul_ps(scale(type, w, b, half, h), dx), acc[2 * t + h]);
                 }
             }
+            if (!slm_block_has_min(type))
+                continue;
             UNROLL
             for (int t = 0; t < T; t++) {
-                const slm_xblock *xb = x + (size_t)t * ldx + b;
-                const __m256 dx = _mm256_set1_ps(xb->d);
+                const slm_xblock *xb = slm_again(x + (size_t)t * ldx + b);
+                const __m256 dx = _mm256_set1_ps(xb->d), xsum = _mm256_set1_ps((float)-xb->nsum);
                 UNROLL
-                for (int h = 0; h < 2; h++) {
-                    const __m256 dw = _mm256_cvtph_ps(_mm_load_si128((const void *)(w + 32 * b + 16 * h)));
-                    __m256i isum = sum[2 * t + h];
-                    if (type == Q4_0)
-                        isum = _mm256_add_epi32(_mm256_slli_epi32(_mm256_set1_epi32(xb->nsum), 3),
-                                                _mm256_madd_epi16(isum, _mm256_set1_epi16(1)));
-                    acc[2 * t + h] = _mm256_fmadd_ps(_mm256_cvtepi32_ps(isum), _mm256_mul_ps(dw, dx), acc[2 * t + h]);
-                }
+                for (int h = 0; h < 2; h++)
+                    acc[2 * t + h] = _mm256_fmadd_ps(xsum, _mm256_mul_ps(minimum(type, w, b, h), dx), acc[2 * t + h]);
             }
         }
     }
@@ -124,8 +179,8 @@ INLINE void tile(int type, int T, float *y, size_t ldy, const uint8_t *w, const 
 INLINE void mul(int type, float *y, size_t ldy, const uint8_t *w, const slm_xblock *x, size_t ldx, size_t tokens, size_t rows,
                 size_t steps)
 {
-    const int most = type == Q8_0 ? 2 : TOKENS;
-    const size_t chunk = L1_BYTES / step_bytes(type);
+    const int most = slm_block_high(type) ? 1 : type == SLM_Q4_0 ? TOKENS : 2;
+    const size_t chunk = L1_BYTES / slm_block_step(type);
     size_t block = L2_BYTES / (2 * sizeof *x * (steps ? steps : 1)) / 6 * 6;
     block = block < 36 ? 36 : block;
     for (size_t t0 = 0; t0 < tokens; t0 += block) {
@@ -134,14 +189,14 @@ INLINE void mul(int type, float *y, size_t ldy, const uint8_t *w, const slm_xblo
             size_t s = 0;
             do {
                 const size_t n = steps - s < chunk ? steps - s : chunk;
-                const uint8_t *at = w + (r / 16 * steps + s) * step_bytes(type);
+                const uint8_t *at = w + (r / 16 * steps + s) * slm_block_step(type);
                 const slm_xblock *xs = x + 2 * s;
                 size_t t = t0;
                 for (; t + (size_t)most <= t1; t += (size_t)most)
                     tile(type, most, y + t * ldy + r, ldy, at, xs + t * ldx, ldx, rows - r, n, s == 0);
                 if (most > 2 && t + 2 == t1)
                     tile(type, 2, y + t * ldy + r, ldy, at, xs + t * ldx, ldx, rows - r, n, s == 0);
-                else if (t + 1 == t1)
+                else if (most > 1 && t + 1 == t1)
                     tile(type, 1, y + t * ldy + r, ldy, at, xs + t * ldx, ldx, rows - r, n, s == 0);
                 s += n;
             } while (s < steps);
@@ -149,12 +204,16 @@ INLINE void mul(int type, float *y, size_t ldy, const uint8_t *w, const slm_xblo
     }
 }
 
-void slm_mul_q8_0_avx2(float *y, size_t ldy, const void *w, const void *x, size_t ldx, size_t tokens, size_t rows, size_t steps)
-{
-    mul(Q8_0, y, ldy, w, x, ldx, tokens, rows, steps);
-}
-
-void slm_mul_q4_0_avx2(float *y, size_t ldy, const void *w, const void *x, size_t ldx, size_t tokens, size_t rows, size_t steps)
-{
-    mul(Q4_0, y, ldy, w, x, ldx, tokens, rows, steps);
-}
+#define MUL(option, type) \
+    void slm_mul_##option##_avx2(float *y, size_t ldy, const void *w, const void *x, size_t ldx, size_t tokens, size_t rows, size_t steps) \
+    { \
+        mul(type, y, ldy, w, x, ldx, tokens, rows, steps); \
+    }
+MUL(q8_0, SLM_Q8_0)
+MUL(q4_0, SLM_Q4_0)
+MUL(q4_1, SLM_Q4_1)
+MUL(q5_0, SLM_Q5_0)
+MUL(q5_1, SLM_Q5_1)
+MUL(q4_k, SLM_Q4_K)
+MUL(q5_k, SLM_Q5_K)
+MUL(q6_k, SLM_Q6_K)

@@ -1,4 +1,4 @@
-/* mul_block.c -- products with Q8_0 and Q4_0 weights on AVX-512 VNNI; the contract stands in scalar/mul.c.
+/* mul_block.c -- products with block-quantized weights on AVX-512 VNNI; the contract stands in scalar/mul.c.
  *
  * One register is one step of four k for 16 rows (lane = row), so vpdpbusd adds four products per row and the block order of C5
  * is kept lane by lane. A tile is T tokens x P panels: T * P float accumulators and as many integer sums, at most 12 of each, plus
@@ -12,28 +12,21 @@
  *   more             token blocks whose activations stay in L2; within them groups of PANELS panels, chunks of steps that stay in L2
  *                    while all tokens of the block pass; each tile fetches its part of the next chunk.
  * Between chunks partial sums wait in y: stored and loaded they are the same bits, so the chunks do not show. */
-#include "kernels/inline.h"
+#include "kernels/block.h"
 #include "kernels/kernels.h"
 
 #include <immintrin.h>
 #include <stdbool.h>
 
-
-enum { Q8_0, Q4_0 };
 enum {
     FEW = 24, NARROW = 6,   /* most tokens of the second path, and of its tiles */
     NARROW_BYTES = 20 * 1024, /* weights of a chunk there: this one, the next and the activations fill L1 */
-    TOKENS = 3, PANELS = 4, /* the tile of many tokens; REST below lists what may be left */
+    TOKENS = 3, PANELS = 4, /* the tile of many tokens, 2 where minima need registers; REST below lists what may be left */
     ROOM = 12,              /* most accumulators of a tile */
     WEIGHTS = 400 * 1024,   /* bytes of one chunk: with the activations, most of L2 */
     ACTIVATIONS = 480 * 1024, /* bytes of one token block */
     AHEAD = 4096            /* bytes of prefetch */
 };
-
-INLINE size_t step_bytes(int type)
-{
-    return type == Q8_0 ? SLM_STEP_Q8_0 : SLM_STEP_Q4_0;
-}
 
 /* sum += the four products of each lane. An asm because gcc 12 keeps the accumulators of the intrinsic in memory. */
 INLINE __m512i dot4(__m512i sum, __m512i w, __m512i x)
@@ -45,13 +38,62 @@ INLINE __m512i dot4(__m512i sum, __m512i w, __m512i x)
 /* Four k of 16 rows: group g of block b of a step. */
 INLINE __m512i group(int type, const uint8_t *step, int b, int g)
 {
-    if (type == Q8_0)
-        return _mm512_load_si512(step + 64 + b * 512 + g * 64);
+    const uint8_t *at = step + slm_block_head(type), *plane = at + 512;
+    if (type == SLM_Q8_0)
+        return _mm512_load_si512(at + b * 512 + g * 64);
 #ifdef __clang__
-    __asm__("" : "+r"(step));       /* else it keeps the bytes from low to high nibble and lacks registers */
+    __asm__("" : "+r"(at));         /* else it keeps the bytes from low to high nibble and lacks registers */
 #endif
-    const __m512i both = _mm512_load_si512(step + 64 + b * 256 + g % 4 * 64), low = _mm512_set1_epi8(15);
-    return _mm512_and_si512(g < 4 ? both : _mm512_srli_epi16(both, 4), low);
+    const __m512i both = _mm512_load_si512(at + b * 256 + g % 4 * 64);
+    const __m512i q = _mm512_and_si512(g < 4 ? both : _mm512_srli_epi16(both, 4), _mm512_set1_epi8(15));
+    if (!slm_block_high(type))
+        return q;
+#ifdef __clang__
+    __asm__("" : "+r"(plane));
+#endif
+    const int bit = slm_block_high(type) == 1 ? g : g % 4 * 2;      /* where the high bits lie in each byte; they go to 4 and up */
+    const __m512i h = _mm512_load_si512(plane + (slm_block_high(type) == 1 ? b * 64 : b * 128 + g / 4 * 64));
+    const __m512i moved = bit < 4 ? _mm512_slli_epi16(h, (uint8_t)(4 - bit)) : _mm512_srli_epi16(h, (uint8_t)(bit - 4));
+    return _mm512_ternarylogic_epi32(q, moved, _mm512_set1_epi8(slm_block_high(type) == 1 ? 0x10 : 0x30), 0xf8);   /* q | moved & mask */
+}
+
+/* Where the integer sum of half h begins: minus the offset times the sum of its activations. */
+INLINE __m512i start(int type, const slm_xblock *x, int h)
+{
+    if (slm_block_halves(type) == 2) {
+        __m128i s = _mm_dpbusd_epi32(_mm_setzero_si128(), _mm_set1_epi8((char)slm_block_offset(type)),
+                                     _mm_loadu_si128((const void *)(x->q + 16 * h)));
+        s = _mm_add_epi32(s, _mm_shuffle_epi32(s, 0x4e));
+        s = _mm_add_epi32(s, _mm_shuffle_epi32(s, 0xb1));
+        return _mm512_sub_epi32(_mm512_setzero_si512(), _mm512_broadcastd_epi32(s));
+    }
+    if (!slm_block_offset(type))
+        return _mm512_setzero_si512();
+    return _mm512_slli_epi32(_mm512_set1_epi32(x->nsum), type == SLM_Q8_0 ? 7 : type == SLM_Q4_0 ? 3 : 4);
+}
+
+INLINE __m512 halves16(const uint8_t *at)
+{
+    return _mm512_cvtph_ps(_mm256_load_si256((const void *)at));
+}
+
+/* Scale of half h, and minimum, of block b. */
+INLINE __m512 scale(int type, const uint8_t *step, int b, int h)
+{
+    if (!slm_block_is_super(type))
+        return halves16(step + 32 * b);
+    step = slm_again(step);
+    const __m128i s = _mm_load_si128((const void *)(step + 64 + (type == SLM_Q6_K ? 32 * b + 16 * h : 16 * b)));
+    return _mm512_mul_ps(halves16(step), _mm512_cvtepi32_ps(type == SLM_Q6_K ? _mm512_cvtepi8_epi32(s) : _mm512_cvtepu8_epi32(s)));
+}
+
+INLINE __m512 minimum(int type, const uint8_t *step, int b)
+{
+    if (!slm_block_is_super(type))
+        return halves16(step + 64 + 32 * b);
+    step = slm_again(step);
+    return _mm512_mul_ps(halves16(step + 32),
+                         _mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(_mm_load_si128((const void *)(step + 96 + 16 * b)))));
 }
 
 INLINE __m512i broadcast4(const int8_t *q)
@@ -93,50 +135,69 @@ INLINE void tile(int type, int T, int P, ahead next, float *y, size_t ldy, const
             const __mmask16 m = p == P - 1 ? mask : 0xffff;
             acc[t * P + p] = first ? _mm512_setzero_ps() : _mm512_maskz_loadu_ps(m, y + (size_t)t * ldy + 16 * (size_t)p);
         }
-    for (size_t s = 0; s < steps; s++, w += step_bytes(type), x += 2) {
+    for (size_t s = 0; s < steps; s++, w += slm_block_step(type), x += 2) {
         if (next.kind == STREAM) {
-            fetch_once((uintptr_t)w + AHEAD, step_bytes(type));
+            fetch_once((uintptr_t)w + AHEAD, slm_block_step(type));
         } else if (next.kind == CHUNK) {
             if (next.a)
-                fetch((uintptr_t)next.a + s * step_bytes(type), step_bytes(type));
+                fetch((uintptr_t)next.a + s * slm_block_step(type), slm_block_step(type));
             if (next.b)
-                fetch((uintptr_t)next.b + s * step_bytes(type), step_bytes(type));
+                fetch((uintptr_t)next.b + s * slm_block_step(type), slm_block_step(type));
         } else {
             _mm_prefetch((const char *)(next.a + 64 * s), _MM_HINT_T1);
         }
         UNROLL
         for (int b = 0; b < 2; b++) {
-            __m512i sum[ROOM], v[PANELS];
-            __m512 dw[PANELS];
             UNROLL
-            for (int t = 0; t < T; t++) {
-                const __m512i start = _mm512_slli_epi32(_mm512_set1_epi32(x[(size_t)t * ldx + (size_t)b].nsum), type == Q8_0 ? 7 : 3);
-                UNROLL
-                for (int p = 0; p < P; p++)
-                    sum[t * P + p] = start;
-            }
-            UNROLL
-            for (int g = 0; g < 8; g++) {
-                UNROLL
-                for (int p = 0; p < P; p++)
-                    v[p] = group(type, w + (size_t)p * stride, b, g);
+            for (int h = 0; h < slm_block_halves(type); h++) {
+                __m512i sum[ROOM], v[PANELS];
+                __m512 dw[PANELS];
                 UNROLL
                 for (int t = 0; t < T; t++) {
-                    const __m512i q = broadcast4(x[(size_t)t * ldx + (size_t)b].q + 4 * g);
+                    const __m512i from = start(type, x + (size_t)t * ldx + (size_t)b, h);
                     UNROLL
                     for (int p = 0; p < P; p++)
-                        sum[t * P + p] = dot4(sum[t * P + p], v[p], q);
+                        sum[t * P + p] = from;
                 }
-            }
-            UNROLL
-            for (int p = 0; p < P; p++)
-                dw[p] = _mm512_cvtph_ps(_mm256_load_si256((const void *)(w + (size_t)p * stride + 32 * b)));
-            UNROLL
-            for (int t = 0; t < T; t++) {
-                const __m512 dx = _mm512_set1_ps(x[(size_t)t * ldx + (size_t)b].d);
+                UNROLL
+                for (int i = 0; i < slm_block_groups(type); i++) {
+                    const int g = i + 4 * h;
+                    UNROLL
+                    for (int p = 0; p < P; p++)
+                        v[p] = group(type, w + (size_t)p * stride, b, g);
+                    UNROLL
+                    for (int t = 0; t < T; t++) {
+                        const __m512i q = broadcast4(x[(size_t)t * ldx + (size_t)b].q + 4 * g);
+                        UNROLL
+                        for (int p = 0; p < P; p++)
+                            sum[t * P + p] = dot4(sum[t * P + p], v[p], q);
+                    }
+                }
                 UNROLL
                 for (int p = 0; p < P; p++)
-                    acc[t * P + p] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(sum[t * P + p]), _mm512_mul_ps(dw[p], dx), acc[t * P + p]);
+                    dw[p] = scale(type, w + (size_t)p * stride, b, h);
+                UNROLL
+                for (int t = 0; t < T; t++) {
+                    const slm_xblock *xb = slm_again(x + (size_t)t * ldx + (size_t)b);
+                    const __m512 dx = _mm512_set1_ps(xb->d);
+                    UNROLL
+                    for (int p = 0; p < P; p++)
+                        acc[t * P + p] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(sum[t * P + p]), _mm512_mul_ps(dw[p], dx), acc[t * P + p]);
+                }
+            }
+            if (!slm_block_has_min(type))
+                continue;
+            __m512 mw[PANELS];
+            UNROLL
+            for (int p = 0; p < P; p++)
+                mw[p] = minimum(type, w + (size_t)p * stride, b);
+            UNROLL
+            for (int t = 0; t < T; t++) {
+                const slm_xblock *xb = slm_again(x + (size_t)t * ldx + (size_t)b);
+                const __m512 dx = _mm512_set1_ps(xb->d), xsum = _mm512_set1_ps((float)-xb->nsum);
+                UNROLL
+                for (int p = 0; p < P; p++)
+                    acc[t * P + p] = _mm512_fmadd_ps(xsum, _mm512_mul_ps(mw[p], dx), acc[t * P + p]);
             }
         }
     }
@@ -158,7 +219,7 @@ INLINE __mmask16 lanes(size_t rows)
 INLINE void stream(int type, float *y, size_t ldy, const uint8_t *w, const slm_xblock *x, size_t ldx, size_t tokens, size_t rows,
                    size_t steps)
 {
-    const size_t stride = steps * step_bytes(type);
+    const size_t stride = steps * slm_block_step(type);
     for (size_t r = 0; r < rows; r += 16, w += stride)
         switch (tokens) {
 #define CASE(n) case n: tile(type, n, 1, (ahead){ STREAM, NULL, NULL }, y + r, ldy, w, stride, x, ldx, steps, true, lanes(rows - r)); break;
@@ -184,16 +245,16 @@ INLINE void pair(int type, ahead next, float *y, size_t ldy, const uint8_t *w, s
 INLINE void few(int type, float *y, size_t ldy, const uint8_t *w, const slm_xblock *x, size_t ldx, size_t tokens, size_t rows,
                 size_t steps)
 {
-    const size_t stride = steps * step_bytes(type), tiles = (tokens + NARROW - 1) / NARROW;
+    const size_t stride = steps * slm_block_step(type), tiles = (tokens + NARROW - 1) / NARROW;
     const size_t chunks = 2 * stride / NARROW_BYTES + 1, chunk = (steps + chunks - 1) / chunks;
     size_t r = 0;
     for (; tokens > 1 && r + 16 < rows; r += 32) {
         size_t s = 0;
         do {
             const size_t n = steps - s < chunk ? steps - s : chunk;
-            const uint8_t *at = w + r / 16 * stride + s * step_bytes(type);
-            const uint8_t *next = s + n < steps ? at + n * step_bytes(type)
-                                  : r + 48 < rows ? at + 2 * stride - s * step_bytes(type) : NULL;
+            const uint8_t *at = w + r / 16 * stride + s * slm_block_step(type);
+            const uint8_t *next = s + n < steps ? at + n * slm_block_step(type)
+                                  : r + 48 < rows ? at + 2 * stride - s * slm_block_step(type) : NULL;
             size_t t = 0;
             for (size_t i = 0; i < tiles; i++) {
                 const size_t count = (tokens - t + tiles - i - 1) / (tiles - i);
@@ -214,7 +275,7 @@ INLINE void few(int type, float *y, size_t ldy, const uint8_t *w, const slm_xblo
  * that chunk is fetched already. */
 INLINE const uint8_t *part(int type, const uint8_t *next, size_t stride, size_t n, size_t i)
 {
-    const size_t parts = step_bytes(type) / 64;        /* tiles per panel */
+    const size_t parts = slm_block_step(type) / 64;        /* tiles per panel */
     return i < PANELS * parts ? next + i / parts * stride + i % parts * n * 64 : next;
 }
 
@@ -228,7 +289,8 @@ INLINE void mul(int type, few_fn *few_rows, float *y, size_t ldy, const uint8_t 
         few_rows(y, ldy, w, x, ldx, tokens, rows, steps);
         return;
     }
-    const size_t stride = steps * step_bytes(type), whole = rows / (16 * PANELS) * (16 * PANELS);
+    const int most = slm_block_has_min(type) ? 2 : TOKENS;
+    const size_t stride = steps * slm_block_step(type), whole = rows / (16 * PANELS) * (16 * PANELS);
     const size_t chunks = PANELS * stride / WEIGHTS + 1, chunk = (steps + chunks - 1) / chunks;
     size_t block = ACTIVATIONS / (2 * sizeof *x * (steps ? steps : 1)) / FEW * FEW;
     block = block < 4 * FEW ? 4 * FEW : block;
@@ -238,13 +300,13 @@ INLINE void mul(int type, few_fn *few_rows, float *y, size_t ldy, const uint8_t 
             size_t s = 0;
             do {
                 const size_t n = steps - s < chunk ? steps - s : chunk;
-                const uint8_t *at = w + r / 16 * stride + s * step_bytes(type);
-                const uint8_t *next = s + n < steps              ? at + n * step_bytes(type)
-                                      : r + 16 * PANELS < whole ? at + PANELS * stride - s * step_bytes(type)
+                const uint8_t *at = w + r / 16 * stride + s * slm_block_step(type);
+                const uint8_t *next = s + n < steps              ? at + n * slm_block_step(type)
+                                      : r + 16 * PANELS < whole ? at + PANELS * stride - s * slm_block_step(type)
                                                                 : at;
                 size_t t = t0;
-                for (; t + TOKENS <= t1; t += TOKENS)
-                    tile(type, TOKENS, PANELS, (ahead){ LINES, part(type, next, stride, n, (t - t0) / TOKENS), NULL }, y + t * ldy + r,
+                for (; t + (size_t)most <= t1; t += (size_t)most)
+                    tile(type, most, PANELS, (ahead){ LINES, part(type, next, stride, n, (t - t0) / (size_t)most), NULL }, y + t * ldy + r,
                          ldy, at, stride, x + t * ldx + 2 * s, ldx, n, s == 0, 0xffff);
                 switch (t1 - t) {
 #define REST(T) \
@@ -264,22 +326,22 @@ INLINE void mul(int type, few_fn *few_rows, float *y, size_t ldy, const uint8_t 
     }
 }
 
-static void few_q8_0(float *y, size_t ldy, const uint8_t *w, const slm_xblock *x, size_t ldx, size_t tokens, size_t rows, size_t steps)
-{
-    few(Q8_0, y, ldy, w, x, ldx, tokens, rows, steps);
-}
-
-void slm_mul_q8_0_avx512(float *y, size_t ldy, const void *w, const void *x, size_t ldx, size_t tokens, size_t rows, size_t steps)
-{
-    mul(Q8_0, few_q8_0, y, ldy, w, x, ldx, tokens, rows, steps);
-}
-
-static void few_q4_0(float *y, size_t ldy, const uint8_t *w, const slm_xblock *x, size_t ldx, size_t tokens, size_t rows, size_t steps)
-{
-    few(Q4_0, y, ldy, w, x, ldx, tokens, rows, steps);
-}
-
-void slm_mul_q4_0_avx512(float *y, size_t ldy, const void *w, const void *x, size_t ldx, size_t tokens, size_t rows, size_t steps)
-{
-    mul(Q4_0, few_q4_0, y, ldy, w, x, ldx, tokens, rows, steps);
-}
+#define MUL(option, type) \
+    static void few_##option(float *y, size_t ldy, const uint8_t *w, const slm_xblock *x, size_t ldx, size_t tokens, size_t rows, \
+                             size_t steps) \
+    { \
+        few(type, y, ldy, w, x, ldx, tokens, rows, steps); \
+    } \
+    void slm_mul_##option##_avx512(float *y, size_t ldy, const void *w, const void *x, size_t ldx, size_t tokens, size_t rows, \
+                                   size_t steps) \
+    { \
+        mul(type, few_##option, y, ldy, w, x, ldx, tokens, rows, steps); \
+    }
+MUL(q8_0, SLM_Q8_0)
+MUL(q4_0, SLM_Q4_0)
+MUL(q4_1, SLM_Q4_1)
+MUL(q5_0, SLM_Q5_0)
+MUL(q5_1, SLM_Q5_1)
+MUL(q4_k, SLM_Q4_K)
+MUL(q5_k, SLM_Q5_K)
+MUL(q6_k, SLM_Q6_K)

@@ -10,9 +10,12 @@
  *
  * Order   float types, C3: acc = 0, then acc = fma(w, x, acc), k ascending.
  *         block types, C5: per row and block of 32 one exact int32 isum, then acc = fma((float)isum, dw * dx, acc), blocks ascending.
+ *         with a minimum, right after: acc = fma((float)xsum, mw * dx, acc). Q6_K: two isums of 16, two fma in order. 256-wide
+ *         types: dw = d * (float)scale, mw = -dmin * (float)minimum, rounded once.
  * Range   Q8_0: isum starts at -128 * xsum (C12); partial sums stay within 32 * 127 * (128 + 255) = 1,556,512: cannot overflow.
- *         Q4_0: within 32 * 127 * (8 + 15) = 93,472.
+ *         Q4_0: within 32 * 127 * (8 + 15) = 93,472; five and six bits within four times that.
  * Source  blocks: GGUF; micro-panels: BLIS, docs/KernelsHowTo.md. */
+#include "kernels/block.h"
 #include "kernels/kernels.h"
 #include "kernels/math.h"
 
@@ -26,21 +29,14 @@ static float weight_f32(const uint8_t *step, size_t index)
     return v;
 }
 
-static uint16_t half(const uint8_t *bytes, size_t index)
-{
-    uint16_t h;
-    memcpy(&h, bytes + 2 * index, sizeof h);
-    return h;
-}
-
 static float weight_f16(const uint8_t *step, size_t index)
 {
-    return slm_f32_of_f16(half(step, index));
+    return slm_f32_of_f16(slm_block_half(step, index));
 }
 
 static float weight_bf16(const uint8_t *step, size_t index)
 {
-    return slm_f32_of_bf16(half(step, index));
+    return slm_f32_of_bf16(slm_block_half(step, index));
 }
 
 static inline __attribute__((always_inline)) void mul_float(float *y, size_t ldy, const uint8_t *w, const float *x, size_t ldx,
@@ -75,43 +71,26 @@ void slm_mul_bf16_scalar(float *y, size_t ldy, const void *w, const void *x, siz
     mul_float(y, ldy, w, x, ldx, tokens, rows, steps, SLM_STEP_F16, weight_bf16);
 }
 
-/* The integer sum of one block (0 or 1) of a step for row r. */
-typedef int32_t block_sum_fn(const uint8_t *step, size_t block, size_t r, const slm_xblock *x);
-
-static int32_t sum_q8_0(const uint8_t *step, size_t block, size_t r, const slm_xblock *x)
+static inline __attribute__((always_inline)) void mul_blocks(int type, float *y, size_t ldy, const uint8_t *w, const slm_xblock *x,
+                                                             size_t ldx, size_t tokens, size_t rows, size_t steps)
 {
-    const uint8_t *q = step + 64 + block * 512;
-    int32_t sum = x->nsum * 128;
-    for (size_t k = 0; k < 32; k++)
-        sum += q[k / 4 * 64 + r * 4 + k % 4] * x->q[k];
-    return sum;
-}
-
-static int32_t sum_q4_0(const uint8_t *step, size_t block, size_t r, const slm_xblock *x)
-{
-    const uint8_t *q = step + 64 + block * 256;
-    int32_t sum = x->nsum * 8;
-    for (size_t k = 0; k < 16; k++) {
-        const uint8_t both = q[k / 4 * 64 + r * 4 + k % 4];
-        sum += (both & 15) * x->q[k] + (both >> 4) * x->q[k + 16];
-    }
-    return sum;
-}
-
-static inline __attribute__((always_inline)) void mul_blocks(float *y, size_t ldy, const uint8_t *w, const slm_xblock *x, size_t ldx,
-                                                             size_t tokens, size_t rows, size_t steps, size_t step_bytes,
-                                                             block_sum_fn *block_sum)
-{
+    const size_t halves = (size_t)slm_block_halves(type);
     for (size_t t = 0; t < tokens; t++) {
         for (size_t r0 = 0; r0 < rows; r0 += 16) {
-            const uint8_t *panel = w + r0 / 16 * steps * step_bytes;
+            const uint8_t *panel = w + r0 / 16 * steps * slm_block_step(type);
             for (size_t r = 0; r < 16 && r0 + r < rows; r++) {
                 float acc = 0;
                 for (size_t b = 0; b < 2 * steps; b++) {
-                    const uint8_t *step = panel + b / 2 * step_bytes;
+                    const uint8_t *step = panel + b / 2 * slm_block_step(type);
                     const slm_xblock *xb = x + t * ldx + b;
-                    const float scale = slm_f32_of_f16(half(step, b % 2 * 16 + r)) * xb->d;
-                    acc = fmaf((float)block_sum(step, b % 2, r, xb), scale, acc);
+                    for (size_t h = 0; h < halves; h++) {
+                        int32_t isum = 0;
+                        for (size_t k = h * 16; k < (h + 1) * 32 / halves; k++)
+                            isum += slm_block_value(type, step, b % 2, r, k) * xb->q[k];
+                        acc = fmaf((float)isum, slm_block_scale(type, step, b % 2, h, r) * xb->d, acc);
+                    }
+                    if (slm_block_has_min(type))
+                        acc = fmaf((float)-xb->nsum, slm_block_min(type, step, b % 2, r) * xb->d, acc);
                 }
                 y[t * ldy + r0 + r] = acc;
             }
@@ -119,12 +98,17 @@ static inline __attribute__((always_inline)) void mul_blocks(float *y, size_t ld
     }
 }
 
-void slm_mul_q8_0_scalar(float *y, size_t ldy, const void *w, const void *x, size_t ldx, size_t tokens, size_t rows, size_t steps)
-{
-    mul_blocks(y, ldy, w, x, ldx, tokens, rows, steps, SLM_STEP_Q8_0, sum_q8_0);
-}
-
-void slm_mul_q4_0_scalar(float *y, size_t ldy, const void *w, const void *x, size_t ldx, size_t tokens, size_t rows, size_t steps)
-{
-    mul_blocks(y, ldy, w, x, ldx, tokens, rows, steps, SLM_STEP_Q4_0, sum_q4_0);
-}
+#define MUL(option, type) \
+    void slm_mul_##option##_scalar(float *y, size_t ldy, const void *w, const void *x, size_t ldx, size_t tokens, size_t rows, \
+                                   size_t steps) \
+    { \
+        mul_blocks(type, y, ldy, w, x, ldx, tokens, rows, steps); \
+    }
+MUL(q8_0, SLM_Q8_0)
+MUL(q4_0, SLM_Q4_0)
+MUL(q4_1, SLM_Q4_1)
+MUL(q5_0, SLM_Q5_0)
+MUL(q5_1, SLM_Q5_1)
+MUL(q4_k, SLM_Q4_K)
+MUL(q5_k, SLM_Q5_K)
+MUL(q6_k, SLM_Q6_K)
