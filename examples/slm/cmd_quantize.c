@@ -6,6 +6,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#define TYPES "f32, f16, bf16, q8_0, q4_0, q4_1, q5_0, q5_1, q6_k, q4_k_m, q4_k_s or q5_k_m"
+
 typedef struct options {
     const char *type;
     bool verbose;
@@ -117,7 +119,7 @@ static int run_quantize(cli *c, const void *opaque)
 {
     const options *o = opaque;
     if (!o->type)
-        return cli_usage(c, "--type is missing: f32, f16, bf16, q8_0 or q4_0");
+        return cli_usage(c, "--type is missing: " TYPES);
     return write_model(c, slm_quantize_file, o, "quantizing");
 }
 
@@ -136,7 +138,7 @@ static int run_make(cli *c, const void *opaque)
 #define VERBOSE { CLI_FLAG, 'v', "verbose", NULL, NULL, 0, 0, offsetof(options, verbose), "a line per tensor too, as --json gives them" }
 static const cli_option quantize_options[] = {
     CLI_HEAD("type"),
-    { CLI_TEXT, 0, "type", "T", NULL, 0, 0, offsetof(options, type), "of the matrices: f32, f16, bf16, q8_0 or q4_0" },
+    { CLI_TEXT, 0, "type", "T", NULL, 0, 0, offsetof(options, type), "of the matrices: " TYPES },
     CLI_HEAD("output"),
     VERBOSE,
     CLI_END
@@ -153,7 +155,7 @@ const cli_command cmd_quantize = {
 static const cli_option convert_options[] = {
     CLI_HEAD("type"),
     { CLI_TEXT, 0, "type", "T", NULL, 0, 0, offsetof(options, type),
-      "f32, f16, bf16, q8_0 or q4_0; without it the weights stay as they are" },
+      TYPES "; without it the weights stay as they are" },
     CLI_HEAD("output"),
     VERBOSE,
     CLI_END
@@ -167,7 +169,7 @@ const cli_command cmd_convert = {
 
 static const cli_option make_options[] = {
     CLI_HEAD("type"),
-    { CLI_TEXT, 0, "type", "T", "q8_0", 0, 0, offsetof(options, type), "of the matrices: f32, f16, bf16, q8_0 or q4_0" },
+    { CLI_TEXT, 0, "type", "T", "q8_0", 0, 0, offsetof(options, type), "of the matrices: " TYPES },
     CLI_HEAD("output"),
     VERBOSE,
     CLI_END
