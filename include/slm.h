@@ -355,7 +355,7 @@ typedef struct slm_model_params {
     size_t               size;
     const slm_allocator *allocator;       /* also of all sessions of the model                            0.1.0 */
     uint64_t             memory_limit;    /* bytes for the model and its sessions together; 0: none         0.1.0 */
-    const slm_executor  *executor;        /* NULL: OpenMP                                                   0.1.0 */
+    const slm_executor  *executor;        /* NULL: threads of the model's own                               0.1.0 */
     const slm_log       *log;             /* NULL: silence                                                  0.1.0 */
     const char          *tokenizer_path;  /* as in slm_file_params                                          0.1.0 */
     uint32_t             threads;         /* 0: slm_cpu_threads()                                           0.1.0 */
@@ -363,8 +363,11 @@ typedef struct slm_model_params {
     slm_progress_fn     *progress;        /* bytes of weights read; may be NULL                             0.1.0 */
     void                *progress_user;   /* 0.1.0 */
     const slm_input     *input;           /* read instead of the file at path, which is then a name for messages; NULL: none 0.1.0 */
+    uint32_t             openmp;          /* 1: threads of the OpenMP runtime instead, for a host that has them running; slower beside
+                                           * other programs, for they wait by spinning                        0.1.0 */
+    uint32_t             reserved;
 } slm_model_params;
-#define SLM_MODEL_PARAMS_INIT { sizeof(slm_model_params), NULL, 0, NULL, NULL, NULL, 0, 0, NULL, NULL, NULL }
+#define SLM_MODEL_PARAMS_INIT { sizeof(slm_model_params), NULL, 0, NULL, NULL, NULL, 0, 0, NULL, NULL, NULL, 0, 0 }
 
 typedef struct slm_model_info {
     size_t      size;
