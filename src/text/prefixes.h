@@ -3,7 +3,7 @@
 #define SLM_TEXT_PREFIXES_H
 
 #include "core/heap.h"
-#include "text/texts.h"
+#include "core/texts.h"
 
 /* An edge is a slot of one open-addressing table, parent << 40 | byte << 32 | child, so that a step is one probe nearly always and
  * building is one insertion a byte in any order. Seeded like slm_texts. Node 0 is the root. */
