@@ -102,7 +102,7 @@ slm_status slm_model_get_info(const slm_model *model, slm_model_info *info, slm_
     full.matrix_params = model->matrix_params;
     full.heap_bytes = atomic_load(&model->heap.current);
     full.heap_peak = atomic_load(&model->heap.peak);
-    full.kv_bytes = slm_kv_token_bytes(c, false);
+    full.kv_bytes = slm_kv_token_bytes(c, false) / (c->arch->encoder ? c->layers : 1);
     full.vocab = c->vocab;
     full.context = c->context;
     full.embedding = c->embedding;
@@ -112,5 +112,6 @@ slm_status slm_model_get_info(const slm_model *model, slm_model_info *info, slm_
     full.head_size = c->head_size;
     full.feed_forward = c->feed_forward;
     full.threads = slm_team_width(model->team);
+    full.encoder = c->arch->encoder;
     return slm_params_write(info, &full, sizeof full, err);
 }
