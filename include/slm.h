@@ -107,7 +107,7 @@ typedef struct slm_log {
 } slm_log;
 
 /* Bytes of a file that lie elsewhere: in memory, or wherever the caller's read_at gets them. Both must stay until the call that takes
- * this returns; nothing is read later. */
+ * this returns; nothing is read later, but for slm_file_open, whose file reads until it is freed. */
 typedef struct slm_input {
     size_t      size;
     uint64_t    bytes;   /* of the whole                                                                    0.1.0 */
@@ -146,7 +146,8 @@ SLM_API slm_status slm_peaks_measure(slm_peaks *peaks, uint32_t threads, unsigne
 
 /* ---- files: named tensors and keys ------------------------------------------------------------------------------------------ */
 
-/* A model file as it lies on disk: GGUF (v2, v3) or a llama2.c checkpoint. Opening validates the whole table and reads no weight. */
+/* A model file as it lies on disk: GGUF (v2, v3; a split one is named by its first file), safetensors or a llama2.c checkpoint; or a
+ * Hugging Face folder as the keys and tensors that a GGUF of it has. Opening validates the whole table and reads no weight. */
 typedef struct slm_file slm_file;
 
 typedef struct slm_file_params {
@@ -156,8 +157,10 @@ typedef struct slm_file_params {
     const char          *tokenizer_path;   /* llama2.c only: tokenizer.bin; NULL: no tokenizer               0.1.0 */
     uint32_t             threads;          /* for dequantization; 0: slm_cpu_threads()                       0.1.0 */
     uint32_t             allow_nonfinite;  /* 1: NaN and infinity in weights are read as stored (inspection) 0.1.0 */
+    const slm_input     *input;            /* read instead of the file at path, which is then a name for messages, as long as the
+                                              object lives (a tokenizer: during the call only); NULL: none   0.1.0 */
 } slm_file_params;
-#define SLM_FILE_PARAMS_INIT { sizeof(slm_file_params), NULL, 0, NULL, 0, 0 }
+#define SLM_FILE_PARAMS_INIT { sizeof(slm_file_params), NULL, 0, NULL, 0, 0, NULL }
 
 typedef struct slm_tensor_info {
     size_t      size;

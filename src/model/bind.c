@@ -25,8 +25,6 @@ typedef struct binder {
 static slm_status find(binder *b, const char *name, size_t cols, size_t rows, bool required, const slm_tensor **out)
 {
     const slm_tensor *t = slm_file_find(b->file, name);
-    const char *type_name;
-    uint32_t block, bytes;
     *out = t;
     if (!t)
         return required ? slm_fail(b->err, SLM_E_FORMAT, "%s: tensor '%s': is missing (wanted %zu x %zu)", b->file->path, name, cols,
@@ -34,10 +32,9 @@ static slm_status find(binder *b, const char *name, size_t cols, size_t rows, bo
     if (t->dims[0] != cols || t->rows != slm_max(rows, 1) || t->n_dims > 2)
         return slm_fail(b->err, SLM_E_FORMAT, "%s: tensor '%s': is %" PRIu64 " x %" PRIu64 " in %u dimensions, the keys imply %zu x %zu",
                         b->file->path, name, t->dims[0], t->rows, t->n_dims, cols, slm_max(rows, 1));
-    (void)slm_type_shape(t->type_id, &type_name, &block, &bytes);
     if (!t->type)
         return slm_fail(b->err, SLM_E_UNSUPPORTED, "%s: tensor '%s': type %s (%u) is not one this version computes with", b->file->path, name,
-                        type_name, t->type_id);
+                        slm_tensor_type_name(t), t->type_id);
     return SLM_OK;
 }
 
