@@ -124,16 +124,20 @@ slm_status cli_decode(cli *c, const slm_tokenizer *tok, const int32_t *ids, size
 
 /* ---- interruption ------------------------------------------------------------------------------------------------------- */
 
-/* The handler may do two things: set the flag and cancel, which is one atomic store in the session. */
+/* The handler may do two things: set the flag and cancel, which is one atomic store in the session or encoder. */
 static volatile sig_atomic_t came;
 static slm_session *_Atomic running;
+static slm_encoder *_Atomic encoding;
 
 static void caught(int signal_number)
 {
     slm_session *session = atomic_load(&running);
+    slm_encoder *encoder = atomic_load(&encoding);
     came = signal_number;
     if (session)
         slm_session_cancel(session);
+    if (encoder)
+        slm_encoder_cancel(encoder);
 }
 
 void cli_catch_signals(void)
@@ -151,6 +155,13 @@ void cli_cancel_session(slm_session *session)
     atomic_store(&running, session);
     if (session && came)
         slm_session_cancel(session);
+}
+
+void cli_cancel_encoder(slm_encoder *encoder)
+{
+    atomic_store(&encoding, encoder);
+    if (encoder && came)
+        slm_encoder_cancel(encoder);
 }
 
 int cli_signal(void)

@@ -237,13 +237,9 @@ static slm_status choose_types(maker *m, const slm_mix *want, slm_error *err)
     }
     for (size_t i = 0; i < m->file->n_tensors; i++) {
         const slm_tensor *t = &m->file->tensors[i];
-        if (!t->type) {
-            const char *name = "?";
-            uint32_t block, bytes;
-            (void)slm_type_shape(t->type_id, &name, &block, &bytes);
+        if (!t->type)
             return slm_fail(err, SLM_E_UNSUPPORTED, "%s: tensor '%s': cannot read its type %u (%s)", m->in,
-                            t->shown, t->type_id, name);
-        }
+                            t->shown, t->type_id, slm_tensor_type_name(t));
         slm_gguf_tensor *g = &m->tensors[i];
         g->name = t->name;
         g->n_dims = t->n_dims;

@@ -17,6 +17,9 @@ slm_status slm_session_shape_read(slm_session_shape *shape, const slm_config *co
     slm_status status = slm_params_read(&p, sizeof p, params, err);
     if (status)
         return status;
+    if (config->arch->encoder)
+        return slm_fail(err, SLM_E_MISMATCH, "session: architecture '%s' is an encoder: it makes vectors (slm_encoder_new), no text",
+                        config->arch->name);
     if (p.context > SLM_LIMIT_CONTEXT)
         return slm_fail(err, SLM_E_ARG, "context is %u (allowed 0 .. %d)", p.context, SLM_LIMIT_CONTEXT);
     if (p.kv != SLM_KV_F16 && p.kv != SLM_KV_F32)
@@ -148,7 +151,7 @@ slm_status slm_session_enter(slm_session *s, slm_watch *watch, unsigned *saved, 
     if (atomic_flag_test_and_set(&s->busy))
         return slm_fail(err, SLM_E_STATE, "session: another call is running on it at position %zu", s->position);
     *saved = slm_fp_enter();
-    *watch = (slm_watch){ &s->cancel, s->deadline_ms ? slm_clock_ns() + s->deadline_ms * UINT64_C(1000000) : 0 };
+    *watch = (slm_watch){ &s->cancel, s->deadline_ms ? slm_clock_ns() + s->deadline_ms * UINT64_C(1000000) : 0, false };
     return SLM_OK;
 }
 
