@@ -249,10 +249,10 @@ typedef struct slm_tokenizer slm_tokenizer;
 
 typedef struct slm_tokenizer_info {
     size_t      size;
-    const char *kind;        /* "llama" (SentencePiece BPE), "gpt2" (byte-level BPE) */
+    const char *kind;        /* "llama" (SentencePiece BPE), "gpt2" (byte-level BPE), "bert" (WordPiece), "t5" (SentencePiece unigram) */
     const char *pre;         /* the pre-tokenizer's name; "" for kinds without one */
     uint32_t    vocab;       /* ids are 0 .. vocab-1 */
-    int32_t     bos, eos, unk; /* -1: none */
+    int32_t     bos, eos, unk; /* -1: none. "bert": [CLS] and [SEP] */
     uint32_t    add_bos, add_eos, add_space_prefix;  /* what the file asks for */
     uint32_t    duplicates;  /* tokens whose text another token of lower id has */
 } slm_tokenizer_info;
@@ -278,6 +278,20 @@ SLM_API slm_status slm_tokenizer_get_info(const slm_tokenizer *tokenizer, slm_to
  * Returns SLM_OK; SLM_E_LIMIT if room is smaller than *n (then *n is written all the same, ids not); SLM_E_MEMORY. Since 0.1.0 */
 SLM_API slm_status slm_tokenizer_encode(const slm_tokenizer *tokenizer, int32_t *ids, size_t room, size_t *n, const char *text,
                                         size_t len, unsigned flags, slm_error *err);
+
+/* The bytes of a text that one token stands for. */
+typedef struct slm_text_range {
+    size_t begin, end;       /* text[begin .. end) */
+} slm_text_range;
+
+/* slm_tokenizer_encode, and where each token comes from.
+ *   ranges  [room] of ids[i] in `text`, as given: begins do not fall and ends do not fall. A token that stands for no byte (BOS, EOS, a
+ *           space the vocabulary puts in front) has an empty range where it stands. Where one character became several tokens or was
+ *           rewritten, each of these has all bytes of the character; bytes that became no token (white space between words, what a
+ *           normalizer drops) lie between the ranges. May be NULL with room 0
+ * Returns as slm_tokenizer_encode. Cost: about twice the memory. Since 0.1.0 */
+SLM_API slm_status slm_tokenizer_encode_ranges(const slm_tokenizer *tokenizer, int32_t *ids, slm_text_range *ranges, size_t room, size_t *n,
+                                               const char *text, size_t len, unsigned flags, slm_error *err);
 
 /* Ids to text, the inverse of encode: SentencePiece's own leading space is taken off. Bytes that are no whole code point at
  * the end stay as they are. text [room] is not terminated; *n is its length. SLM_E_ARG names an id outside the vocabulary. Errors and

@@ -10,6 +10,7 @@
  * GGUF keeps vectors, norms and small tables as F32 whatever the matrices are, and so does this. A tensor that no row names is refused:
  * what is left out in silence is a wrong model. */
 #include "format/folder.h"
+#include "format/tokenizer_file.h"
 
 #include "core/limits.h"
 #include "core/size.h"
@@ -548,13 +549,28 @@ static slm_status add_file_type(slm_file *file, slm_error *err)
     return slm_keys_add_u32(&file->keys, "general.file_type", file_type, err);
 }
 
+/* A folder of a tokenizer without a model: keys and no tensor. */
+static slm_status read_tokenizer_alone(slm_folder *f, slm_error *err)
+{
+    slm_error own = { 0 };
+    slm_status status = slm_tokenizer_file_read(&f->file->keys, f->file->path, 0, &own);
+    if (status == SLM_E_NOT_FOUND)
+        return slm_fail(err, SLM_E_NOT_FOUND, "%s: is a folder without config.json (1 wanted, 0 found)", f->file->path);
+    if (status && err)
+        *err = own;
+    (void)snprintf(f->file->format, sizeof f->file->format, "tokenizer folder");
+    if (!status)
+        status = slm_file_reserve(f->file, 0, err);
+    return status ? status : slm_file_index(f->file, err);
+}
+
 static slm_status read_folder(slm_folder *f, reader *r, slm_error *err)
 {
     slm_keys *keys = &f->file->keys;
     bool found;
     slm_status status = slm_document_open(&f->config, f->file->heap, f->file->path, "config.json", &found, err);
     if (!status && !found)
-        status = slm_fail(err, SLM_E_NOT_FOUND, "%s: is a folder without config.json (1 wanted, 0 found)", f->file->path);
+        return read_tokenizer_alone(f, err);
     if (!status)
         status = find_family(f, err);
     if (!status)
