@@ -13,7 +13,8 @@ slm_status slm_model_file(slm_file **out, slm_heap *heap, const char *path, cons
 static slm_status fill(slm_model *model, const char *path, const slm_model_params *p, slm_error *err)
 {
     slm_file *file = NULL;
-    slm_status status = slm_team_new(&model->team, &model->heap, SLM_TEAM_OPENMP, p->threads, p->executor, err);
+    const slm_team_kind kind = p->openmp ? SLM_TEAM_OPENMP : SLM_TEAM_PTHREAD;
+    slm_status status = slm_team_new(&model->team, &model->heap, kind, p->threads, p->executor, err);
     if (!status)
         status = slm_model_file(&file, &model->heap, path, p, err);
     if (status)
@@ -91,7 +92,7 @@ slm_status slm_model_get_info(const slm_model *model, slm_model_info *info, slm_
     full.matrix_params = model->matrix_params;
     full.heap_bytes = atomic_load(&model->heap.current);
     full.heap_peak = atomic_load(&model->heap.peak);
-    full.kv_bytes = slm_kv_token_bytes(c, false);
+    full.kv_bytes = slm_kv_token_bytes(c, false) / (c->arch->encoder ? c->layers : 1);
     full.vocab = c->vocab;
     full.context = c->context;
     full.embedding = c->embedding;
@@ -101,5 +102,6 @@ slm_status slm_model_get_info(const slm_model *model, slm_model_info *info, slm_
     full.head_size = c->head_size;
     full.feed_forward = c->feed_forward;
     full.threads = slm_team_width(model->team);
+    full.encoder = c->arch->encoder;
     return slm_params_write(info, &full, sizeof full, err);
 }
