@@ -299,10 +299,10 @@ static slm_status fill(slm_file *file, slm_source *source, const char *name, con
         return slm_llama2c_read(file, tokenizer_path, err);
     if (tokenizer_path)
         return slm_fail(err, SLM_E_MISMATCH, "%s: has its own tokenizer, '%s' goes with llama2.c checkpoints only", name, tokenizer_path);
-    if (slm_tokenizer_json_is(&file->source) || slm_tokenizer_model_is(&file->source))
-        return read_tokenizer(file, err);
     if (slm_safetensors_is(&file->source))
         return slm_safetensors_read(file, err);
+    if (slm_tokenizer_json_is(&file->source) || slm_tokenizer_model_is(&file->source))
+        return read_tokenizer(file, err);
     status = slm_gguf_read(file, err);
     return status ? status : slm_split_read(file, from_disk, err);
 }
