@@ -236,7 +236,9 @@ typedef struct slm_quantize_params {
  * version cannot write. Since 0.1.0 */
 SLM_API slm_status slm_quantize_file(const char *in, const char *out, const slm_quantize_params *params, slm_error *err);
 
-/* Writes a model file of another format (llama2.c) as GGUF, weights unchanged. params: type is NULL. Since 0.1.0 */
+/* Writes a model of another format (a Hugging Face folder, a llama2.c checkpoint, a split GGUF) as one GGUF, weights unchanged but for
+ * what GGUF wants otherwise (docs/convert.md). Streamed: at no time is a whole model in memory. A folder without a tokenizer gives a
+ * file without one. params: type is NULL. Since 0.1.0 */
 SLM_API slm_status slm_convert_file(const char *in, const char *out, const slm_quantize_params *params, slm_error *err);
 
 /* Writes a GGUF with random weights and a made-up vocabulary in the true shape of a named model: "smollm2-135m",
