@@ -65,15 +65,37 @@ static slm_status number(const slm_tokenizer *t, slm_texts *others, const uint8_
     return SLM_OK;
 }
 
-/* The slot of a pair, or the empty one where it belongs. */
-static inline slm_merge_rule *rule(const slm_tokenizer *t, uint32_t left, uint32_t right)
+static inline uint64_t hash_pair(const slm_tokenizer *t, uint32_t left, uint32_t right)
 {
-    const uint64_t h = slm_random_mix(((uint64_t)left << 32 | right) ^ t->seed);
+    return slm_random_mix(((uint64_t)left << 32 | right) ^ t->seed);
+}
+
+/* The slot of a pair of that hash, or the empty one where it belongs. */
+static inline slm_merge_rule *rule(const slm_tokenizer *t, uint32_t left, uint32_t right, uint64_t h)
+{
     slm_merge_rule *r;
     for (size_t at = (size_t)h & t->rules_mask; r = &t->rules[at], r->rank != SLM_NO_ID; at = (at + 1) & t->rules_mask)
         if (r->left == left && r->right == right)
             break;
     return r;
+}
+
+static inline bool may_join(const slm_tokenizer *t, uint64_t h)
+{
+    const size_t bit = (size_t)(h >> 32) & t->maybe_mask;
+    return t->maybe[bit >> 6] >> (bit & 63) & 1;
+}
+
+static uint32_t pair(const void *ctx, uint32_t left, uint32_t right, size_t start, size_t len, uint32_t *merged)
+{
+    const slm_tokenizer *t = ctx;
+    (void)start, (void)len;
+    const uint64_t h = hash_pair(t, left, right);
+    if (!may_join(t, h))
+        return SLM_NO_ID;
+    const slm_merge_rule *r = rule(t, left, right, h);
+    *merged = r->merged;
+    return r->rank;
 }
 
 /* Merge `rank`, "LEFT RIGHT": split at the first space after the first character. The joined text is made in scratch. */
@@ -98,9 +120,12 @@ static slm_status add_rule(slm_tokenizer *t, slm_texts *others, slm_buf *scratch
     if ((status = number(t, others, text, a, &left, err)) || (status = number(t, others, split + 1, n - a - 1, &right, err)) ||
         (status = number(t, others, scratch->data, n - 1, &merged, err)))
         return status;
-    slm_merge_rule *r = rule(t, left, right);
+    const uint64_t h = hash_pair(t, left, right);
+    const size_t bit = (size_t)(h >> 32) & t->maybe_mask;
+    slm_merge_rule *r = rule(t, left, right, h);
     if (r->rank == SLM_NO_ID)                           /* of two equal merges the first counts */
         *r = (slm_merge_rule){ left, right, rank, merged };
+    t->maybe[bit >> 6] |= UINT64_C(1) << (bit & 63);
     return SLM_OK;
 }
 
@@ -118,7 +143,9 @@ slm_status slm_bpe_load(slm_tokenizer *t, const slm_keys *keys, const char *file
         return slm_fail(err, SLM_E_FORMAT, "%s: tokenizer.ggml.merges is missing", file);
     while (slots < merges->count * 3 / 2)               /* at most two thirds full */
         slots *= 2;
-    if (!(t->rules = slm_heap_array(t->heap, slots, sizeof *t->rules)))
+    t->maybe_mask = slots * 4 - 1;
+    if (!(t->rules = slm_heap_array(t->heap, slots, sizeof *t->rules)) || !(t->maybe = slm_heap_zarray(t->heap, slots / 16, sizeof *t->maybe)) ||
+        !(t->pairs = slm_heap_array(t->heap, 65536, sizeof *t->pairs)))
         return slm_fail(err, SLM_E_MEMORY, "%s: table of %llu merges", file, (unsigned long long)merges->count);
     memset(t->rules, 0xff, slots * sizeof *t->rules);
     t->rules_mask = slots - 1;
@@ -143,17 +170,15 @@ slm_status slm_bpe_load(slm_tokenizer *t, const slm_keys *keys, const char *file
         if ((status = add_rule(t, &others, &scratch, i, text, (size_t)n, file, err)))
             goto out;
     }
+    for (unsigned a = 0; a < 256; a++)
+        for (unsigned b = 0; b < 256; b++) {
+            slm_byte_pair *p = &t->pairs[a << 8 | b];
+            p->rank = pair(t, t->bytes[a], t->bytes[b], 0, 2, &p->merged);
+        }
 out:
     slm_buf_free(&scratch);
     slm_texts_free(&others);
     return status;
-}
-
-static uint32_t pair(const void *ctx, const slm_symbol *left, const slm_symbol *right, uint32_t *merged)
-{
-    const slm_merge_rule *r = rule(ctx, left->id, right->id);
-    *merged = r->merged;
-    return r->rank;
 }
 
 /* The token whose text is the whole piece, or SLM_NO_ID. */
@@ -172,12 +197,59 @@ static uint32_t whole(slm_encoder *e, const uint8_t *piece, size_t n)
     return slm_find_plain(t, out, used);
 }
 
+/* A symbol that no other one joined: bytes [start, start + len) of the piece. */
+static inline void emit_symbol(slm_encoder *e, uint32_t id, const uint8_t *piece, size_t begin, size_t start, size_t len)
+{
+    const slm_tokenizer *t = e->tokenizer;
+    if (id < t->texts.n) {
+        slm_emit_range(e, id, begin + start, begin + start + len);
+        return;
+    }
+    for (size_t k = start; k < start + len; k++)
+        if (t->bytes[piece[k]] < t->texts.n)
+            slm_emit_range(e, t->bytes[piece[k]], begin + k, begin + k + 1);
+}
+
+static void encode_short(slm_encoder *e, const uint8_t *piece, size_t begin, size_t n)
+{
+    const slm_tokenizer *t = e->tokenizer;
+    slm_short s;
+    for (size_t i = 0; i < n; i++) {
+        s.start[i] = (uint32_t)i;
+        s.id[i] = t->bytes[piece[i]];
+        if (i + 1 < n) {
+            const slm_byte_pair *p = &t->pairs[piece[i] << 8 | piece[i + 1]];
+            s.key[i] = p->rank;
+            s.merged[i] = p->merged;
+        }
+    }
+    s.start[n] = (uint32_t)n;
+    s.n = n;
+    slm_merge_short(&s, pair, t);
+    for (size_t i = 0; i < s.n; i++)
+        emit_symbol(e, s.id[i], piece, begin, s.start[i], s.start[i + 1] - s.start[i]);
+}
+
+static slm_status encode_long(slm_encoder *e, const uint8_t *piece, size_t begin, size_t n)
+{
+    const slm_tokenizer *t = e->tokenizer;
+    slm_status status = slm_merger_reserve(&e->merger, n, e->err);
+    if (status)
+        return status;
+    slm_symbol *s = e->merger.symbols;
+    for (size_t i = 0; i < n; i++)
+        s[i] = (slm_symbol){ .start = (uint32_t)i, .len = 1, .id = t->bytes[piece[i]] };
+    slm_merge(&e->merger, n, pair, t);
+    for (uint32_t i = 0; i != SLM_NO_ID; i = s[i].next)
+        emit_symbol(e, s[i].id, piece, begin, s[i].start, s[i].len);
+    return SLM_OK;
+}
+
 /* Bytes [begin, begin + n) of the text. */
 static slm_status encode_piece(slm_encoder *e, const uint8_t *text, size_t begin, size_t n)
 {
     const uint8_t *piece = text + begin;
     const slm_tokenizer *t = e->tokenizer;
-    slm_status status;
 
     if (t->pre->ignore_merges) {
         const uint32_t id = whole(e, piece, n);
@@ -188,21 +260,9 @@ static slm_status encode_piece(slm_encoder *e, const uint8_t *text, size_t begin
             return SLM_OK;
         }
     }
-    if ((status = slm_merger_reserve(&e->merger, n, e->err)))
-        return status;
-    slm_symbol *s = e->merger.symbols;
-    for (size_t i = 0; i < n; i++)
-        s[i] = (slm_symbol){ .start = (uint32_t)i, .len = 1, .id = t->bytes[piece[i]] };
-    slm_merge(&e->merger, n, pair, t);
-    for (uint32_t i = 0; i != SLM_NO_ID; i = s[i].next) {
-        if (s[i].id < t->texts.n) {
-            slm_emit_range(e, s[i].id, begin + s[i].start, begin + s[i].start + s[i].len);
-            continue;
-        }
-        for (uint32_t k = s[i].start; k < s[i].start + s[i].len; k++)
-            if (t->bytes[piece[k]] < t->texts.n)
-                slm_emit_range(e, t->bytes[piece[k]], begin + k, begin + k + 1);
-    }
+    if (n > SLM_SHORT)
+        return encode_long(e, piece, begin, n);
+    encode_short(e, piece, begin, n);
     return SLM_OK;
 }
 
@@ -211,9 +271,15 @@ slm_status slm_bpe_encode(slm_encoder *e, const uint8_t *text, size_t n)
     slm_pieces pieces = slm_pieces_over(e->tokenizer->pre, text, n);
     size_t begin, end;
     while (slm_pieces_next(&pieces, &begin, &end)) {
-        slm_status status = encode_piece(e, text, begin, end - begin);
+        const size_t length = end - begin, first = e->ids.size / sizeof(uint32_t);
+        slm_memo *memo = e->merger.memo && length <= SLM_MEMO_BYTES ? slm_memo_at(&e->merger, text + begin, length) : NULL;
+        if (memo && slm_emit_known(e, memo, text + begin, length))
+            continue;
+        slm_status status = encode_piece(e, text, begin, length);
         if (status)
             return status;
+        if (memo)
+            slm_emit_remember(e, memo, text + begin, length, first);
     }
     return SLM_OK;
 }

@@ -332,6 +332,8 @@ void slm_tokenizer_free(slm_tokenizer *t)
     slm_heap_free(t->heap, t->ends);
     slm_heap_free(t->heap, t->order);
     slm_heap_free(t->heap, t->rules);
+    slm_heap_free(t->heap, t->maybe);
+    slm_heap_free(t->heap, t->pairs);
     slm_heap_free(t->heap, t->scores);
     slm_prefixes_free(&t->prefixes);
     slm_charsmap_free(&t->charsmap, t->heap);
@@ -423,7 +425,9 @@ slm_status slm_encode_between(slm_encoder *e, const uint8_t *text, size_t n)
     if (n == 0)
         return SLM_OK;
     e->trace.parts.size = 0;
-    slm_status status = kinds[e->tokenizer->kind].encode(e, text, n);
+    slm_status status = e->ranged ? SLM_OK : slm_merger_remember(&e->merger, n, e->err);
+    if (!status)
+        status = kinds[e->tokenizer->kind].encode(e, text, n);
     if (!status && e->ranged && !(status = slm_buf_status(&e->trace.parts, "where tokens come from", e->err))) {
         slm_text_range *ranges = ranges_from(e, first, &n);
         slm_trace_map(&e->trace, ranges, n);
