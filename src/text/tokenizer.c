@@ -118,9 +118,15 @@ static slm_status read_types(slm_tokenizer *t, const slm_keys *keys, const char 
 /* Tokens that plain text may yield go first: where a control token has the same text, text still finds the other. */
 static slm_status index_texts(slm_tokenizer *t, slm_error *err)
 {
+    enum { AHEAD = 12 };
     for (int plain = 1; plain >= 0; plain--)
         for (uint32_t id = 0; id < t->texts.n; id++) {
             bool fresh;
+            size_t n;
+            if (id + AHEAD < t->texts.n) {
+                const uint8_t *later = slm_texts_at(&t->texts, id + AHEAD, &n);
+                slm_texts_expect(&t->texts, slm_texts_hash(&t->texts, later, n), 0);
+            }
             if (slm_token_plain(t->kind, t->types[id]) != (plain == 1))
                 continue;
             slm_status status = slm_texts_enter(&t->texts, id, &fresh, err);
