@@ -90,6 +90,11 @@ $(BUILD)/bin/%: $(BUILD)/examples/%.o $(BUILD)/libslm.a
 	$(if $(V),,@echo '  LD  $@')
 	$(Q)$(CC) $^ $(LINK) $(LIBS) -o $@
 
+$(BUILD)/bin/bench_%: $(BUILD)/bench/%.o $(BUILD)/libslm.a    # where an example has the name already: bench/tokenize.c
+	@mkdir -p $(@D)
+	$(if $(V),,@echo '  LD  $@')
+	$(Q)$(CC) $^ $(LINK) $(LIBS) -o $@
+
 $(BUILD)/bin/%: $(BUILD)/bench/%.o $(BUILD)/libslm.a
 	@mkdir -p $(@D)
 	$(if $(V),,@echo '  LD  $@')
