@@ -160,7 +160,7 @@ tsan:                           ## ... under ThreadSanitizer, with the pthread t
 
 # One hash a model over all ways to compute it, the same from two compilers at two levels of optimisation, and equal to the stored one.
 FAMILIES = qwen3 granite smollm3 olmo2 gemma gemma2 gemma3 gemma3-pattern starcoder2 phi2 phi3 phi3-window phi3-longrope stablelm \
-        stablelm-parallel gpt2
+        stablelm-parallel gpt2 bert nomic-bert modern-bert t5encoder
 SAME  = $(wildcard models/*/*.gguf $(SHARED)/models/stories260k/*.gguf $(SHARED)/models/golden/llama-*.gguf $(SHARED)/models/golden/qwen2.gguf \
         $(wildcard $(FAMILIES:%=$(SHARED)/models/golden/%.gguf)) \
         $(SHARED)/models/golden/quantized/g96-*16.gguf $(SHARED)/models/golden/quantized/g96-F32.gguf $(SHARED)/models/golden/quantized/g96-Q[48]_0.gguf)
@@ -192,7 +192,7 @@ lint: lib                       ## layers, banned calls, symbols, globals, stack
 	@python3 tests/lint.py --build $(BUILD) $(LINT)
 
 # What this version runs, against logits, ids, texts and renderings made by other programs.
-GOLDEN     = llama-*,qwen*,gemma*,phi*,smollm3,gpt2,olmo2,stablelm*,starcoder2,granite
+GOLDEN     = llama-*,qwen*,gemma*,phi*,smollm3,gpt2,olmo2,stablelm*,starcoder2,granite,*bert,t5encoder
 QUANTIZED  = g*-*F*,g*-Q[4568]*
 TOKENIZERS = llama-spm,phi-3,llama-bpe,qwen2,gpt-2,smollm2,deepseek-coder,bert-bge,t5
 check-shared: $(BUILD)/bin/slm  ## the program against the fixtures of other programs in SHARED=../shared

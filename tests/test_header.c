@@ -45,7 +45,7 @@ static void structs_end_with_their_last_field(void **state)
 {
     (void)state;
     assert_int_equal(END(slm_peaks, fma_gflop_s), sizeof(slm_peaks));
-    assert_int_equal(END(slm_file_params, allow_nonfinite), sizeof(slm_file_params));
+    assert_int_equal(END(slm_file_params, input), sizeof(slm_file_params));
     assert_int_equal(END(slm_tensor_info, bytes), sizeof(slm_tensor_info));
     assert_int_equal(END(slm_key_info, text_len), sizeof(slm_key_info));
     assert_int_equal(END(slm_quantize_params, tensor), sizeof(slm_quantize_params));
@@ -57,6 +57,9 @@ static void structs_end_with_their_last_field(void **state)
     assert_int_equal(END(slm_input, user), sizeof(slm_input));
     assert_int_equal(END(slm_model_info, encoder), sizeof(slm_model_info));
     assert_int_equal(END(slm_session_params, deadline_ms), sizeof(slm_session_params));
+    assert_int_equal(END(slm_encoder_params, deadline_ms), sizeof(slm_encoder_params));
+    assert_int_equal(END(slm_embed_params, flags), sizeof(slm_embed_params));
+    assert_int_equal(END(slm_embed_item, reserved), sizeof(slm_embed_item));
     assert_int_equal(END(slm_sampling, n_recent), sizeof(slm_sampling));
     assert_int_equal(END(slm_generate_params, constraint), sizeof(slm_generate_params));
     assert_int_equal(END(slm_generation, reserved), sizeof(slm_generation));
