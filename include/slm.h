@@ -372,7 +372,7 @@ typedef struct slm_model_params {
     size_t               size;
     const slm_allocator *allocator;       /* also of all sessions of the model                            0.1.0 */
     uint64_t             memory_limit;    /* bytes for the model and its sessions together; 0: none         0.1.0 */
-    const slm_executor  *executor;        /* NULL: OpenMP                                                   0.1.0 */
+    const slm_executor  *executor;        /* NULL: threads of the model's own                               0.1.0 */
     const slm_log       *log;             /* NULL: silence                                                  0.1.0 */
     const char          *tokenizer_path;  /* as in slm_file_params                                          0.1.0 */
     uint32_t             threads;         /* 0: slm_cpu_threads()                                           0.1.0 */
@@ -380,8 +380,11 @@ typedef struct slm_model_params {
     slm_progress_fn     *progress;        /* bytes of weights read; may be NULL                             0.1.0 */
     void                *progress_user;   /* 0.1.0 */
     const slm_input     *input;           /* read instead of the file at path, which is then a name for messages; NULL: none 0.1.0 */
+    uint32_t             openmp;          /* 1: threads of the OpenMP runtime instead, for a host that has them running; slower beside
+                                           * other programs, for they wait by spinning                        0.1.0 */
+    uint32_t             reserved;
 } slm_model_params;
-#define SLM_MODEL_PARAMS_INIT { sizeof(slm_model_params), NULL, 0, NULL, NULL, NULL, 0, 0, NULL, NULL, NULL }
+#define SLM_MODEL_PARAMS_INIT { sizeof(slm_model_params), NULL, 0, NULL, NULL, NULL, 0, 0, NULL, NULL, NULL, 0, 0 }
 
 typedef struct slm_model_info {
     size_t      size;
@@ -752,24 +755,32 @@ typedef struct slm_generate_params {
     void               *user;         /* 0.1.0 */
     slm_token_fn       *token;        /* may be NULL                                                        0.1.0 */
     uint32_t            n_top;        /* 0 .. 64 likeliest tokens for `token`                               0.1.0 */
-    uint32_t            reserved;
+    uint32_t            draft;        /* 0 .. 32 tokens guessed ahead, 0: none; changes the speed alone     0.1.0 */
     slm_constraint     *constraint;   /* what the text must be; NULL: anything                              0.1.0 */
+    slm_session        *drafter;      /* whose model guesses; NULL: the text so far does                    0.1.0 */
 } slm_generate_params;
-#define SLM_GENERATE_PARAMS_INIT { sizeof(slm_generate_params), 0, 0, NULL, NULL, NULL, NULL, NULL, 0, 0, NULL }
+#define SLM_GENERATE_PARAMS_INIT { sizeof(slm_generate_params), 0, 0, NULL, NULL, NULL, NULL, NULL, 0, 0, NULL, NULL }
 
 typedef struct slm_generation {
     size_t   size;
     size_t   tokens;      /* made, EOS not counted */
     slm_stop reason;
     uint32_t reserved;
+    uint64_t drafted;     /* tokens guessed ahead; accepted: those of them that were picked. 0.1.0 */
+    uint64_t accepted;
 } slm_generation;
-#define SLM_GENERATION_INIT { sizeof(slm_generation), 0, SLM_STOP_LENGTH, 0 }
+#define SLM_GENERATION_INIT { sizeof(slm_generation), 0, SLM_STOP_LENGTH, 0, 0, 0 }
 
 /* Continues the sequence: picks a token, hands its text to the callback, feeds it, until an end is reached.
  *   result  may be NULL; written on every status, for a generation that fails keeps the tokens delivered before
  * Returns SLM_OK; SLM_E_STATE if nothing was fed since the start or the last truncate; the errors of feed and slm_sample.
  * A token is fed before its text is handed out, so that all text delivered is in the sequence whatever happens next; EOS is not
  * fed. With stop strings, text that may begin one is held back until that is decided.
+ *
+ * With `draft` that many tokens at most are guessed and evaluated in one pass with the token picked; a guess counts only where the sampler then
+ * picks the same, so text and logits are those without it, to the bit. Guesses are what followed the last tokens before, or come from
+ * `drafter`, a session of a smaller model with the same vocabulary (SLM_E_MISMATCH for another size of it) that is made to follow this one and is
+ * used by nobody else meanwhile; when its context is full it guesses no more. Lengths adapt to what holds.
  *
  * With a constraint the text is a whole one of its language, unless a stop string, a callback or a failure ends it before; where it cannot go
  * on, the reason is SLM_STOP_EOS. A token is drawn as ever; one that does not fit is drawn again among those that do, so a model that keeps to

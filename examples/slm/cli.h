@@ -160,6 +160,7 @@ slm_status cli_model_path(cli *c, const char **path);
 slm_status cli_open_file(cli *c, slm_file **out, bool allow_nonfinite);
 slm_status cli_open_tokenizer(cli *c, slm_tokenizer **out);
 slm_status cli_open_model(cli *c, slm_model **out);
+slm_status cli_open_model_at(cli *c, const char *path, slm_model **out);
 uint32_t cli_kv(const char *name);
 
 slm_status cli_encode(cli *c, const slm_tokenizer *tok, const char *text, size_t len, unsigned flags, int32_t **ids, size_t *n);

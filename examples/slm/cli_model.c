@@ -58,15 +58,20 @@ slm_status cli_open_tokenizer(cli *c, slm_tokenizer **out)
 
 slm_status cli_open_model(cli *c, slm_model **out)
 {
-    slm_model_params params = SLM_MODEL_PARAMS_INIT;
     const char *path;
+    const slm_status status = cli_model_path(c, &path);
+    return status ? status : cli_open_model_at(c, path, out);
+}
+
+slm_status cli_open_model_at(cli *c, const char *path, slm_model **out)
+{
+    slm_model_params params = SLM_MODEL_PARAMS_INIT;
     params.tokenizer_path = c->common.tokenizer;
     params.threads = (uint32_t)c->common.threads;
     params.isa = c->isa;
     params.progress = cli_progress;
     params.progress_user = c;
-    slm_status status = cli_model_path(c, &path);
-    return status ? status : slm_model_open(out, path, &params, &c->err);
+    return slm_model_open(out, path, &params, &c->err);
 }
 
 uint32_t cli_kv(const char *name)

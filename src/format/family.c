@@ -307,6 +307,7 @@ static const slm_family_tensor bert_layers[] = {
     LAST
 };
 
+static const slm_family_tensor no_types[] = { { "token_types", "", SLM_OP_ZEROS }, LAST };     /* the GGUF's family adds a row of them */
 static const slm_family_tensor bert_positions[] = { { "position_embd", "embeddings.position_embeddings", SLM_OP_COPY }, LAST };
 static const slm_family_tensor roberta_positions[] = { { "position_embd", "embeddings.position_embeddings", SLM_OP_SKIP }, LAST };
 
@@ -446,17 +447,17 @@ const slm_family slm_families[] = {
     { .model_type = "granite", .arch = "granite", .prefixes = "model.|", .ignored = BUFFERS, .keys = { usual, rms_rope, granite_keys },
       .tensors = { outside, gated, turned }, .must = { silu }, .scaling = true, .rotary = 1 },
 
-    { .model_type = "bert", .arch = "bert", .prefixes = "bert.|", .ignored = HEADS "|*.position_ids", .keys = { usual, bert_keys },
-      .tensors = { bert_layers, bert_positions }, .must = { bert_must }, .encoder = true },
-    { .model_type = "roberta", .arch = "bert", .prefixes = "roberta.|", .ignored = HEADS "|*.position_ids", .keys = { usual, bert_keys },
-      .tensors = { bert_layers, roberta_positions }, .must = { bert_must }, .encoder = true },
-    { .model_type = "xlm-roberta", .arch = "bert", .prefixes = "roberta.|", .ignored = HEADS "|*.position_ids", .keys = { usual, bert_keys },
-      .tensors = { bert_layers, roberta_positions }, .must = { bert_must }, .encoder = true },
+    { .model_type = "bert", .arch = "bert", .prefixes = "bert.|", .ignored = HEADS, .keys = { usual, bert_keys },
+      .tensors = { bert_layers, bert_positions, no_types }, .must = { bert_must }, .encoder = true },
+    { .model_type = "roberta", .arch = "bert", .prefixes = "roberta.|", .ignored = HEADS, .keys = { usual, bert_keys },
+      .tensors = { bert_layers, roberta_positions, no_types }, .must = { bert_must }, .encoder = true },
+    { .model_type = "xlm-roberta", .arch = "bert", .prefixes = "roberta.|", .ignored = HEADS, .keys = { usual, bert_keys },
+      .tensors = { bert_layers, roberta_positions, no_types }, .must = { bert_must }, .encoder = true },
     { .model_type = "distilbert", .arch = "bert", .prefixes = "distilbert.|",
       .ignored = "vocab_transform.*|vocab_layer_norm.*|vocab_projector.*|pre_classifier.*|" HEADS, .keys = { distilbert_keys },
-      .tensors = { distilbert_tensors }, .must = { distilbert_must }, .encoder = true },
+      .tensors = { distilbert_tensors, no_types }, .must = { distilbert_must }, .encoder = true },
     { .model_type = "nomic_bert", .arch = "nomic-bert", .prefixes = "bert.|", .ignored = HEADS "|" BUFFERS, .keys = { nomic_keys },
-      .tensors = { nomic_tensors }, .must = { nomic_must }, .encoder = true },
+      .tensors = { nomic_tensors, no_types }, .must = { nomic_must }, .encoder = true },
     { .model_type = "modernbert", .arch = "modern-bert", .prefixes = "model.|", .ignored = "head.*|decoder.*|classifier.*|" BUFFERS,
       .keys = { usual, modern_bert_keys }, .tensors = { modern_bert_tensors }, .must = { modern_bert_must }, .encoder = true },
     { .model_type = "t5", .arch = "t5encoder", .prefixes = "", .ignored = "decoder.*|lm_head.*|encoder.embed_tokens.*", .keys = { t5_keys },

@@ -15,7 +15,8 @@ typedef enum slm_family_op {
     SLM_OP_TURN_Q, SLM_OP_TURN_K,   /* rows of each head: from halves to pairs, as rope of GGUF's llama wants them */
     SLM_OP_PLUS_ONE,                /* norms that are published without the 1 they are applied with */
     SLM_OP_TRANSPOSE,               /* stored [in][out]. A bias is copied */
-    SLM_OP_SKIP                     /* the first pad_token_id + 1 rows are never used and go */
+    SLM_OP_SKIP,                    /* the first pad_token_id + 1 rows are never used and go */
+    SLM_OP_ZEROS                    /* of the row without a name in `hf`: one row of zeros, where no tensor gives this one */
 } slm_family_op;
 
 typedef struct slm_family_tensor {

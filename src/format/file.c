@@ -5,8 +5,10 @@
 #include "core/params.h"
 #include "core/size.h"
 #include "core/team.h"
+#include "format/tokenizer_file.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 /* ---- order ---- */
@@ -258,6 +260,19 @@ void slm_file_free(slm_file *file)
         slm_heap_free(heap, file);
 }
 
+/* A tokenizer without a model: keys and no tensor. What stands beside it counts if it is a file of that folder and no memory of the caller's. */
+static slm_status read_tokenizer(slm_file *file, slm_error *err)
+{
+    const char *slash = strrchr(file->path, '/');
+    slm_status status = slm_tokenizer_source_read(&file->keys, &file->source, 0, err);
+    if (!status && file->source.fd >= 0)
+        status = slm_tokenizer_beside_read(&file->keys, file->path, slash ? (size_t)(slash - file->path) + 1 : 0, err);
+    if (!status)
+        status = slm_file_reserve(file, 0, err);
+    (void)snprintf(file->format, sizeof file->format, "%s", slm_tokenizer_json_is(&file->source) ? "tokenizer.json" : "SentencePiece");
+    return status ? status : slm_file_index(file, err);
+}
+
 /* What every file has from its birth on. */
 static slm_status name_file(slm_file *file, const char *name, slm_error *err)
 {
@@ -286,6 +301,8 @@ static slm_status fill(slm_file *file, slm_source *source, const char *name, con
         return slm_fail(err, SLM_E_MISMATCH, "%s: has its own tokenizer, '%s' goes with llama2.c checkpoints only", name, tokenizer_path);
     if (slm_safetensors_is(&file->source))
         return slm_safetensors_read(file, err);
+    if (slm_tokenizer_json_is(&file->source) || slm_tokenizer_model_is(&file->source))
+        return read_tokenizer(file, err);
     status = slm_gguf_read(file, err);
     return status ? status : slm_split_read(file, from_disk, err);
 }

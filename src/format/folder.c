@@ -10,6 +10,7 @@
  * GGUF keeps vectors, norms and small tables as F32 whatever the matrices are, and so does this. A tensor that no row names is refused:
  * what is left out in silence is a wrong model. */
 #include "format/folder.h"
+#include "format/tokenizer_file.h"
 
 #include "core/limits.h"
 #include "core/size.h"
@@ -18,10 +19,12 @@
 #include <stdio.h>
 #include <string.h>
 
+enum { MADE_UP = 3 };           /* tensors without a source, at most: two sets of factors, one of zeros */
+
 /* How one tensor is made. */
 typedef struct made {
     const float *values;        /* of a tensor that has no source; else NULL */
-    uint32_t first, count;      /* its sources: sources[first .. first + count), their rows one after another */
+    uint32_t first, count;      /* its sources: sources[first .. first + count), their rows one after another; none: zeros */
     slm_family_op op;
     uint32_t number;            /* TURN: rows of a head; SKIP: rows skipped */
 } made;
@@ -103,6 +106,10 @@ static slm_status read_made(const slm_file *file, const slm_tensor *t, uint64_t 
     slm_status status = SLM_CHECK(offset % each == 0 && n % each == 0 && offset <= t->bytes && n <= t->bytes - offset, err);
     for (; m->values && !status && left; left--, out += 4)
         put_f32(out, m->values[at++]);
+    if (m->op == SLM_OP_ZEROS && !status) {
+        memset(out, 0, n);
+        return SLM_OK;
+    }
     while (!status && left) {
         const uint64_t row = at / cols, col = at % cols;
         uint64_t run = cols - col < left ? cols - col : left;
@@ -294,6 +301,12 @@ static slm_status add_heads(plan *p, const match *m, const slm_tensor *first, ma
     return SLM_OK;
 }
 
+static bool has_head_before(const plan *p, const match *m)
+{
+    char name[SLM_LIMIT_SAFETENSORS_NAME + 1];
+    return expand(name, sizeof name, m->prefix, m->pattern, m->hf_suffix, m->layer, m->head - 1) && slm_file_find(p->f->raw, name);
+}
+
 /* Dims of the result, and what the operation needs to know. */
 static slm_status apply(plan *p, const match *m, const slm_tensor *from, made *to, uint64_t dims[4], uint32_t *n_dims, slm_error *err)
 {
@@ -308,7 +321,7 @@ static slm_status apply(plan *p, const match *m, const slm_tensor *from, made *t
         return status;
     }
     switch (m->row->op) {
-    case SLM_OP_COPY: case SLM_OP_PLUS_ONE:
+    case SLM_OP_COPY: case SLM_OP_PLUS_ONE: case SLM_OP_ZEROS:
         break;
     case SLM_OP_TRANSPOSE:
         if (from->n_dims > 2)
@@ -347,8 +360,10 @@ static slm_status add_tensor(plan *p, size_t index, slm_error *err)
     const int found = find_match(p->f->family, from->name, &m);
     if (found < 0)
         return fail_raw(p, from, SLM_E_UNSUPPORTED, "is none that models of this family have; tensor", index, err);
-    if (!found || m.head || (p->drop_head && strcmp(m.row->gguf, "output") == 0))
-        return SLM_OK;                  /* of the heads the first finds the others */
+    if (!found || (p->drop_head && strcmp(m.row->gguf, "output") == 0))
+        return SLM_OK;
+    if (m.head)                         /* the first finds the others, if each has one before it */
+        return has_head_before(p, &m) ? SLM_OK : fail_raw(p, from, SLM_E_FORMAT, "there is no tensor of the head before, of number", m.head - 1, err);
     if (m.layer >= p->layers)
         return fail_raw(p, from, SLM_E_MISMATCH, "config.json has fewer layers", p->layers, err);
     if (!from->type || from->type->block != 1)
@@ -374,6 +389,34 @@ static slm_status add_factors(plan *p, const slm_folder_factors *f, slm_error *e
         return SLM_OK;
     p->r->made[file->n_tensors] = (made){ .values = f->values };
     return slm_file_set_tensor(file, file->n_tensors, f->name, strlen(f->name), 0, 1, dims, 0, err);
+}
+
+static slm_status add_zeros(plan *p, const slm_family_tensor *row, slm_error *err)
+{
+    slm_file *file = p->f->file;
+    char name[SLM_LIMIT_TENSOR_NAME + 1];
+    uint64_t dims[4] = { 1, 1, 1, 1 };
+    bool there = false;
+    if (!expand(name, sizeof name, "", row->gguf, ".weight", 0, 0))
+        return SLM_CHECK(false, err);
+    for (size_t i = 0; i < file->n_tensors; i++)
+        there = there || strcmp(file->tensors[i].name, name) == 0;
+    slm_status status = there ? SLM_OK : slm_folder_number(p->f, "embedding_length", 1, &dims[0], err);
+    if (there || status)
+        return status;
+    p->r->made[file->n_tensors] = (made){ .op = SLM_OP_ZEROS };
+    return slm_file_set_tensor(file, file->n_tensors, name, strlen(name), 0, 2, dims, 0, err);
+}
+
+static slm_status add_all_zeros(plan *p, slm_error *err)
+{
+    const slm_family *family = p->f->family;
+    slm_status status = SLM_OK;
+    for (size_t l = 0; l < 3 && family->tensors[l]; l++)
+        for (const slm_family_tensor *row = family->tensors[l]; !status && row->gguf; row++)
+            if (row->op == SLM_OP_ZEROS)
+                status = add_zeros(p, row, err);
+    return status;
 }
 
 /* A head that repeats the embedding is left out. */
@@ -410,8 +453,8 @@ static slm_status make_tensors(slm_folder *f, reader *r, slm_error *err)
     if (!status)
         status = slm_folder_scaling(f, r->factors, err);
     if (!status)
-        status = slm_file_reserve(f->file, n + 2, err);
-    r->made = slm_heap_zarray(f->file->heap, n + 2, sizeof *r->made);
+        status = slm_file_reserve(f->file, n + MADE_UP, err);
+    r->made = slm_heap_zarray(f->file->heap, n + MADE_UP, sizeof *r->made);
     r->sources = slm_heap_array(f->file->heap, 2 * n + 1, sizeof *r->sources);
     if (!status && (!r->made || !r->sources))
         status = slm_fail(err, SLM_E_MEMORY, "%s: plan of %zu tensors", f->file->path, n);
@@ -419,6 +462,8 @@ static slm_status make_tensors(slm_folder *f, reader *r, slm_error *err)
         status = add_tensor(&p, i, err);
     for (size_t i = 0; i < 2 && !status; i++)
         status = add_factors(&p, &r->factors[i], err);
+    if (!status)
+        status = add_all_zeros(&p, err);
     return status ? status : slm_file_index(f->file, err);
 }
 
@@ -504,13 +549,28 @@ static slm_status add_file_type(slm_file *file, slm_error *err)
     return slm_keys_add_u32(&file->keys, "general.file_type", file_type, err);
 }
 
+/* A folder of a tokenizer without a model: keys and no tensor. */
+static slm_status read_tokenizer_alone(slm_folder *f, slm_error *err)
+{
+    slm_error own = { 0 };
+    slm_status status = slm_tokenizer_file_read(&f->file->keys, f->file->path, 0, &own);
+    if (status == SLM_E_NOT_FOUND)
+        return slm_fail(err, SLM_E_NOT_FOUND, "%s: is a folder without config.json (1 wanted, 0 found)", f->file->path);
+    if (status && err)
+        *err = own;
+    (void)snprintf(f->file->format, sizeof f->file->format, "tokenizer folder");
+    if (!status)
+        status = slm_file_reserve(f->file, 0, err);
+    return status ? status : slm_file_index(f->file, err);
+}
+
 static slm_status read_folder(slm_folder *f, reader *r, slm_error *err)
 {
     slm_keys *keys = &f->file->keys;
     bool found;
     slm_status status = slm_document_open(&f->config, f->file->heap, f->file->path, "config.json", &found, err);
     if (!status && !found)
-        status = slm_fail(err, SLM_E_NOT_FOUND, "%s: is a folder without config.json (1 wanted, 0 found)", f->file->path);
+        return read_tokenizer_alone(f, err);
     if (!status)
         status = find_family(f, err);
     if (!status)

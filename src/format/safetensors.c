@@ -30,8 +30,12 @@ static const struct dtype { const char *name; uint32_t bits, type_id; } dtypes[]
 bool slm_safetensors_is(const slm_source *source)
 {
     uint8_t head[HEAD + 1];
-    return source->size > HEAD && slm_source_read(source, 0, head, sizeof head, NULL) == SLM_OK && head[HEAD] == '{' &&
-           memcmp(head, "GGUF", 4) != 0;
+    size_t text = 0;
+    if (source->size <= HEAD || slm_source_read(source, 0, head, sizeof head, NULL) != SLM_OK || head[HEAD] != '{')
+        return false;
+    while (text < HEAD && (head[text] == '\t' || head[text] == '\n' || head[text] == '\r' || (head[text] >= ' ' && head[text] <= '~')))
+        text++;
+    return text < HEAD && memcmp(head, "GGUF", 4) != 0;     /* eight letters are no length but the start of a text */
 }
 
 /* ---- one tensor ------------------------------------------------------------------------------------------------------------ */

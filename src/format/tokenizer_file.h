@@ -32,6 +32,10 @@
  * known. On failure `keys` may hold some of the keys. */
 slm_status slm_tokenizer_file_read(slm_keys *keys, const char *path, size_t least, slm_error *err);
 
+/* The same in two steps: the file itself, from any source; and what stands beside it in folder[0 .. n) ("" and 0: this folder). */
+slm_status slm_tokenizer_source_read(slm_keys *keys, const slm_source *source, size_t least, slm_error *err);
+slm_status slm_tokenizer_beside_read(slm_keys *keys, const char *folder, size_t n, slm_error *err);
+
 /* The parts, from memory; `name` is for messages. */
 slm_status slm_tokenizer_json_read(slm_keys *keys, const uint8_t *text, size_t n, const char *name, size_t least, slm_error *err);
 slm_status slm_tokenizer_model_read(slm_keys *keys, const uint8_t *bytes, size_t n, const char *name, size_t least, slm_error *err);

@@ -281,7 +281,7 @@ static slm_status make_room(maker *m, slm_error *err)
     m->out = slm_heap_alloc(&m->heap, CHUNK * sizeof(float));
     if (!m->tensors || !m->raw || !m->out)
         return slm_fail(err, SLM_E_MEMORY, "%s: %zu bytes to work in", m->in, 2 * CHUNK * sizeof(float));
-    return slm_team_new(&m->team, &m->heap, SLM_TEAM_OPENMP, m->params.threads, NULL, err);
+    return slm_team_new(&m->team, &m->heap, SLM_TEAM_PTHREAD, m->params.threads, NULL, err);
 }
 
 static slm_status remake(const char *in, const char *out, const slm_quantize_params *params, bool quantize, slm_error *err)

@@ -13,7 +13,8 @@ slm_status slm_model_file(slm_file **out, slm_heap *heap, const char *path, cons
 static slm_status fill(slm_model *model, const char *path, const slm_model_params *p, slm_error *err)
 {
     slm_file *file = NULL;
-    slm_status status = slm_team_new(&model->team, &model->heap, SLM_TEAM_OPENMP, p->threads, p->executor, err);
+    const slm_team_kind kind = p->openmp ? SLM_TEAM_OPENMP : SLM_TEAM_PTHREAD;
+    slm_status status = slm_team_new(&model->team, &model->heap, kind, p->threads, p->executor, err);
     if (!status)
         status = slm_model_file(&file, &model->heap, path, p, err);
     if (status)

@@ -181,20 +181,25 @@ slm_status slm_session_begin(slm_session *s, slm_sequence *sequence, const int32
     return status;
 }
 
-slm_status slm_session_end(slm_session *s, const slm_sequence *sequence)
+/* Takes over what was evaluated. */
+static void grow(slm_session *s, const int32_t *tokens, size_t n)
 {
-    if (sequence->status) {
-        slm_kv_trim(&s->kv, s->position);
-        return sequence->status;
-    }
-    memcpy(s->tokens + s->position, sequence->tokens, sequence->n * sizeof *s->tokens);
-    s->position += sequence->n;
+    memcpy(s->tokens + s->position, tokens, n * sizeof *s->tokens);
+    s->position += n;
     s->has_logits = true;
-    return SLM_OK;
 }
 
-slm_status slm_session_eval(slm_session *s, const int32_t *tokens, size_t n, slm_logits_fn *row, void *user, const slm_watch *watch,
-                            slm_error *err)
+slm_status slm_session_end(slm_session *s, const slm_sequence *sequence)
+{
+    if (sequence->status)
+        slm_kv_trim(&s->kv, s->position);
+    else
+        grow(s, sequence->tokens, sequence->n);
+    return sequence->status;
+}
+
+slm_status slm_session_try(slm_session *s, const int32_t *tokens, size_t n, slm_logits_fn *row, void *user, const slm_watch *watch,
+                           slm_error *err)
 {
     slm_sequence sequence;
     slm_status status = slm_session_begin(s, &sequence, tokens, n, watch, err);
@@ -202,14 +207,24 @@ slm_status slm_session_eval(slm_session *s, const int32_t *tokens, size_t n, slm
         return status;
     if (!s->work)
         status = slm_work_new(&s->work, s->model, &s->model->heap, s->chunk, s->context, s->context, 1, err);
-    if (status) {
-        slm_kv_trim(&s->kv, s->position);
-        return status;
+    if (!status) {
+        sequence.row = row;
+        sequence.user = user;
+        slm_decode(s->model, s->work, &sequence, 1);
+        status = sequence.status;
     }
-    sequence.row = row;
-    sequence.user = user;
-    slm_decode(s->model, s->work, &sequence, 1);
-    return slm_session_end(s, &sequence);
+    if (status)
+        slm_kv_trim(&s->kv, s->position);
+    return status;
+}
+
+slm_status slm_session_eval(slm_session *s, const int32_t *tokens, size_t n, slm_logits_fn *row, void *user, const slm_watch *watch,
+                            slm_error *err)
+{
+    const slm_status status = slm_session_try(s, tokens, n, row, user, watch, err);
+    if (!status)
+        grow(s, tokens, n);
+    return status;
 }
 
 slm_status slm_session_feed_rows(slm_session *session, const int32_t *tokens, size_t n, slm_logits_fn *row, void *user, slm_error *err)

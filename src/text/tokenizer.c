@@ -307,7 +307,7 @@ slm_status slm_tokenizer_open(slm_tokenizer **out, const char *path, const slm_f
     if (!t)
         return slm_fail(err, SLM_E_MEMORY, "%s: tokenizer", path);
     t->heap = &t->own;
-    if ((status = slm_file_load(&file, t->heap, path, params.tokenizer_path, err)) ||
+    if ((status = slm_file_load_input(&file, t->heap, path, params.input, params.tokenizer_path, err)) ||
         (status = slm_keys_str(&file->keys, "tokenizer.ggml.model", &model, &n, &found, err)))
         goto out;
     status = found ? fill(t, &file->keys, model, n, path, err)
