@@ -50,7 +50,7 @@ static void structs_end_with_their_last_field(void **state)
     assert_int_equal(END(slm_key_info, text_len), sizeof(slm_key_info));
     assert_int_equal(END(slm_quantize_params, tensor), sizeof(slm_quantize_params));
     assert_int_equal(END(slm_tokenizer_info, duplicates), sizeof(slm_tokenizer_info));
-    assert_int_equal(END(slm_model_params, input), sizeof(slm_model_params));
+    assert_int_equal(END(slm_model_params, reserved), sizeof(slm_model_params));
     assert_int_equal(END(slm_batch_params, context), sizeof(slm_batch_params));
     assert_int_equal(END(slm_batch_item, reserved), sizeof(slm_batch_item));
     assert_int_equal(END(slm_plan_info, peak), sizeof(slm_plan_info));
@@ -61,8 +61,8 @@ static void structs_end_with_their_last_field(void **state)
     assert_int_equal(END(slm_embed_params, flags), sizeof(slm_embed_params));
     assert_int_equal(END(slm_embed_item, reserved), sizeof(slm_embed_item));
     assert_int_equal(END(slm_sampling, n_recent), sizeof(slm_sampling));
-    assert_int_equal(END(slm_generate_params, constraint), sizeof(slm_generate_params));
-    assert_int_equal(END(slm_generation, reserved), sizeof(slm_generation));
+    assert_int_equal(END(slm_generate_params, drafter), sizeof(slm_generate_params));
+    assert_int_equal(END(slm_generation, accepted), sizeof(slm_generation));
     assert_int_equal(END(slm_executor, run), sizeof(slm_executor));
     assert_int_equal(END(slm_request, now), sizeof(slm_request));
     assert_int_equal(END(slm_confidence, entropy_first), sizeof(slm_confidence));
