@@ -5,6 +5,7 @@
 #include "core/random.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 enum { WIDTH = 64, TEXTS = 50, LONGEST = 200 };
@@ -385,6 +386,74 @@ static void arguments_outside_their_ranges_are_named(void **state)
     slm_model_free(ranks);
 }
 
+/* The numbers in brackets after "name" from *p on; *p ends behind them. Returns how many; 0 if there is no such name. */
+static size_t numbers(const char **p, const char *name, float *out, size_t room)
+{
+    char quoted[64];
+    size_t n = 0;
+    (void)snprintf(quoted, sizeof quoted, "\"%s\"", name);
+    const char *s = strstr(*p, quoted);
+    if (!s || !(s = strchr(s, '[')))
+        return 0;
+    for (s++; *s != ']';) {
+        char *end;
+        assert_true(n < room);
+        out[n++] = strtof(s, &end);
+        assert_true(end != s);
+        s = end + strspn(end, ", \n");
+    }
+    *p = s;
+    return n;
+}
+
+/* Skipped without ../shared: a trained encoder of words, its states by another program in float64. */
+static void a_trained_encoder_gives_its_stored_states(void **state)
+{
+    (void)state;
+    enum { WIDE = 128 };
+    static const char folder[] = "../shared/models/g2p-bart-encoder-as-bert/";
+    static const char *const names[] = { "last_hidden_cls", "last_hidden_mean", "last_hidden_last" };
+    slm_error err = { 0 };
+    slm_encoder_params ep = SLM_ENCODER_PARAMS_INIT;
+    slm_model *m = NULL;
+    slm_encoder *e = NULL;
+    char path[256];
+    size_t n, words = 0;
+    (void)snprintf(path, sizeof path, "%smodel.gguf", folder);
+    if (slm_model_open(&m, path, NULL, &err) == SLM_E_NOT_FOUND) {
+        print_message("skipped: no ../shared\n");
+        return;
+    }
+    ep.kv = SLM_KV_F32;
+    check_status(slm_encoder_new(&e, m, &ep, &err), SLM_OK, &err);
+    (void)snprintf(path, sizeof path, "%sexpected.json", folder);
+    char *text = (char *)test_file_read(path, &n);
+    text = realloc(text, n + 1);
+    assert_non_null(text);
+    text[n] = 0;
+    float ids[64], want[WIDE];
+    for (const char *p = text; (n = numbers(&p, "ids", ids, 64)) > 0; words++) {
+        float got[3][WIDE];
+        int32_t list[64];
+        for (size_t i = 0; i < n; i++)
+            list[i] = (int32_t)ids[i];
+        for (uint32_t k = 0; k < 3; k++) {
+            slm_embed_params params = SLM_EMBED_PARAMS_INIT;
+            slm_embed_item item = { NULL, 0, list, n, got[k], NULL, SLM_OK, 0 };
+            params.pooling = k == 0 ? SLM_POOLING_FIRST : k == 1 ? SLM_POOLING_MEAN : SLM_POOLING_LAST;
+            check_status(slm_embed(e, &item, 1, &params, &err), SLM_OK, &err);
+            assert_int_equal(numbers(&p, names[k], want, WIDE), WIDE);
+            for (size_t i = 0; i < WIDE; i++)
+                if (!(fabsf(got[k][i] - want[i]) <= 5e-6f))
+                    fail_msg("word %zu, %s, value %zu: %f, want %f", words, names[k], i, (double)got[k][i], (double)want[i]);
+        }
+    }
+    assert_int_equal(words, 30);
+    free(text);
+    slm_encoder_free(e);
+    slm_model_free(m);
+}
+
 /* ---- memory ---- */
 
 static slm_status make_vectors(void *ctx, const slm_allocator *allocator, void **out, slm_error *err)
@@ -494,6 +563,7 @@ int main(void)
         cmocka_unit_test(a_deadline_keeps_what_was_done),
         cmocka_unit_test(decoders_and_encoders_know_each_other),
         cmocka_unit_test(arguments_outside_their_ranges_are_named),
+        cmocka_unit_test(a_trained_encoder_gives_its_stored_states),
         cmocka_unit_test(every_allocation_may_fail),
         cmocka_unit_test(in_steady_state_nothing_is_allocated),
         cmocka_unit_test(a_plan_says_what_an_encoder_will_take),
