@@ -57,6 +57,9 @@ static void structs_end_with_their_last_field(void **state)
     assert_int_equal(END(slm_input, user), sizeof(slm_input));
     assert_int_equal(END(slm_model_info, encoder), sizeof(slm_model_info));
     assert_int_equal(END(slm_session_params, deadline_ms), sizeof(slm_session_params));
+    assert_int_equal(END(slm_encoder_params, deadline_ms), sizeof(slm_encoder_params));
+    assert_int_equal(END(slm_embed_params, flags), sizeof(slm_embed_params));
+    assert_int_equal(END(slm_embed_item, reserved), sizeof(slm_embed_item));
     assert_int_equal(END(slm_sampling, n_recent), sizeof(slm_sampling));
     assert_int_equal(END(slm_generate_params, drafter), sizeof(slm_generate_params));
     assert_int_equal(END(slm_generation, accepted), sizeof(slm_generation));
