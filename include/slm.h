@@ -712,12 +712,25 @@ enum {                           /* what may happen to the contents of a request
     SLM_PRIVACY_MAY_LEAVE  = 2
 };
 
+/* What a model asks to be done. Its strings are terminated and never NULL in a reply. */
+typedef struct slm_tool_call {
+    const char *id;              /* names the call for its answer; "" or NULL: none */
+    const char *name;
+    const char *arguments;       /* [arguments_len] a JSON object */
+    size_t      arguments_len;
+} slm_tool_call;
+
 /* One turn of a conversation. The text never becomes control tokens. */
 typedef struct slm_message {
-    const char *role;            /* "system", "user", "assistant" */
+    const char *role;            /* "system", "user", "assistant", "tool" */
     const char *text;            /* [len] */
     size_t      len;
+    const slm_tool_call *calls;  /* [n_calls] assistant: what it asked for, as in the reply that brought it     0.1.0 */
+    size_t      n_calls;
+    const char *call_id;         /* tool: the id of the call that the text answers; NULL: none                   0.1.0 */
+    const char *name;            /* tool: what was called; NULL: not said                                        0.1.0 */
 } slm_message;
+#define SLM_MESSAGE(role, text, len) { role, text, len, NULL, 0, NULL, NULL }
 
 /* Everything a request points at is read during the call only. */
 typedef struct slm_request {
@@ -742,8 +755,17 @@ typedef struct slm_request {
     slm_text_fn        *text;         /* generate, chat: receives the answer as it is made; may be NULL      0.1.0 */
     void               *user;         /* of text */
     const char         *now;          /* chat: local time as in slm_render_params; NULL: a template that asks fails 0.1.0 */
+    /* What the answer must be; at most one of the three, else SLM_E_ARG. An engine that cannot keep to it refuses the request. */
+    const char         *schema;       /* [schema_len] generate, chat: JSON that validates, as slm_constraint_schema 0.1.0 */
+    size_t              schema_len;
+    const char         *regex;        /* generate, chat: terminated; a match as a whole, as slm_constraint_regex  0.1.0 */
+    /* What the model may call. [tools_len] chat: a JSON array of {"type":"function","function":{"name","description","parameters"}},
+     * handed to the model as it stands. Calls come back in the reply, and are not part of its text.             0.1.0 */
+    const char         *tools;
+    size_t              tools_len;
 } slm_request;
-#define SLM_REQUEST_INIT { sizeof(slm_request), 0, 0, NULL, 0, NULL, 0, NULL, 0, NULL, 0, NULL, NULL, 0, 0, 0, 0, NULL, NULL, NULL, NULL }
+#define SLM_REQUEST_INIT { sizeof(slm_request), 0, 0, NULL, 0, NULL, 0, NULL, 0, NULL, 0, NULL, NULL, 0, 0, 0, 0, NULL, NULL, NULL, NULL, \
+                           NULL, 0, NULL, NULL, 0 }
 
 /* What the model thought of one token it saw: always at temperature 1 and over the whole vocabulary, however it was picked. */
 typedef struct slm_token_score {
@@ -809,8 +831,10 @@ typedef struct slm_reply {
     uint32_t               partial;      /* 1: the call failed after this much of the answer was made */
     uint32_t               left;         /* 1: contents of the request left this machine */
     uint32_t               reserved;
+    const slm_tool_call   *calls;        /* [n_calls] chat: what the model asks for, arguments checked to be a JSON object 0.1.0 */
+    size_t                 n_calls;
 } slm_reply;
-#define SLM_REPLY_INIT { sizeof(slm_reply), NULL, NULL, NULL, 0, NULL, NULL, NULL, NULL, 0, NULL, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+#define SLM_REPLY_INIT { sizeof(slm_reply), NULL, NULL, NULL, 0, NULL, NULL, NULL, NULL, 0, NULL, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, NULL, 0 }
 
 /* Frees what the reply points at and makes it an SLM_REPLY_INIT again. */
 SLM_API void slm_reply_free(slm_reply *reply);

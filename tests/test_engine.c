@@ -65,7 +65,7 @@ static void a_request_outside_its_ranges_is_refused_by_name(void **state)
     static char long_label[4200];
     memset(long_label, 'x', sizeof long_label - 1);
     static const char *const none[] = { "" }, *const long_one[] = { "a", long_label }, *const two[] = { "yes", "yes" };
-    static const slm_message nobody[] = { { NULL, "hi", 2 } };
+    static const slm_message nobody[] = { SLM_MESSAGE(NULL, "hi", 2) };
     const struct { slm_request q; slm_status status; const char *text; } rows[] = {
         { { .task = 4 }, SLM_E_ARG, "task is 4 (allowed 0 .. 3)" },
         { { .privacy = 3 }, SLM_E_ARG, "privacy is 3 (allowed 0 .. 2)" },
@@ -396,7 +396,7 @@ static void a_chat_is_the_generation_after_its_rendered_prompt(void **state)
     slm_engine *e = NULL;
     slm_reply none = SLM_REPLY_INIT;
     slm_engine_local_params p = SLM_ENGINE_LOCAL_PARAMS_INIT;
-    const slm_message turns[] = { { "system", "Tell\ta \"story\" \\.", 17 }, { "user", "<s>Once</s>", 11 } };
+    const slm_message turns[] = { SLM_MESSAGE("system", "Tell\ta \"story\" \\.", 17), SLM_MESSAGE("user", "<s>Once</s>", 11) };
     slm_request q = SLM_REQUEST_INIT;
     q.task = SLM_TASK_CHAT;
     q.messages = turns;
@@ -690,7 +690,7 @@ static void relay_release(void *user, void *memory, size_t size)
 static slm_status run_relayed(void *ctx, const slm_allocator *allocator, void **out, slm_error *err)
 {
     static const char *const labels[] = { " dog", " big dog", " big" };
-    static const slm_message hello = { "user", "hello", 5 };
+    static const slm_message hello = SLM_MESSAGE("user", "hello", 5);
     relay *r = ctx;
     slm_engine_local_params p = SLM_ENGINE_LOCAL_PARAMS_INIT;
     slm_engine *e = NULL;
