@@ -396,6 +396,10 @@ SLM_API slm_status slm_model_get_info(const slm_model *model, slm_model_info *in
 /* The tokenizer of the model, owned by it; NULL if the file has none. Since 0.1.0 */
 SLM_API const slm_tokenizer *slm_model_tokenizer(const slm_model *model);
 
+/* The text of the model's chat template (key tokenizer.chat_template), terminated, *len (may be NULL) its bytes, for slm_template_new; NULL
+ * if the file has none. It was not looked at: what is wrong with it is said by slm_template_new. Owned by the model. Since 0.1.0 */
+SLM_API const char *slm_model_chat_template(const slm_model *model, size_t *len);
+
 /* ---- session --------------------------------------------------------------------------------------------------------------- */
 
 typedef struct slm_session slm_session;
