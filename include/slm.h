@@ -609,8 +609,9 @@ typedef struct slm_sampling {
     const slm_bias *bias;        /* [n_bias]                                                                 0.1.0 */
     const int32_t  *recent;      /* [n_recent] the tokens before the draw. slm_session_generate puts its own 0.1.0 */
     size_t   n_recent;
+    struct slm_guide *guide;     /* keeps to a constraint, for slm_session_step and slm_sample; NULL: none    0.1.0 */
 } slm_sampling;
-#define SLM_SAMPLING_INIT { sizeof(slm_sampling), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, NULL, NULL, 0 }
+#define SLM_SAMPLING_INIT { sizeof(slm_sampling), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, NULL, NULL, 0, NULL }
 
 /* Picks a token from one row of logits by `sampling` for position `position`. SLM_E_NUMERIC if a logit is NaN or +infinity or all are
  * -infinity; SLM_E_ARG for a setting outside its range or NaN. Source of top-p: Holtzman et al. 2020; min-p: Nguyen et al. 2024;
@@ -647,6 +648,26 @@ SLM_API slm_status slm_constraint_regex(slm_constraint **out, const slm_tokenize
 SLM_API slm_status slm_constraint_schema(slm_constraint **out, const slm_tokenizer *tokenizer, const char *schema, size_t len, slm_error *err);
 
 SLM_API void slm_constraint_free(slm_constraint *constraint);
+
+/* One text that is kept within a constraint by a caller who feeds it himself, token by token: set as `guide` of slm_sampling.
+ * slm_session_step then picks among what fits, and the guide goes on with it. For slm_batch_step: slm_sample with the guide for each session,
+ * one step for all, slm_guide_push for each that succeeded. A picked end token ends the text; it is fed or not, as one likes. */
+typedef struct slm_guide slm_guide;
+
+/* A guide for the text that comes next in the session, of at most max_tokens (0: the session's room).
+ *   session  is looked at by this call only
+ * Returns  SLM_OK, SLM_E_ARG, SLM_E_MEMORY, SLM_E_MISMATCH for a constraint of another vocabulary, SLM_E_CONTEXT if not even the shortest
+ *          text fits. Owns the tokenizer's memory: freed before the constraint. Threads: one call at a time. Since 0.1.0 */
+SLM_API slm_status slm_guide_new(slm_guide **out, slm_constraint *constraint, const slm_session *session, size_t max_tokens, slm_error *err);
+SLM_API void slm_guide_free(slm_guide *guide);
+
+/* Goes on by a token. SLM_E_ARG for one that does not fit or leaves no end within the tokens left; SLM_E_STATE when done; SLM_E_MEMORY,
+ * SLM_E_LIMIT. The guide is then as before. What slm_sample picked last fits always. Since 0.1.0 */
+SLM_API slm_status slm_guide_push(slm_guide *guide, int32_t token, slm_error *err);
+
+/* Nothing more may come (picking is then SLM_E_STATE); and: the text so far is a whole one of the language. Since 0.1.0 */
+SLM_API int slm_guide_is_done(const slm_guide *guide);
+SLM_API int slm_guide_is_whole(const slm_guide *guide);
 
 /* Receives each token when it is fed, before its text: one [1] with its log-probability, top [n_top] the likeliest at its place. Both
  * of the model's own distribution, before bias, temperature, filters and constraint. A result other than 0 ends the generation as in

@@ -488,6 +488,25 @@ slm_status slm_place_init(slm_place *p, slm_constraint *c, slm_error *err)
     return leave(p, err);
 }
 
+slm_status slm_place_copy(slm_place *dst, const slm_place *src, slm_error *err)
+{
+    slm_constraint *c = src->constraint;
+    uint32_t *set = dst->set;
+    size_t room = dst->room;
+    if (src->n > room) {
+        room = src->n * 2;
+        set = slm_heap_array(c->heap, room, sizeof *set);
+        if (!set)
+            return slm_fail(err, SLM_E_MEMORY, "%s: a place of %zu states", c->what, src->n);
+        slm_heap_free(c->heap, dst->set);
+    }
+    *dst = *src;
+    dst->set = set;
+    dst->room = room;
+    memcpy(set, src->set, src->n * sizeof *set);
+    return SLM_OK;
+}
+
 void slm_place_free(slm_place *p)
 {
     if (p->constraint)
