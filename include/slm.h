@@ -912,8 +912,7 @@ typedef struct slm_engine_local_params {
     uint32_t    chunk;     /* likewise                                                                           0.1.0 */
     uint32_t    kv;        /* likewise                                                                           0.1.0 */
     uint32_t    idle;      /* sessions kept between calls, 1 .. 16; 0: 2                                         0.1.0 */
-    const char *chat_template;      /* [chat_template_len] read by the call only; NULL: it does not chat. A model file has one as key
-                                       tokenizer.chat_template                                                   0.1.0 */
+    const char *chat_template;      /* [chat_template_len] read by the call only; NULL: the model's own, if it has one 0.1.0 */
     size_t      chat_template_len;
 } slm_engine_local_params;
 #define SLM_ENGINE_LOCAL_PARAMS_INIT { sizeof(slm_engine_local_params), NULL, 0, 0, 0, 0, NULL, 0 }
