@@ -385,6 +385,45 @@ static void a_deadline_ends_a_call_and_keeps_what_was_made(void **state)
     slm_reply_free(&reply);
 }
 
+/* ---- what an answer must be ---- */
+
+static void an_answer_keeps_to_a_schema_or_pattern(void **state)
+{
+    (void)state;
+    static const char *const patterns[] = { "\\d{3}-\\d{4}", "\\d{2}", "\\d{3}-\\d{4}" };
+    slm_request q = ask(SLM_TASK_GENERATE, "Her number is ");
+    slm_error err = { 0 };
+    slm_sampling how = SLM_SAMPLING_INIT;
+    how.temperature = 1;
+    q.sampling = &how;
+    for (size_t i = 0; i < COUNT(patterns); i++) {
+        q.regex = patterns[i];
+        slm_reply reply = answer(local, &q);
+        assert_int_equal(reply.text_len, i == 1 ? 2 : 8);
+        assert_true(reply.text[0] >= '0' && reply.text[0] <= '9' && (i == 1 || reply.text[3] == '-'));
+        assert_int_equal(reply.reason, SLM_STOP_EOS);
+        assert_int_equal(reply.n_scores, reply.tokens);
+        slm_reply_free(&reply);
+    }
+    q.regex = NULL;
+    q.schema = "{\"enum\":[\"red\",\"green\"]}";
+    q.schema_len = strlen(q.schema);
+    for (how.seed = 0; how.seed < 4; how.seed++) {
+        slm_reply reply = answer(local, &q);
+        assert_true(!strcmp(reply.text, "\"red\"") || !strcmp(reply.text, "\"green\""));
+        slm_reply_free(&reply);
+    }
+    slm_reply none = SLM_REPLY_INIT;
+    q.max_tokens = 1;
+    check_status(slm_engine_run(local, &q, &none, &err), SLM_E_CONTEXT, &err);
+    q.schema = "{\"type\":";
+    q.schema_len = strlen(q.schema);
+    check_status(slm_engine_run(local, &q, &none, &err), SLM_E_FORMAT, &err);
+    q.task = SLM_TASK_SCORE;
+    check_status(slm_engine_run(local, &q, &none, &err), SLM_E_ARG, &err);
+    check_text(&err, "'score' has no schema");
+}
+
 /* ---- chat ---- */
 
 static const char chat_template[] = "{% for m in messages %}{{ m.role }}: {{ m.content }}\n{% endfor %}{% if add_generation_prompt %}assistant:{% endif %}";
@@ -793,6 +832,7 @@ int main(void)
         cmocka_unit_test(a_prompt_seen_before_changes_time_and_nothing_else),
         cmocka_unit_test(cancel_ends_a_call_and_stays_set),
         cmocka_unit_test(a_deadline_ends_a_call_and_keeps_what_was_made),
+        cmocka_unit_test(an_answer_keeps_to_a_schema_or_pattern),
         cmocka_unit_test(a_chat_is_the_generation_after_its_rendered_prompt),
         cmocka_unit_test(a_score_is_that_of_the_joined_text),
         cmocka_unit_test(labels_get_the_probability_of_their_tokens),
