@@ -380,6 +380,8 @@ slm_status slm_model_bind(slm_model *model, const slm_file *file, slm_progress_f
         status = matrix(&b, &model->head, "output.weight", c->embedding, c->vocab, c->arch->head == SLM_HEAD_OWN);
     if (!status)
         status = vector(&b, &model->output_bias, "output.bias", c->vocab, c->arch->head_bias);
+    if (!status && b.done < b.total)    /* vectors and what nobody reads: the last report is of the whole */
+        status = report(&b, b.total - b.done);
     if (status)
         return status;
     if (model->positions.type)          /* a step reads a row of them */
