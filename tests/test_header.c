@@ -60,16 +60,16 @@ static void structs_end_with_their_last_field(void **state)
     assert_int_equal(END(slm_encoder_params, deadline_ms), sizeof(slm_encoder_params));
     assert_int_equal(END(slm_embed_params, flags), sizeof(slm_embed_params));
     assert_int_equal(END(slm_embed_item, reserved), sizeof(slm_embed_item));
-    assert_int_equal(END(slm_sampling, n_recent), sizeof(slm_sampling));
+    assert_int_equal(END(slm_sampling, guide), sizeof(slm_sampling));
     assert_int_equal(END(slm_generate_params, drafter), sizeof(slm_generate_params));
     assert_int_equal(END(slm_generation, accepted), sizeof(slm_generation));
     assert_int_equal(END(slm_executor, run), sizeof(slm_executor));
-    assert_int_equal(END(slm_request, now), sizeof(slm_request));
+    assert_int_equal(END(slm_request, tools_len), sizeof(slm_request));
     assert_int_equal(END(slm_confidence, entropy_first), sizeof(slm_confidence));
-    assert_int_equal(END(slm_reply, reserved), sizeof(slm_reply));
+    assert_int_equal(END(slm_reply, n_calls), sizeof(slm_reply));
     assert_int_equal(END(slm_engine, release), sizeof(slm_engine));
     assert_int_equal(END(slm_engine_local_params, chat_template_len), sizeof(slm_engine_local_params));
-    assert_int_equal(END(slm_message, len), sizeof(slm_message));
+    assert_int_equal(END(slm_message, name), sizeof(slm_message));
     assert_int_equal(END(slm_token_score, entropy), sizeof(slm_token_score));
     assert_int_equal(END(slm_label_score, reserved), sizeof(slm_label_score));
 }
