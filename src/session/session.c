@@ -113,6 +113,7 @@ void slm_session_free(slm_session *s)
     slm_model *model = s->model;
     slm_kv_free(&s->kv);
     slm_work_free(s->work);
+    slm_heap_free(&model->heap, s->profile);
     slm_heap_free(&model->heap, s->tokens);
     slm_heap_free(&model->heap, s->logits);
     slm_heap_free(&model->heap, s);
@@ -208,6 +209,7 @@ slm_status slm_session_try(slm_session *s, const int32_t *tokens, size_t n, slm_
     if (!s->work)
         status = slm_work_new(&s->work, s->model, &s->model->heap, s->chunk, s->context, s->context, 1, err);
     if (!status) {
+        slm_work_measure(s->work, s->profile);
         sequence.row = row;
         sequence.user = user;
         slm_decode(s->model, s->work, &sequence, 1);

@@ -3,6 +3,7 @@
 #define SLM_SESSION_SESSION_H
 
 #include "model/decoder.h"
+#include "model/profile.h"
 #include "text/tokenizer.h"
 
 struct slm_session {
@@ -15,6 +16,7 @@ struct slm_session {
     bool has_logits;
     uint32_t chunk;             /* of the params */
     uint32_t deadline_ms;
+    slm_profile *profile;       /* NULL: nothing is measured */
     atomic_int cancel;
     atomic_flag busy;           /* a call is running */
 };
