@@ -649,7 +649,8 @@ typedef struct slm_embed_item {
  * Items stand for themselves: one that fails has its status and its vector unchanged, and the others go on.
  * Returns  SLM_OK            every item is SLM_OK
  *          SLM_E_ARG         encoder or items is NULL, a setting is outside its range; SLM_E_STATE: another call is running;
- *                            SLM_E_UNSUPPORTED: the file asks for a pooling that makes no vector (a rank). Then no item was written
+ *                            SLM_E_UNSUPPORTED: the file asks for a pooling that makes no vector (a rank); SLM_E_MEMORY at the
+ *                            first call. Then no item was written
  *          another           the status of the first item that failed; err says which one and why. Of an item:
  *          SLM_E_STATE       a text, and the model has no tokenizer
  *          SLM_E_CONTEXT, SLM_E_ARG, SLM_E_NUMERIC, SLM_E_CANCELLED, SLM_E_DEADLINE, SLM_E_MEMORY as for slm_encoder_states
