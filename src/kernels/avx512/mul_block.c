@@ -38,38 +38,51 @@ INLINE __m512i dot4(__m512i sum, __m512i w, __m512i x)
 /* Four k of 16 rows: group g of block b of a step. */
 INLINE __m512i group(int type, const uint8_t *step, int b, int g)
 {
-    const uint8_t *at = step + slm_block_head(type), *plane = at + 512;
-    if (type == SLM_Q8_0)
+    static const _Alignas(16) int8_t table[16] = { SLM_IQ4_VALUES };
+    const uint8_t *at = step + slm_block_head(type), *plane = at + slm_block_low_bytes(type);
+    const int low = slm_block_low(type);
+    if (low == 8)
         return _mm512_load_si512(at + b * 512 + g * 64);
 #ifdef __clang__
     __asm__("" : "+r"(at));         /* else it keeps the bytes from low to high nibble and lacks registers */
 #endif
-    const __m512i both = _mm512_load_si512(at + b * 256 + g % 4 * 64);
-    const __m512i q = _mm512_and_si512(g < 4 ? both : _mm512_srli_epi16(both, 4), _mm512_set1_epi8(15));
+    __m512i q;
+    if (low == 4) {
+        const __m512i both = _mm512_load_si512(at + b * 256 + g % 4 * 64);
+        q = _mm512_and_si512(g < 4 ? both : _mm512_srli_epi16(both, 4), _mm512_set1_epi8(15));
+    } else {
+        const __m512i four = _mm512_load_si512(at + b * 128 + g / 4 * 64);
+        q = _mm512_and_si512(g % 4 ? _mm512_srli_epi16(four, (uint8_t)(g % 4 * 2)) : four, _mm512_set1_epi8(3));
+    }
+    if (slm_block_has_table(type)) {
+        const __m512i signs = _mm512_broadcast_i32x4(_mm_load_si128((const void *)table));
+        return _mm512_shuffle_epi8(_mm512_xor_si512(signs, _mm512_set1_epi8(-128)), q);
+    }
     if (!slm_block_high(type))
         return q;
 #ifdef __clang__
     __asm__("" : "+r"(plane));
 #endif
-    const int bit = slm_block_high(type) == 1 ? g : g % 4 * 2;      /* where the high bits lie in each byte; they go to 4 and up */
+    const int bit = slm_block_high(type) == 1 ? g : g % 4 * 2;      /* where the high bits lie in each byte; they go to `low` and up */
     const __m512i h = _mm512_load_si512(plane + (slm_block_high(type) == 1 ? b * 64 : b * 128 + g / 4 * 64));
-    const __m512i moved = bit < 4 ? _mm512_slli_epi16(h, (uint8_t)(4 - bit)) : _mm512_srli_epi16(h, (uint8_t)(bit - 4));
-    return _mm512_ternarylogic_epi32(q, moved, _mm512_set1_epi8(slm_block_high(type) == 1 ? 0x10 : 0x30), 0xf8);   /* q | moved & mask */
+    const __m512i moved = bit < low ? _mm512_slli_epi16(h, (uint8_t)(low - bit)) : _mm512_srli_epi16(h, (uint8_t)(bit - low));
+    const __m512i mask = _mm512_set1_epi8((char)(((1 << slm_block_high(type)) - 1) << low));
+    return _mm512_ternarylogic_epi32(q, moved, mask, 0xf8);        /* q | moved & mask */
+}
+
+/* factor times minus the sum of the activations of half h, or of the block if sums are not by halves. */
+INLINE __m512i nsum(int type, const slm_xblock *x, int h, int factor)
+{
+    int32_t both;
+    __builtin_memcpy(&both, x->nsum, sizeof both);
+    const uint32_t mine = (uint16_t)factor, factors = slm_block_halves(type) == 1 ? mine * 0x10001u : h ? mine << 16 : mine;
+    return _mm512_madd_epi16(_mm512_set1_epi32(both), _mm512_set1_epi32((int32_t)factors));
 }
 
 /* Where the integer sum of half h begins: minus the offset times the sum of its activations. */
 INLINE __m512i start(int type, const slm_xblock *x, int h)
 {
-    if (slm_block_halves(type) == 2) {
-        __m128i s = _mm_dpbusd_epi32(_mm_setzero_si128(), _mm_set1_epi8((char)slm_block_offset(type)),
-                                     _mm_loadu_si128((const void *)(x->q + 16 * h)));
-        s = _mm_add_epi32(s, _mm_shuffle_epi32(s, 0x4e));
-        s = _mm_add_epi32(s, _mm_shuffle_epi32(s, 0xb1));
-        return _mm512_sub_epi32(_mm512_setzero_si512(), _mm512_broadcastd_epi32(s));
-    }
-    if (!slm_block_offset(type))
-        return _mm512_setzero_si512();
-    return _mm512_slli_epi32(_mm512_set1_epi32(x->nsum), type == SLM_Q8_0 ? 7 : type == SLM_Q4_0 ? 3 : 4);
+    return slm_block_offset(type) ? nsum(type, x, h, slm_block_offset(type)) : _mm512_setzero_si512();
 }
 
 INLINE __m512 halves16(const uint8_t *at)
@@ -77,23 +90,28 @@ INLINE __m512 halves16(const uint8_t *at)
     return _mm512_cvtph_ps(_mm256_load_si256((const void *)at));
 }
 
-/* Scale of half h, and minimum, of block b. */
+/* Scale of half h of block b. */
 INLINE __m512 scale(int type, const uint8_t *step, int b, int h)
 {
     if (!slm_block_is_super(type))
         return halves16(step + 32 * b);
     step = slm_again(step);
-    const __m128i s = _mm_load_si128((const void *)(step + 64 + (type == SLM_Q6_K ? 32 * b + 16 * h : 16 * b)));
-    return _mm512_mul_ps(halves16(step), _mm512_cvtepi32_ps(type == SLM_Q6_K ? _mm512_cvtepi8_epi32(s) : _mm512_cvtepu8_epi32(s)));
+    __m128i s = _mm_load_si128((const void *)(step + slm_block_small(type, (size_t)b, (size_t)h)));
+    if (type == SLM_Q2_K)
+        s = _mm_and_si128(s, _mm_set1_epi8(15));
+    return _mm512_mul_ps(halves16(step), _mm512_cvtepi32_ps(slm_block_is_signed(type) ? _mm512_cvtepi8_epi32(s) : _mm512_cvtepu8_epi32(s)));
 }
 
-INLINE __m512 minimum(int type, const uint8_t *step, int b)
+/* Its minimum. */
+INLINE __m512 minimum(int type, const uint8_t *step, int b, int h)
 {
     if (!slm_block_is_super(type))
         return halves16(step + 64 + 32 * b);
     step = slm_again(step);
-    return _mm512_mul_ps(halves16(step + 32),
-                         _mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(_mm_load_si128((const void *)(step + 96 + 16 * b)))));
+    __m128i m = _mm_load_si128((const void *)(step + (type == SLM_Q2_K ? slm_block_small(type, (size_t)b, (size_t)h) : 96 + 16 * (size_t)b)));
+    if (type == SLM_Q2_K)
+        m = _mm_and_si128(_mm_srli_epi16(m, 4), _mm_set1_epi8(15));
+    return _mm512_mul_ps(halves16(step + 32), _mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(m)));
 }
 
 INLINE __m512i broadcast4(const int8_t *q)
@@ -184,20 +202,20 @@ INLINE void tile(int type, int T, int P, ahead next, float *y, size_t ldy, const
                     for (int p = 0; p < P; p++)
                         acc[t * P + p] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(sum[t * P + p]), _mm512_mul_ps(dw[p], dx), acc[t * P + p]);
                 }
-            }
-            if (!slm_block_has_min(type))
-                continue;
-            __m512 mw[PANELS];
-            UNROLL
-            for (int p = 0; p < P; p++)
-                mw[p] = minimum(type, w + (size_t)p * stride, b);
-            UNROLL
-            for (int t = 0; t < T; t++) {
-                const slm_xblock *xb = slm_again(x + (size_t)t * ldx + (size_t)b);
-                const __m512 dx = _mm512_set1_ps(xb->d), xsum = _mm512_set1_ps((float)-xb->nsum);
+                if (!slm_block_has_min(type))
+                    continue;
+                __m512 mw[PANELS];
                 UNROLL
                 for (int p = 0; p < P; p++)
-                    acc[t * P + p] = _mm512_fmadd_ps(xsum, _mm512_mul_ps(mw[p], dx), acc[t * P + p]);
+                    mw[p] = minimum(type, w + (size_t)p * stride, b, h);
+                UNROLL
+                for (int t = 0; t < T; t++) {
+                    const slm_xblock *xb = slm_again(x + (size_t)t * ldx + (size_t)b);
+                    const __m512 dx = _mm512_set1_ps(xb->d), xsum = _mm512_cvtepi32_ps(nsum(type, xb, h, -1));
+                    UNROLL
+                    for (int p = 0; p < P; p++)
+                        acc[t * P + p] = _mm512_fmadd_ps(xsum, _mm512_mul_ps(mw[p], dx), acc[t * P + p]);
+                }
             }
         }
     }
@@ -345,3 +363,7 @@ MUL(q5_1, SLM_Q5_1)
 MUL(q4_k, SLM_Q4_K)
 MUL(q5_k, SLM_Q5_K)
 MUL(q6_k, SLM_Q6_K)
+MUL(q2_k, SLM_Q2_K)
+MUL(q3_k, SLM_Q3_K)
+MUL(iq4_nl, SLM_IQ4_NL)
+MUL(iq4_xs, SLM_IQ4_XS)
