@@ -2,15 +2,18 @@
  *
  * One register is one step of four k for 16 rows (lane = row), so vpdpbusd adds four products per row and the block order of C5
  * is kept lane by lane. A tile is T tokens x P panels: T * P float accumulators and as many integer sums, at most 12 of each, plus
- * P weights and one broadcast of four activations: 24 + 4 + 2 of the 32 registers. Per block a tile issues 8 vpdpbusd, one product
- * and one fma per (token, panel) on the same two ports: 80 % of the VNNI peak is the ceiling.
+ * P weights and one broadcast of four activations: 24 + 4 + 2 of the 32 registers. Per integer sum a tile issues 8 vpdpbusd (4 where
+ * sums are of 16), one product and one fma per (token, panel) on the same two ports, and as many again for a minimum: 80 % of the
+ * VNNI peak is the ceiling, 67 % with a minimum or sums of 16, 50 % with both.
  *
  *   1 token          one panel at a time in one forward stream with software prefetch.
  *   2 to 24 tokens   two panels side by side, so that a broadcast serves two vpdpbusd: with one, the two load ports bind. In chunks
  *                    that stay in L1 while tiles of at most 6 tokens pass; the first two tiles fetch the next chunk meanwhile.
- *                    Each weight is read from memory once.
- *   more             token blocks whose activations stay in L2; within them groups of PANELS panels, chunks of steps that stay in L2
- *                    while all tokens of the block pass; each tile fetches its part of the next chunk.
+ *                    Each weight is read from memory once. Types that are dear to unpack: to 4 tokens.
+ *   more             token blocks whose activations stay in L2. Q8_0 and Q4_0: within them groups of PANELS panels, chunks of steps
+ *                    that stay in L2 while all tokens of the block pass; each tile fetches its part of the next chunk. The others:
+ *                    two panels, and a few steps at a time, are unpacked to bytes and float scales on the stack, which is once for all
+ *                    tokens of the block, and one loop for all types multiplies from there.
  * Between chunks partial sums wait in y: stored and loaded they are the same bits, so the chunks do not show. */
 #include "kernels/block.h"
 #include "kernels/kernels.h"
@@ -20,13 +23,22 @@
 
 enum {
     FEW = 24, NARROW = 6,   /* most tokens of the second path, and of its tiles */
+    DEAR = 4,               /* most of both for types that are dear to unpack */
     NARROW_BYTES = 20 * 1024, /* weights of a chunk there: this one, the next and the activations fill L1 */
-    TOKENS = 3, PANELS = 4, /* the tile of many tokens, 2 where minima need registers; REST below lists what may be left */
+    TOKENS = 3, PANELS = 4, /* the tile of many tokens; REST below lists what may be left */
     ROOM = 12,              /* most accumulators of a tile */
     WEIGHTS = 400 * 1024,   /* bytes of one chunk: with the activations, most of L2 */
     ACTIVATIONS = 480 * 1024, /* bytes of one token block */
-    AHEAD = 4096            /* bytes of prefetch */
+    AHEAD = 4096,           /* bytes of prefetch */
+    WIDE = 6,               /* tokens of a tile from unpacked weights, of two panels */
+    WIDE_ROOM = 7680        /* bytes of those: in L1, and on the stack of one function within the limit of frames */
 };
+
+/* What costs more to unpack than to multiply with few tokens: unpacked once, for many. */
+INLINE bool is_dear(int type)
+{
+    return type != SLM_Q8_0 && type != SLM_Q4_0;
+}
 
 /* sum += the four products of each lane. An asm because gcc 12 keeps the accumulators of the intrinsic in memory. */
 INLINE __m512i dot4(__m512i sum, __m512i w, __m512i x)
@@ -233,26 +245,31 @@ INLINE __mmask16 lanes(size_t rows)
 
 #define EACH_NARROW(CASE) CASE(1) CASE(2) CASE(3) CASE(4) CASE(5) CASE(6)
 
-/* One panel after another, at most NARROW tokens. */
+INLINE size_t narrow(int type)
+{
+    return is_dear(type) ? DEAR : NARROW;
+}
+
+/* One panel after another, at most `narrow` tokens. */
 INLINE void stream(int type, float *y, size_t ldy, const uint8_t *w, const slm_xblock *x, size_t ldx, size_t tokens, size_t rows,
                    size_t steps)
 {
     const size_t stride = steps * slm_block_step(type);
     for (size_t r = 0; r < rows; r += 16, w += stride)
         switch (tokens) {
-#define CASE(n) case n: tile(type, n, 1, (ahead){ STREAM, NULL, NULL }, y + r, ldy, w, stride, x, ldx, steps, true, lanes(rows - r)); break;
+#define CASE(n) case n: if (n <= narrow(type)) tile(type, n, 1, (ahead){ STREAM, NULL, NULL }, y + r, ldy, w, stride, x, ldx, steps, true, lanes(rows - r)); break;
         EACH_NARROW(CASE)
 #undef CASE
         default: break;
         }
 }
 
-/* One chunk of two panels, at most NARROW tokens. */
+/* One chunk of two panels, at most `narrow` tokens. */
 INLINE void pair(int type, ahead next, float *y, size_t ldy, const uint8_t *w, size_t stride, const slm_xblock *x, size_t ldx,
                  size_t tokens, size_t steps, bool first, __mmask16 mask)
 {
     switch (tokens) {
-#define CASE(n) case n: tile(type, n, 2, next, y, ldy, w, stride, x, ldx, steps, first, mask); break;
+#define CASE(n) case n: if (n <= narrow(type)) tile(type, n, 2, next, y, ldy, w, stride, x, ldx, steps, first, mask); break;
     EACH_NARROW(CASE)
 #undef CASE
     default: break;
@@ -263,7 +280,7 @@ INLINE void pair(int type, ahead next, float *y, size_t ldy, const uint8_t *w, s
 INLINE void few(int type, float *y, size_t ldy, const uint8_t *w, const slm_xblock *x, size_t ldx, size_t tokens, size_t rows,
                 size_t steps)
 {
-    const size_t stride = steps * slm_block_step(type), tiles = (tokens + NARROW - 1) / NARROW;
+    const size_t stride = steps * slm_block_step(type), most = narrow(type), tiles = (tokens + most - 1) / most;
     const size_t chunks = 2 * stride / NARROW_BYTES + 1, chunk = (steps + chunks - 1) / chunks;
     size_t r = 0;
     for (; tokens > 1 && r + 16 < rows; r += 32) {
@@ -284,10 +301,168 @@ INLINE void few(int type, float *y, size_t ldy, const uint8_t *w, const slm_xblo
             s += n;
         } while (s < steps);
     }
-    for (size_t t = 0; r < rows && t < tokens; t += NARROW)
-        stream(type, y + t * ldy + r, ldy, w + r / 16 * stride, x + t * ldx, ldx, tokens - t < NARROW ? tokens - t : NARROW, rows - r,
-               steps);
+    for (size_t t = 0; r < rows && t < tokens; t += most)
+        stream(type, y + t * ldy + r, ldy, w + r / 16 * stride, x + t * ldx, ldx, tokens - t < most ? tokens - t : most, rows - r, steps);
 }
+
+/* ---- many tokens from unpacked weights ---------------------------------------------------------------------------------------- */
+
+/* Two panels' weights of a step: bytes [2 blocks][8 groups][2 panels][16 rows][4 k], then float scales [2 blocks][halves][2 panels][16],
+ * then minima likewise. */
+INLINE size_t wide_step(int halves, bool min)
+{
+    return 2048 + 256 * (size_t)halves * (min ? 2 : 1);
+}
+
+/* The panels' next steps; the second is `other` bytes behind the first. */
+INLINE void widen(int type, uint8_t *out, const uint8_t *w, size_t other, size_t steps)
+{
+    const int halves = slm_block_halves(type);
+    const bool min = slm_block_has_min(type);
+    for (size_t s = 0; s < steps; s++, w += slm_block_step(type), out += wide_step(halves, min))
+        for (size_t p = 0; p < 2; p++) {
+            const uint8_t *step = w + p * other;
+            fetch_once((uintptr_t)step + AHEAD, slm_block_step(type));
+            UNROLL
+            for (int b = 0; b < 2; b++) {
+                UNROLL
+                for (int g = 0; g < 8; g++)
+                    _mm512_store_si512(out + (size_t)((b * 8 + g) * 2) * 64 + p * 64, group(type, step, b, g));
+                UNROLL
+                for (int h = 0; h < halves; h++) {
+                    float *at = (float *)(void *)(out + 2048 + (size_t)((b * halves + h) * 2) * 64 + p * 64);
+                    _mm512_store_ps(at, scale(type, step, b, h));
+                    if (min)
+                        _mm512_store_ps(at + 64 * halves, minimum(type, step, b, h));
+                }
+            }
+        }
+}
+
+/* What a tile needs beside the weights: the factors that make offsets, and sums, of the sums that activations have (two of 16 bits, for
+ * vpmaddwd), for each half; and the rows there are of each panel. In memory, for want of registers. */
+typedef struct wide {
+    uint32_t offset[2], minus[2];
+    __mmask16 rows[2];
+} wide;
+
+INLINE void set_factors(uint32_t out[2], int halves, int factor)
+{
+    const uint32_t mine = (uint16_t)factor;
+    out[0] = halves == 1 ? mine * 0x10001u : mine;
+    out[1] = mine << 16;
+}
+
+/* The sums of x's halves times the factors. */
+INLINE __m512i sums_of(const slm_xblock *x, const uint32_t *factors)
+{
+    int32_t both, two;
+    __builtin_memcpy(&both, x->nsum, sizeof both);
+    __builtin_memcpy(&two, slm_again(factors), sizeof two);
+    return _mm512_madd_epi16(_mm512_set1_epi32(both), _mm512_set1_epi32(two));
+}
+
+/* T tokens by two panels over `steps` steps, on top of what y holds unless `first`. */
+INLINE void wide_tile(int halves, bool min, int T, const wide *of, float *y, size_t ldy, const uint8_t *w, const slm_xblock *x, size_t ldx,
+                      size_t steps, bool first)
+{
+    __m512 acc[2 * WIDE];
+    UNROLL
+    for (int i = 0; i < 2 * T; i++)
+        acc[i] = first ? _mm512_setzero_ps() : _mm512_maskz_loadu_ps(of->rows[i % 2], y + (size_t)(i / 2) * ldy + 16 * (i % 2));
+    for (size_t s = 0; s < steps; s++, w += wide_step(halves, min), x += 2)
+        UNROLL
+        for (int b = 0; b < 2; b++)
+            UNROLL
+            for (int h = 0; h < halves; h++) {
+                __m512i sum[2 * WIDE];
+                UNROLL
+                for (int t = 0; t < T; t++)
+                    sum[2 * t] = sum[2 * t + 1] = sums_of(x + (size_t)t * ldx + b, of->offset + h);
+                UNROLL
+                for (int i = 0; i < 8 / halves; i++) {
+                    const int g = i + 4 * h;
+                    const uint8_t *at = w + (size_t)((b * 8 + g) * 2) * 64;
+                    const __m512i v0 = _mm512_load_si512(at), v1 = _mm512_load_si512(at + 64);
+                    UNROLL
+                    for (int t = 0; t < T; t++) {
+                        const __m512i q = broadcast4(x[(size_t)t * ldx + (size_t)b].q + 4 * g);
+                        sum[2 * t] = dot4(sum[2 * t], v0, q);
+                        sum[2 * t + 1] = dot4(sum[2 * t + 1], v1, q);
+                    }
+                }
+                UNROLL
+                for (int t = 0; t < T; t++) {
+                    const float *dw = slm_again(w + 2048 + (size_t)((b * halves + h) * 2) * 64);
+                    const slm_xblock *xb = slm_again(x + (size_t)t * ldx + b);
+                    const __m512 dx = _mm512_set1_ps(xb->d);
+                    UNROLL
+                    for (int p = 0; p < 2; p++)
+                        acc[2 * t + p] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(sum[2 * t + p]), _mm512_mul_ps(dx, _mm512_load_ps(dw + 16 * p)),
+                                                         acc[2 * t + p]);
+                    if (!min)
+                        continue;
+                    const __m512 xsum = _mm512_cvtepi32_ps(sums_of(xb, of->minus + h));
+                    UNROLL
+                    for (int p = 0; p < 2; p++)
+                        acc[2 * t + p] = _mm512_fmadd_ps(xsum, _mm512_mul_ps(dx, _mm512_load_ps(dw + 64 * halves + 16 * p)), acc[2 * t + p]);
+                }
+            }
+    UNROLL
+    for (int i = 0; i < 2 * T; i++)
+        _mm512_mask_storeu_ps(y + (size_t)(i / 2) * ldy + 16 * (i % 2), of->rows[i % 2], acc[i]);
+}
+
+/* All tokens over the unpacked steps. A function of its own for each kind of sums, which types share. */
+typedef void wide_fn(const wide *of, float *y, size_t ldy, const uint8_t *w, const slm_xblock *x, size_t ldx, size_t tokens, size_t steps,
+                     bool first);
+#define WIDE_PASS(name, halves, min) \
+    static __attribute__((noinline)) void name(const wide *of, float *y, size_t ldy, const uint8_t *w, const slm_xblock *x, size_t ldx, \
+                                               size_t tokens, size_t steps, bool first) \
+    { \
+        size_t t = 0; \
+        for (; t + WIDE <= tokens; t += WIDE) \
+            wide_tile(halves, min, WIDE, of, y + t * ldy, ldy, w, x + t * ldx, ldx, steps, first); \
+        if (tokens - t >= 3) { \
+            wide_tile(halves, min, 3, of, y + t * ldy, ldy, w, x + t * ldx, ldx, steps, first); \
+            t += 3; \
+        } \
+        for (; t < tokens; t++) \
+            wide_tile(halves, min, 1, of, y + t * ldy, ldy, w, x + t * ldx, ldx, steps, first); \
+    }
+WIDE_PASS(wide_plain, 1, false)
+WIDE_PASS(wide_min, 1, true)
+WIDE_PASS(wide_halves, 2, false)
+WIDE_PASS(wide_halves_min, 2, true)
+
+INLINE void mul_wide(int type, float *y, size_t ldy, const uint8_t *w, const slm_xblock *x, size_t ldx, size_t tokens, size_t rows,
+                     size_t steps)
+{
+    const int halves = slm_block_halves(type);
+    const bool min = slm_block_has_min(type);
+    wide_fn *const pass = halves == 1 ? min ? wide_min : wide_plain : min ? wide_halves_min : wide_halves;
+    const size_t stride = steps * slm_block_step(type), chunk = WIDE_ROOM / wide_step(halves, min);
+    _Alignas(64) uint8_t room[WIDE_ROOM];
+    wide of;
+    set_factors(of.offset, halves, slm_block_offset(type));
+    set_factors(of.minus, halves, -1);
+    size_t block = ACTIVATIONS / (2 * sizeof *x * (steps ? steps : 1)) / WIDE * WIDE;
+    block = block < 16 * WIDE ? 16 * WIDE : block;
+    for (size_t t = 0; t < tokens; t += block)
+        for (size_t r = 0; r < rows; r += 32) {
+            of.rows[0] = lanes(rows - r);
+            of.rows[1] = rows - r > 16 ? lanes(rows - r - 16) : 0;
+            size_t s = 0;
+            do {        /* once even without steps: y is written */
+                const size_t n = steps - s < chunk ? steps - s : chunk;
+                widen(type, room, w + r / 16 * stride + s * slm_block_step(type), of.rows[1] ? stride : 0, n);
+                pass(&of, y + t * ldy + r, ldy, room, x + t * ldx + 2 * s, ldx, tokens - t < block ? tokens - t : block, n, s == 0);
+                s += n;
+            } while (s < steps);
+        }
+}
+
+/* ---- any number of tokens ------------------------------------------------------------------------------------------------------ */
 
 /* A tile over n steps fetches 64 bytes per step. The part of the next chunk that falls to tile i, or something near where
  * that chunk is fetched already. */
@@ -303,11 +478,14 @@ typedef void few_fn(float *y, size_t ldy, const uint8_t *w, const slm_xblock *x,
 INLINE void mul(int type, few_fn *few_rows, float *y, size_t ldy, const uint8_t *w, const slm_xblock *x, size_t ldx, size_t tokens,
                 size_t rows, size_t steps)
 {
-    if (tokens <= FEW) {
+    if (is_dear(type) && tokens > DEAR) {
+        mul_wide(type, y, ldy, w, x, ldx, tokens, rows, steps);
+        return;
+    }
+    if (is_dear(type) || tokens <= FEW) {
         few_rows(y, ldy, w, x, ldx, tokens, rows, steps);
         return;
     }
-    const int most = slm_block_has_min(type) ? 2 : TOKENS;
     const size_t stride = steps * slm_block_step(type), whole = rows / (16 * PANELS) * (16 * PANELS);
     const size_t chunks = PANELS * stride / WEIGHTS + 1, chunk = (steps + chunks - 1) / chunks;
     size_t block = ACTIVATIONS / (2 * sizeof *x * (steps ? steps : 1)) / FEW * FEW;
@@ -323,8 +501,8 @@ INLINE void mul(int type, few_fn *few_rows, float *y, size_t ldy, const uint8_t 
                                       : r + 16 * PANELS < whole ? at + PANELS * stride - s * slm_block_step(type)
                                                                 : at;
                 size_t t = t0;
-                for (; t + (size_t)most <= t1; t += (size_t)most)
-                    tile(type, most, PANELS, (ahead){ LINES, part(type, next, stride, n, (t - t0) / (size_t)most), NULL }, y + t * ldy + r,
+                for (; t + TOKENS <= t1; t += TOKENS)
+                    tile(type, TOKENS, PANELS, (ahead){ LINES, part(type, next, stride, n, (t - t0) / TOKENS), NULL }, y + t * ldy + r,
                          ldy, at, stride, x + t * ldx + 2 * s, ldx, n, s == 0, 0xffff);
                 switch (t1 - t) {
 #define REST(T) \
