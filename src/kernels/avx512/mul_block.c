@@ -339,27 +339,17 @@ INLINE void widen(int type, uint8_t *out, const uint8_t *w, size_t other, size_t
         }
 }
 
-/* What a tile needs beside the weights: the factors that make offsets, and sums, of the sums that activations have (two of 16 bits, for
- * vpmaddwd), for each half; and the rows there are of each panel. In memory, for want of registers. */
+/* What a tile needs beside the weights: the offset of the unsigned ones (types with a minimum have none), and the rows there are of each
+ * panel. */
 typedef struct wide {
-    uint32_t offset[2], minus[2];
+    int       offset;
     __mmask16 rows[2];
 } wide;
 
-INLINE void set_factors(uint32_t out[2], int halves, int factor)
+/* The sum that half h begins with, or what is added with a minimum. From general registers: the vector units are what binds. */
+INLINE __m512i sum_of(int halves, const slm_xblock *x, int h, int factor)
 {
-    const uint32_t mine = (uint16_t)factor;
-    out[0] = halves == 1 ? mine * 0x10001u : mine;
-    out[1] = mine << 16;
-}
-
-/* The sums of x's halves times the factors. */
-INLINE __m512i sums_of(const slm_xblock *x, const uint32_t *factors)
-{
-    int32_t both, two;
-    __builtin_memcpy(&both, x->nsum, sizeof both);
-    __builtin_memcpy(&two, slm_again(factors), sizeof two);
-    return _mm512_madd_epi16(_mm512_set1_epi32(both), _mm512_set1_epi32(two));
+    return _mm512_set1_epi32((halves == 2 ? x->nsum[h] : x->nsum[0] + x->nsum[1]) * factor);
 }
 
 /* T tokens by two panels over `steps` steps, on top of what y holds unless `first`. */
@@ -378,7 +368,7 @@ INLINE void wide_tile(int halves, bool min, int T, const wide *of, float *y, siz
                 __m512i sum[2 * WIDE];
                 UNROLL
                 for (int t = 0; t < T; t++)
-                    sum[2 * t] = sum[2 * t + 1] = sums_of(x + (size_t)t * ldx + b, of->offset + h);
+                    sum[2 * t] = sum[2 * t + 1] = min ? _mm512_setzero_si512() : sum_of(halves, x + (size_t)t * ldx + b, h, of->offset);
                 UNROLL
                 for (int i = 0; i < 8 / halves; i++) {
                     const int g = i + 4 * h;
@@ -402,7 +392,7 @@ INLINE void wide_tile(int halves, bool min, int T, const wide *of, float *y, siz
                                                          acc[2 * t + p]);
                     if (!min)
                         continue;
-                    const __m512 xsum = _mm512_cvtepi32_ps(sums_of(xb, of->minus + h));
+                    const __m512 xsum = _mm512_cvtepi32_ps(sum_of(halves, xb, h, -1));
                     UNROLL
                     for (int p = 0; p < 2; p++)
                         acc[2 * t + p] = _mm512_fmadd_ps(xsum, _mm512_mul_ps(dx, _mm512_load_ps(dw + 64 * halves + 16 * p)), acc[2 * t + p]);
@@ -444,8 +434,7 @@ INLINE void mul_wide(int type, float *y, size_t ldy, const uint8_t *w, const slm
     const size_t stride = steps * slm_block_step(type), chunk = WIDE_ROOM / wide_step(halves, min);
     _Alignas(64) uint8_t room[WIDE_ROOM];
     wide of;
-    set_factors(of.offset, halves, slm_block_offset(type));
-    set_factors(of.minus, halves, -1);
+    of.offset = slm_block_offset(type);
     size_t block = ACTIVATIONS / (2 * sizeof *x * (steps ? steps : 1)) / WIDE * WIDE;
     block = block < 16 * WIDE ? 16 * WIDE : block;
     for (size_t t = 0; t < tokens; t += block)
