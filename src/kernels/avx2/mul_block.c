@@ -113,13 +113,11 @@ INLINE __m256i dot4(int type, __m256i sum, __m256i v, __m256i q)
     return sum;
 }
 
-/* factor times minus the sum of the activations of half i, or of the block if sums are not by halves. */
+/* factor times minus the sum of the activations of half i, or of the block if sums are not by halves. From general registers: a
+ * constant for a vector product of both would take one that the sums need. */
 INLINE __m256i nsum(int type, const slm_xblock *x, int i, int factor)
 {
-    int32_t both;
-    __builtin_memcpy(&both, x->nsum, sizeof both);
-    const uint32_t mine = (uint16_t)factor, factors = slm_block_halves(type) == 1 ? mine * 0x10001u : i ? mine << 16 : mine;
-    return _mm256_madd_epi16(_mm256_set1_epi32(both), _mm256_set1_epi32((int32_t)factors));
+    return _mm256_set1_epi32((slm_block_halves(type) == 2 ? x->nsum[i] : x->nsum[0] + x->nsum[1]) * factor);
 }
 
 /* The integer sum of half i, with the offset that the sums lack or have too many. */

@@ -9,7 +9,7 @@
  *   1 token          one panel at a time in one forward stream with software prefetch.
  *   2 to 24 tokens   two panels side by side, so that a broadcast serves two vpdpbusd: with one, the two load ports bind. In chunks
  *                    that stay in L1 while tiles of at most 6 tokens pass; the first two tiles fetch the next chunk meanwhile.
- *                    Each weight is read from memory once. Types that are dear to unpack: to 4 tokens.
+ *                    Each weight is read from memory once. Tiles of types that are dear to unpack: at most 4 tokens.
  *   more             token blocks whose activations stay in L2. Q8_0 and Q4_0: within them groups of PANELS panels, chunks of steps
  *                    that stay in L2 while all tokens of the block pass; each tile fetches its part of the next chunk. The others:
  *                    two panels, and a few steps at a time, are unpacked to bytes and float scales on the stack, which is once for all
@@ -23,7 +23,7 @@
 
 enum {
     FEW = 24, NARROW = 6,   /* most tokens of the second path, and of its tiles */
-    DEAR = 4,               /* most of both for types that are dear to unpack */
+    DEAR = 4,               /* most of such a tile for types that are dear to unpack: their temporaries need registers */
     NARROW_BYTES = 20 * 1024, /* weights of a chunk there: this one, the next and the activations fill L1 */
     TOKENS = 3, PANELS = 4, /* the tile of many tokens; REST below lists what may be left */
     ROOM = 12,              /* most accumulators of a tile */
@@ -82,19 +82,17 @@ INLINE __m512i group(int type, const uint8_t *step, int b, int g)
     return _mm512_ternarylogic_epi32(q, moved, mask, 0xf8);        /* q | moved & mask */
 }
 
-/* factor times minus the sum of the activations of half h, or of the block if sums are not by halves. */
-INLINE __m512i nsum(int type, const slm_xblock *x, int h, int factor)
+/* factor times minus the sum of the activations of half h, or of the block if sums are not by halves. From general registers: the
+ * vector units are what binds. */
+INLINE __m512i nsum(int halves, const slm_xblock *x, int h, int factor)
 {
-    int32_t both;
-    __builtin_memcpy(&both, x->nsum, sizeof both);
-    const uint32_t mine = (uint16_t)factor, factors = slm_block_halves(type) == 1 ? mine * 0x10001u : h ? mine << 16 : mine;
-    return _mm512_madd_epi16(_mm512_set1_epi32(both), _mm512_set1_epi32((int32_t)factors));
+    return _mm512_set1_epi32((halves == 2 ? x->nsum[h] : x->nsum[0] + x->nsum[1]) * factor);
 }
 
 /* Where the integer sum of half h begins: minus the offset times the sum of its activations. */
 INLINE __m512i start(int type, const slm_xblock *x, int h)
 {
-    return slm_block_offset(type) ? nsum(type, x, h, slm_block_offset(type)) : _mm512_setzero_si512();
+    return slm_block_offset(type) ? nsum(slm_block_halves(type), x, h, slm_block_offset(type)) : _mm512_setzero_si512();
 }
 
 INLINE __m512 halves16(const uint8_t *at)
@@ -223,7 +221,7 @@ INLINE void tile(int type, int T, int P, ahead next, float *y, size_t ldy, const
                 UNROLL
                 for (int t = 0; t < T; t++) {
                     const slm_xblock *xb = slm_again(x + (size_t)t * ldx + (size_t)b);
-                    const __m512 dx = _mm512_set1_ps(xb->d), xsum = _mm512_cvtepi32_ps(nsum(type, xb, h, -1));
+                    const __m512 dx = _mm512_set1_ps(xb->d), xsum = _mm512_cvtepi32_ps(nsum(slm_block_halves(type), xb, h, -1));
                     UNROLL
                     for (int p = 0; p < P; p++)
                         acc[t * P + p] = _mm512_fmadd_ps(xsum, _mm512_mul_ps(mw[p], dx), acc[t * P + p]);
@@ -346,12 +344,6 @@ typedef struct wide {
     __mmask16 rows[2];
 } wide;
 
-/* The sum that half h begins with, or what is added with a minimum. From general registers: the vector units are what binds. */
-INLINE __m512i sum_of(int halves, const slm_xblock *x, int h, int factor)
-{
-    return _mm512_set1_epi32((halves == 2 ? x->nsum[h] : x->nsum[0] + x->nsum[1]) * factor);
-}
-
 /* T tokens by two panels over `steps` steps, on top of what y holds unless `first`. */
 INLINE void wide_tile(int halves, bool min, int T, const wide *of, float *y, size_t ldy, const uint8_t *w, const slm_xblock *x, size_t ldx,
                       size_t steps, bool first)
@@ -368,7 +360,7 @@ INLINE void wide_tile(int halves, bool min, int T, const wide *of, float *y, siz
                 __m512i sum[2 * WIDE];
                 UNROLL
                 for (int t = 0; t < T; t++)
-                    sum[2 * t] = sum[2 * t + 1] = min ? _mm512_setzero_si512() : sum_of(halves, x + (size_t)t * ldx + b, h, of->offset);
+                    sum[2 * t] = sum[2 * t + 1] = min ? _mm512_setzero_si512() : nsum(halves, x + (size_t)t * ldx + b, h, of->offset);
                 UNROLL
                 for (int i = 0; i < 8 / halves; i++) {
                     const int g = i + 4 * h;
@@ -392,7 +384,7 @@ INLINE void wide_tile(int halves, bool min, int T, const wide *of, float *y, siz
                                                          acc[2 * t + p]);
                     if (!min)
                         continue;
-                    const __m512 xsum = _mm512_cvtepi32_ps(sum_of(halves, xb, h, -1));
+                    const __m512 xsum = _mm512_cvtepi32_ps(nsum(halves, xb, h, -1));
                     UNROLL
                     for (int p = 0; p < 2; p++)
                         acc[2 * t + p] = _mm512_fmadd_ps(xsum, _mm512_mul_ps(dx, _mm512_load_ps(dw + 64 * halves + 16 * p)), acc[2 * t + p]);
@@ -406,19 +398,20 @@ INLINE void wide_tile(int halves, bool min, int T, const wide *of, float *y, siz
 /* All tokens over the unpacked steps. A function of its own for each kind of sums, which types share. */
 typedef void wide_fn(const wide *of, float *y, size_t ldy, const uint8_t *w, const slm_xblock *x, size_t ldx, size_t tokens, size_t steps,
                      bool first);
+#define WIDE_CASE(halves, min, T) \
+    case T: wide_tile(halves, min, T, of, y + t * ldy, ldy, w, x + t * ldx, ldx, steps, first); break;
 #define WIDE_PASS(name, halves, min) \
     static __attribute__((noinline)) void name(const wide *of, float *y, size_t ldy, const uint8_t *w, const slm_xblock *x, size_t ldx, \
                                                size_t tokens, size_t steps, bool first) \
     { \
-        size_t t = 0; \
-        for (; t + WIDE <= tokens; t += WIDE) \
-            wide_tile(halves, min, WIDE, of, y + t * ldy, ldy, w, x + t * ldx, ldx, steps, first); \
-        if (tokens - t >= 3) { \
-            wide_tile(halves, min, 3, of, y + t * ldy, ldy, w, x + t * ldx, ldx, steps, first); \
-            t += 3; \
+        for (size_t t = 0, n; t < tokens; t += n) { \
+            const size_t left = tokens - t; \
+            n = left == 7 || left == 8 ? 4 : left == 5 ? 3 : left < WIDE ? left : WIDE;     /* no tile of one where it can be helped */ \
+            switch (n) { \
+            WIDE_CASE(halves, min, 1) WIDE_CASE(halves, min, 2) WIDE_CASE(halves, min, 3) WIDE_CASE(halves, min, 4) \
+            default: wide_tile(halves, min, WIDE, of, y + t * ldy, ldy, w, x + t * ldx, ldx, steps, first); \
+            } \
         } \
-        for (; t < tokens; t++) \
-            wide_tile(halves, min, 1, of, y + t * ldy, ldy, w, x + t * ldx, ldx, steps, first); \
     }
 WIDE_PASS(wide_plain, 1, false)
 WIDE_PASS(wide_min, 1, true)
@@ -467,12 +460,12 @@ typedef void few_fn(float *y, size_t ldy, const uint8_t *w, const slm_xblock *x,
 INLINE void mul(int type, few_fn *few_rows, float *y, size_t ldy, const uint8_t *w, const slm_xblock *x, size_t ldx, size_t tokens,
                 size_t rows, size_t steps)
 {
-    if (is_dear(type) && tokens > DEAR) {
-        mul_wide(type, y, ldy, w, x, ldx, tokens, rows, steps);
+    if (tokens <= FEW) {
+        few_rows(y, ldy, w, x, ldx, tokens, rows, steps);
         return;
     }
-    if (is_dear(type) || tokens <= FEW) {
-        few_rows(y, ldy, w, x, ldx, tokens, rows, steps);
+    if (is_dear(type)) {
+        mul_wide(type, y, ldy, w, x, ldx, tokens, rows, steps);
         return;
     }
     const size_t stride = steps * slm_block_step(type), whole = rows / (16 * PANELS) * (16 * PANELS);
