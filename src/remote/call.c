@@ -155,7 +155,7 @@ static void settle(call *c, size_t i, bool holds)
         u = at_most(c);
         u.output = f->answer.text.size + 64 < u.output ? f->answer.text.size + 64 : u.output;
     }
-    if (!known)
+    if (!known && (f->fault.class == SLM_CLASS_NONE || may_be_billed(f)))
         c->estimated |= holds;
     if (!c->r->p.budget)
         return;
