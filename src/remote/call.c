@@ -98,7 +98,7 @@ static void build(call *c)
         read_tools(c);
     json_t *body = c->fault.class == SLM_CLASS_NONE ? r->server->wire->build(&c->job, &c->fault) : NULL;
     if (body) {
-        c->body = json_dumps(body, JSON_COMPACT);
+        c->body = json_dumps(body, JSON_COMPACT | JSON_REAL_PRECISION(15));      /* 0.7, and not 0.69999999999999996 */
         c->n = c->body ? strlen(c->body) : 0;
         if (!c->body)
             slm_fault_set(&c->fault, SLM_CLASS_INTERNAL, 0, "no memory for the request");
