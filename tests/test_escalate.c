@@ -195,7 +195,7 @@ static void a_failed_local_engine_goes_on(void **state)
     check(&s, "far", "remote", SLM_ROUTE_FAILED, "SLM_E_CONTEXT: local is out of order");
     init(&s);
     s.q.task = SLM_TASK_CHAT;                               /* only the second one chats */
-    s.q.messages = &(slm_message){ "user", "x", 1 };
+    s.q.messages = &(slm_message)SLM_MESSAGE("user", "x", 1);
     s.q.n_messages = 1;
     check(&s, "far", "remote", SLM_ROUTE_FAILED, "SLM_E_UNSUPPORTED");
     init(&s);

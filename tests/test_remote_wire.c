@@ -37,9 +37,9 @@ static void a_conversation_with_tools_in_both_formats(void **state)
 {
     (void)state;
     const slm_message turns[] = {
-#define TURN(role, text) { role, text, sizeof text - 1 }
-        { "system", "S", 1 }, { "user", "a\"b\n", 4 }, TURN("calls", "[{\"id\":\"c1\",\"name\":\"f\",\"arguments\":\"{\\\"x\\\":1}\"}]"),
-        TURN("result", "{\"id\":\"c1\",\"text\":\"42\"}"), { "assistant", "so", 2 },
+        SLM_MESSAGE("system", "S", 1), SLM_MESSAGE("user", "a\"b\n", 4),
+        { "assistant", "", 0, &(slm_tool_call){ "c1", "f", "{\"x\":1}", 7 }, 1, NULL, NULL },
+        { "tool", "42", 2, NULL, 0, "c1", "f" }, SLM_MESSAGE("assistant", "so", 2),
     };
     const char *const stops[] = { "END", "X" };
     slm_sampling sampling = SLM_SAMPLING_INIT;
@@ -54,10 +54,10 @@ static void a_conversation_with_tools_in_both_formats(void **state)
     q.n_stops = 2;
     q.sampling = &sampling;
     slm_job job = { .stream = true, .sampling = true, .system = "Be brief",
-                    .tools = json_loads("[{\"name\":\"f\",\"description\":\"d\",\"parameters\":{\"type\":\"object\"}}]", 0, NULL) };
+                    .tools = json_loads("[{\"type\":\"function\",\"function\":{\"name\":\"f\",\"description\":\"d\",\"parameters\":{\"type\":\"object\"}}}]", 0, NULL) };
     check_body("openai", &q, job, "{\"model\":\"m\",\"messages\":[{\"role\":\"system\",\"content\":\"Be brief\"},{\"role\":\"system\",\"content\":\"S\"},"
                "{\"role\":\"user\",\"content\":\"a\\\"b\\n\"},{\"role\":\"assistant\",\"content\":null,\"tool_calls\":[{\"id\":\"c1\",\"type\":\"function\","
-               "\"function\":{\"name\":\"f\",\"arguments\":\"{\\\"x\\\":1}\"}}]},{\"role\":\"tool\",\"tool_call_id\":\"c1\",\"content\":\"42\"},"
+               "\"function\":{\"name\":\"f\",\"arguments\":\"{\\\"x\\\":1}\"}}]},{\"role\":\"tool\",\"content\":\"42\",\"tool_call_id\":\"c1\"},"
                "{\"role\":\"assistant\",\"content\":\"so\"}],\"max_completion_tokens\":9,\"stream\":true,\"stream_options\":{\"include_usage\":true},"
                "\"temperature\":0.7,\"top_p\":0.95,\"seed\":5,\"stop\":[\"END\",\"X\"],\"tools\":[{\"type\":\"function\","
                "\"function\":{\"name\":\"f\",\"description\":\"d\",\"parameters\":{\"type\":\"object\"}}}]}");
@@ -99,8 +99,10 @@ static void servers_differ_as_their_rows_say(void **state)
 static void what_cannot_be_sent_is_refused(void **state)
 {
     (void)state;
+    static const slm_tool_call call = { "c1", "f", "{}", 2 }, odd = { "\xff", "f", "{}", 2 };
     static const slm_message bad[] = {
-        { "robot", "x", 1 }, { "user", "\xff", 1 }, { "calls", "{}", 2 }, { "calls", "[", 1 }, { "result", "{\"id\":\"a\"}", 10 }, { "result", "x", 1 },
+        SLM_MESSAGE("robot", "x", 1), SLM_MESSAGE("user", "\xff", 1), SLM_MESSAGE("tool", "42", 2), { "tool", "42", 2, NULL, 0, "", NULL },
+        { "tool", "42", 2, NULL, 0, "\xff", NULL }, { "user", "x", 1, &call, 1, NULL, NULL }, { "assistant", "x", 1, &odd, 1, NULL, NULL },
     };
     static const char *const servers[] = { "openai", "anthropic" };
     slm_request q = SLM_REQUEST_INIT;
@@ -150,9 +152,8 @@ static void read_stream(reading *r, const char *bytes)
 static void check_row(const row *w)
 {
     reading r = { .wire = slm_server_find(w->server)->wire };
-    slm_bytes calls;
+    char calls[500] = "";
     slm_answer_init(&r.answer);
-    slm_bytes_init(&calls, 1 << 20);
     if (w->stream) {
         read_stream(&r, w->bytes);
     } else {
@@ -162,17 +163,19 @@ static void check_row(const row *w)
         json_decref(root);
     }
     slm_answer_check(&r.answer, !w->stream, &r.fault);
-    slm_answer_calls(&r.answer, &calls);
+    slm_tool_call *list = slm_answer_calls(&r.answer, &r.fault);
+    for (size_t i = 0; i < r.answer.n_calls; i++)
+        (void)snprintf(calls + strlen(calls), sizeof calls - strlen(calls), "%s %s %s;", list[i].id, list[i].name, list[i].arguments);
+    free(list);
     if (r.fault.class != w->class)
         fail_msg("%s: %s (%s), want %s", w->what, slm_fault_about(r.fault.class)->name, r.fault.text, slm_fault_about(w->class)->name);
     if (w->class == SLM_CLASS_NONE) {
         const slm_answer *a = &r.answer;
-        if (strcmp(slm_bytes_text(&a->text), w->text) != 0 || strcmp(slm_bytes_text(&calls), w->calls ? w->calls : "") != 0 || a->reason != w->reason)
-            fail_msg("%s: '%s', calls %s, reason %u", w->what, slm_bytes_text(&a->text), slm_bytes_text(&calls), a->reason);
+        if (strcmp(slm_bytes_text(&a->text), w->text) != 0 || strcmp(calls, w->calls ? w->calls : "") != 0 || a->reason != w->reason)
+            fail_msg("%s: '%s', calls %s, reason %u", w->what, slm_bytes_text(&a->text), calls, a->reason);
         if (a->prompt != w->prompt || a->cached != w->cached || a->output != w->output)
             fail_msg("%s: prompt %" PRId64 ", cached %" PRId64 ", output %" PRId64, w->what, a->prompt, a->cached, a->output);
     }
-    slm_bytes_free(&calls);
     slm_answer_free(&r.answer);
 }
 
@@ -198,9 +201,9 @@ static const row rows[] = {
     { "a refusal", "openai", false, "{\"choices\":[{\"message\":{\"content\":null,\"refusal\":\"No.\"},\"finish_reason\":\"stop\"}]}", OK, "No.", NULL, SLM_STOP_REFUSED, -1, -1, -1 },
     { "a content filter", "openai", false, "{\"choices\":[{\"message\":{\"content\":null},\"finish_reason\":\"content_filter\"}]}", OK, "", NULL, SLM_STOP_REFUSED, -1, -1, -1 },
     { "a plain tool call that ends with stop", "openai", false, "{\"choices\":[{\"message\":{\"content\":null,\"tool_calls\":[{\"id\":\"a\",\"function\":{\"name\":\"f\",\"arguments\":\"{}\"}}]},\"finish_reason\":\"stop\"}]}", OK,
-      "", "[{\"id\":\"a\",\"name\":\"f\",\"arguments\":\"{}\"}]", SLM_STOP_CALLS, -1, -1, -1 },
+      "", "a f {};", SLM_STOP_CALLS, -1, -1, -1 },
     { "arguments as an object", "ollama", false, "{\"choices\":[{\"message\":{\"content\":\"\",\"tool_calls\":[{\"id\":\"a\",\"function\":{\"name\":\"f\",\"arguments\":{\"n\":1}}}]},\"finish_reason\":\"\"}]}", OK,
-      "", "[{\"id\":\"a\",\"name\":\"f\",\"arguments\":\"{\\\"n\\\":1}\"}]", SLM_STOP_CALLS, -1, -1, -1 },
+      "", "a f {\"n\":1};", SLM_STOP_CALLS, -1, -1, -1 },
     { "no choices", "openai", false, "{\"choices\":[]}", SLM_CLASS_EMPTY, NULL, NULL, 0, 0, 0, 0 },
     { "neither text nor calls", "openai", false, "{\"choices\":[{\"message\":{\"content\":null},\"finish_reason\":\"stop\"}]}", SLM_CLASS_EMPTY, NULL, NULL, 0, 0, 0, 0 },
     { "content of a wrong type", "openai", false, "{\"choices\":[{\"message\":{\"content\":7},\"finish_reason\":\"stop\"}]}", BAD, NULL, NULL, 0, 0, 0, 0 },
@@ -226,26 +229,27 @@ static const row rows[] = {
     { "an event that is no JSON", "openai", true, DELTA("{\"content\":\"a\"}") "{\"choices\":\n", BAD, NULL, NULL, 0, 0, 0, 0 },
     { "an error in the midst", "openrouter", true, DELTA("{\"content\":\"a\"}") "{\"error\":{\"message\":\"x\",\"code\":502},\"choices\":[]}\n", SLM_CLASS_SERVER, NULL, NULL, 0, 0, 0, 0 },
     { "tool calls in fragments, two at once", "openai", true, TOOL("{\"index\":0,\"id\":\"a\",\"function\":{\"name\":\"f\",\"arguments\":\"\"}}") TOOL("{\"index\":1,\"id\":\"b\",\"function\":{\"name\":\"g\"}}")
-      TOOL("{\"index\":0,\"function\":{\"arguments\":\"{\\\"x\\\"\"}}") TOOL("{\"index\":1,\"function\":{\"arguments\":\"[]\"}}") TOOL("{\"index\":0,\"function\":{\"arguments\":\":1}\"}}") END("tool_calls") "[DONE]\n", OK,
-      "", "[{\"id\":\"a\",\"name\":\"f\",\"arguments\":\"{\\\"x\\\":1}\"},{\"id\":\"b\",\"name\":\"g\",\"arguments\":\"[]\"}]", SLM_STOP_CALLS, -1, -1, -1 },
+      TOOL("{\"index\":0,\"function\":{\"arguments\":\"{\\\"x\\\"\"}}") TOOL("{\"index\":1,\"function\":{\"arguments\":\"{}\"}}") TOOL("{\"index\":0,\"function\":{\"arguments\":\":1}\"}}") END("tool_calls") "[DONE]\n", OK,
+      "", "a f {\"x\":1};b g {};", SLM_STOP_CALLS, -1, -1, -1 },
     { "tool calls without an index", "ollama", true, TOOL("{\"id\":\"a\",\"function\":{\"name\":\"f\",\"arguments\":\"{\"}}") TOOL("{\"function\":{\"arguments\":\"}\"}}")
       TOOL("{\"id\":\"b\",\"function\":{\"name\":\"g\",\"arguments\":\"{}\"}}") END("stop") "[DONE]\n", OK,
-      "", "[{\"id\":\"a\",\"name\":\"f\",\"arguments\":\"{}\"},{\"id\":\"b\",\"name\":\"g\",\"arguments\":\"{}\"}]", SLM_STOP_CALLS, -1, -1, -1 },
+      "", "a f {};b g {};", SLM_STOP_CALLS, -1, -1, -1 },
     { "tool calls that all have index 0", "compatible", true, TOOL("{\"index\":0,\"id\":\"a\",\"function\":{\"name\":\"f\",\"arguments\":\"{}\"}}")
       TOOL("{\"index\":0,\"id\":\"b\",\"function\":{\"name\":\"g\",\"arguments\":\"{}\"}}") END("tool_calls") "[DONE]\n", OK,
-      "", "[{\"id\":\"a\",\"name\":\"f\",\"arguments\":\"{}\"},{\"id\":\"b\",\"name\":\"g\",\"arguments\":\"{}\"}]", SLM_STOP_CALLS, -1, -1, -1 },
+      "", "a f {};b g {};", SLM_STOP_CALLS, -1, -1, -1 },
     { "a whole tool call twice", "ollama", true, TOOL("{\"index\":0,\"id\":\"a\",\"function\":{\"name\":\"f\",\"arguments\":\"{}\"}}")
       TOOL("{\"index\":0,\"id\":\"a\",\"function\":{\"name\":\"f\",\"arguments\":\"{}\"}}") END("tool_calls") "[DONE]\n", OK,
-      "", "[{\"id\":\"a\",\"name\":\"f\",\"arguments\":\"{}\"}]", SLM_STOP_CALLS, -1, -1, -1 },
+      "", "a f {};", SLM_STOP_CALLS, -1, -1, -1 },
     { "arguments before the name", "openai", true, TOOL("{\"index\":0,\"function\":{\"arguments\":\"{}\"}}") TOOL("{\"index\":0,\"id\":\"a\",\"function\":{\"name\":\"f\"}}") END("tool_calls") "[DONE]\n", OK,
-      "", "[{\"id\":\"a\",\"name\":\"f\",\"arguments\":\"{}\"}]", SLM_STOP_CALLS, -1, -1, -1 },
+      "", "a f {};", SLM_STOP_CALLS, -1, -1, -1 },
     { "a tool call that never has a name", "openai", true, TOOL("{\"index\":0,\"function\":{\"arguments\":\"{}\"}}") END("tool_calls") "[DONE]\n", BAD, NULL, NULL, 0, 0, 0, 0 },
+    { "arguments that are no object", "openai", true, TOOL("{\"index\":0,\"id\":\"a\",\"function\":{\"name\":\"f\",\"arguments\":\"{x\"}}") END("tool_calls") "[DONE]\n", SLM_CLASS_ANSWER, NULL, NULL, 0, 0, 0, 0 },
     { "a huge index", "openai", true, TOOL("{\"index\":4000000000,\"id\":\"a\",\"function\":{\"name\":\"f\"}}"), BAD, NULL, NULL, 0, 0, 0, 0 },
     { "a negative index", "openai", true, TOOL("{\"index\":-1,\"id\":\"a\",\"function\":{\"name\":\"f\"}}"), BAD, NULL, NULL, 0, 0, 0, 0 },
 
     { "messages in one piece", "anthropic", false, "{\"id\":\"m\",\"type\":\"message\",\"role\":\"assistant\",\"model\":\"c\",\"content\":[{\"type\":\"thinking\",\"thinking\":\"hm\"},{\"type\":\"text\",\"text\":\"Hi\"},"
       "{\"type\":\"tool_use\",\"id\":\"t\",\"name\":\"f\",\"input\":{\"x\":1}}],\"stop_reason\":\"tool_use\",\"usage\":{\"input_tokens\":3,\"cache_read_input_tokens\":10,\"output_tokens\":4}}", OK,
-      "Hi", "[{\"id\":\"t\",\"name\":\"f\",\"arguments\":\"{\\\"x\\\":1}\"}]", SLM_STOP_CALLS, 13, 10, 4 },
+      "Hi", "t f {\"x\":1};", SLM_STOP_CALLS, 13, 10, 4 },
     { "messages: an error", "anthropic", false, "{\"type\":\"error\",\"error\":{\"type\":\"overloaded_error\",\"message\":\"x\"}}", SLM_CLASS_OVERLOAD, NULL, NULL, 0, 0, 0, 0 },
     { "messages: no content", "anthropic", false, "{\"type\":\"message\",\"content\":[],\"stop_reason\":\"end_turn\"}", SLM_CLASS_EMPTY, NULL, NULL, 0, 0, 0, 0 },
     { "messages: content of a wrong type", "anthropic", false, "{\"type\":\"message\",\"content\":\"x\"}", BAD, NULL, NULL, 0, 0, 0, 0 },
@@ -253,9 +257,9 @@ static const row rows[] = {
     { "a stop sequence", "anthropic", true, START BLOCK TEXT("H") STOP LAST("stop_sequence"), OK, "H", NULL, SLM_STOP_STRING, 15, 10, 7 },
     { "a turn that pauses", "anthropic", true, START BLOCK TEXT("H") STOP LAST("pause_turn"), OK, "H", NULL, SLM_STOP_OTHER, 15, 10, 7 },
     { "a tool's input in pieces", "anthropic", true, START "{\"type\":\"content_block_start\",\"index\":0,\"content_block\":{\"type\":\"tool_use\",\"id\":\"t\",\"name\":\"f\",\"input\":{}}}\n"
-      INPUT("0", "") INPUT("0", "{\\\"a\\\"") INPUT("0", ":2}") STOP LAST("tool_use"), OK, "", "[{\"id\":\"t\",\"name\":\"f\",\"arguments\":\"{\\\"a\\\":2}\"}]", SLM_STOP_CALLS, 15, 10, 7 },
+      INPUT("0", "") INPUT("0", "{\\\"a\\\"") INPUT("0", ":2}") STOP LAST("tool_use"), OK, "", "t f {\"a\":2};", SLM_STOP_CALLS, 15, 10, 7 },
     { "a tool without input", "anthropic", true, START "{\"type\":\"content_block_start\",\"index\":0,\"content_block\":{\"type\":\"tool_use\",\"id\":\"t\",\"name\":\"f\",\"input\":{}}}\n"
-      STOP LAST("tool_use"), OK, "", "[{\"id\":\"t\",\"name\":\"f\",\"arguments\":\"{}\"}]", SLM_STOP_CALLS, 15, 10, 7 },
+      STOP LAST("tool_use"), OK, "", "t f {};", SLM_STOP_CALLS, 15, 10, 7 },
     { "a stream of messages that ends early", "anthropic", true, START BLOCK TEXT("H"), CUT, NULL, NULL, 0, 0, 0, 0 },
     { "an error after text", "anthropic", true, START BLOCK TEXT("H") "{\"type\":\"error\",\"error\":{\"type\":\"overloaded_error\",\"message\":\"x\"}}\n", SLM_CLASS_OVERLOAD, NULL, NULL, 0, 0, 0, 0 },
     { "a delta before the start", "anthropic", true, BLOCK, BAD, NULL, NULL, 0, 0, 0, 0 },
