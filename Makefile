@@ -95,7 +95,7 @@ $(BUILD)/bin/%: $(BUILD)/bench/%.o $(BUILD)/libslm.a
 	$(if $(V),,@echo '  LD  $@')
 	$(Q)$(CC) $^ $(LINK) $(LIBS) -o $@
 
-DEPS = gcc g++ make libc6-dev libutf8proc-dev libcmocka-dev libjansson-dev pkg-config python3
+DEPS = gcc g++ make libc6-dev libutf8proc-dev libcmocka-dev libjansson-dev libssl-dev pkg-config python3
 deps:                           ## installs what is missing, by name, with apt-get
 	@missing=; for p in $(DEPS); do dpkg -s $$p >/dev/null 2>&1 || missing="$$missing $$p"; done; \
 	if [ -n "$$missing" ]; then $$( [ "$$(id -u)" = 0 ] || echo sudo ) sh -c "apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -y -q $$missing"; fi
@@ -182,6 +182,30 @@ $(BUILD)/bin/soak: $(BUILD)/tests/harness/soak.o $(BUILD)/libslm.a
 	@mkdir -p $(@D)
 	$(if $(V),,@echo '  LD  $@')
 	$(Q)$(CC) $^ $(LINK) $(LIBS) -o $@
+
+# The remote suite: a server that plays every fault, and programs that ask it.
+SERVER  = server cert fault answer http
+REMOTE_RIG = $(BUILD)/tests/remote/rig.o $(BUILD)/libslm_remote.a $(BUILD)/libslm.a
+$(BUILD)/tests/remote/%.o: CPP := -Isrc -Itests -Wno-missing-prototypes
+$(BUILD)/bin/remote_server: $(SERVER:%=$(BUILD)/tests/remote/%.o)
+	@mkdir -p $(@D)
+	$(if $(V),,@echo '  LD  $@')
+	$(Q)$(CC) $^ $(LINK) -ljansson -lssl -lcrypto -lpthread -o $@
+
+$(BUILD)/bin/test_remote: $(BUILD)/tests/remote/test_remote.o $(BUILD)/libharness.a $(REMOTE_RIG)
+	@mkdir -p $(@D)
+	$(if $(V),,@echo '  LD  $@')
+	$(Q)$(CC) $^ $(LINK) -lcmocka -lcurl -ljansson $(LIBS) -o $@
+
+$(BUILD)/bin/remote_exchanges: $(BUILD)/tests/remote/exchanges.o $(REMOTE_RIG)
+	@mkdir -p $(@D)
+	$(if $(V),,@echo '  LD  $@')
+	$(Q)$(CC) $^ $(LINK) -lcurl -ljansson $(LIBS) -o $@
+
+EXCHANGES ?= 2500
+check-remote: $(BUILD)/bin/remote_server $(BUILD)/bin/test_remote $(BUILD)/bin/remote_exchanges  ## the remote engine against a server that plays every fault; EXCHANGES=10000 for the full form
+	$(BUILD)/bin/test_remote $(BUILD)/bin/remote_server 2>&1
+	$(BUILD)/bin/remote_exchanges $(BUILD)/bin/remote_server $(EXCHANGES)
 
 soak: $(BUILD)/bin/soak         ## mixed use by 8 threads for SOAK_SECONDS=1800, failures provoked: no bit, byte or descriptor may change
 	$(BUILD)/bin/soak $(SOAK_SECONDS) $(SOAK_MODELS)
