@@ -143,7 +143,7 @@ static size_t count_of(const char *name)
 static void pick_step(const char *behaviour, char *step, size_t room)
 {
     size_t n = strchr(behaviour, '.') ? count_of(behaviour) : 0;
-    char all[2100], *at = all;
+    char all[512], *at = all;
     (void)snprintf(all, sizeof all, "%s", behaviour);
     all[strcspn(all, "~")] = 0;
     while (n-- > 0 && strchr(at, '.'))
@@ -178,10 +178,10 @@ static bool for_names(char *step, ask *a, play *p)
 static void make_reply(reply *r, const request *q)
 {
     static const char models[] = "{\"object\":\"list\",\"data\":[{\"id\":\"test\",\"object\":\"model\",\"created\":0,\"owned_by\":\"test\"}]}";
-    char behaviour[2100], step[2100], again[2100];
+    char behaviour[512], step[512], again[512];
     play p = { r, NULL, "", ports[0].number };
     ask a;
-    (void)snprintf(behaviour, sizeof behaviour, "%s", q->path[0] == '/' ? q->path + 1 : q->path);
+    (void)snprintf(behaviour, sizeof behaviour, "%.511s", q->path[0] == '/' ? q->path + 1 : q->path);
     behaviour[strcspn(behaviour, "/?")] = 0;
     pick_step(strcmp(behaviour, "v1") == 0 ? "ok" : behaviour, step, sizeof step);
     (void)snprintf(again, sizeof again, "%s", step);
@@ -251,7 +251,7 @@ static void serve_plain(conn *c, const port *p)
 static void relay(int a, int b)
 {
     struct pollfd p[2] = { { a, POLLIN, 0 }, { b, POLLIN, 0 } };
-    char bytes[65536];
+    char bytes[4096];
     while (poll(p, 2, 60000) > 0)
         for (int i = 0; i < 2; i++)
             if (p[i].revents) {
