@@ -207,6 +207,31 @@ check-remote: $(BUILD)/bin/remote_server $(BUILD)/bin/test_remote $(BUILD)/bin/r
 	$(BUILD)/bin/test_remote $(BUILD)/bin/remote_server 2>&1
 	$(BUILD)/bin/remote_exchanges $(BUILD)/bin/remote_server $(EXCHANGES)
 
+$(BUILD)/bin/remote_real: $(BUILD)/tests/remote/real.o $(REMOTE_RIG)
+	@mkdir -p $(@D)
+	$(if $(V),,@echo '  LD  $@')
+	$(Q)$(CC) $^ $(LINK) -lcurl -ljansson $(LIBS) -o $@
+
+$(BUILD)/bench/remote.o: CPP := -Isrc -Itests -Wno-missing-prototypes
+$(BUILD)/bin/remote: $(BUILD)/bench/remote.o $(REMOTE_RIG)
+	@mkdir -p $(@D)
+	$(if $(V),,@echo '  LD  $@')
+	$(Q)$(CC) $^ $(LINK) -lcurl -ljansson $(LIBS) -o $@
+
+bench-remote: $(BUILD)/bin/remote_server $(BUILD)/bin/remote  ## processor time of 64 streams of one engine beside that of curl's own tool
+	$(BUILD)/bin/remote $(BUILD)/bin/remote_server
+
+# A server this project did not write. Its wheel is compiled from source, generic and by one core, which took 6 minutes.
+VENV ?= $(BUILD)/venv-llama
+$(VENV)/installed: tests/remote/requirements.txt
+	python3 -m venv $(VENV)
+	CMAKE_BUILD_PARALLEL_LEVEL=1 CMAKE_ARGS='-DGGML_NATIVE=OFF -DGGML_OPENMP=OFF -DLLAVA_BUILD=OFF -DLLAMA_BUILD_TOOLS=OFF -DLLAMA_CURL=OFF' \
+	    $(VENV)/bin/pip install -r $<
+	@touch $@
+
+check-remote-real: $(BUILD)/bin/remote_real $(VENV)/installed  ## the remote engine against llama-cpp-python's server with the shipped model; VENV=folder has one
+	sh tests/remote/real.sh $(VENV) models/tiny-stories/tiny-stories.gguf $(BUILD)/bin/remote_real
+
 soak: $(BUILD)/bin/soak         ## mixed use by 8 threads for SOAK_SECONDS=1800, failures provoked: no bit, byte or descriptor may change
 	$(BUILD)/bin/soak $(SOAK_SECONDS) $(SOAK_MODELS)
 
