@@ -95,7 +95,7 @@ $(BUILD)/bin/%: $(BUILD)/bench/%.o $(BUILD)/libslm.a
 	$(if $(V),,@echo '  LD  $@')
 	$(Q)$(CC) $^ $(LINK) $(LIBS) -o $@
 
-DEPS = gcc g++ make libc6-dev libutf8proc-dev libcmocka-dev libjansson-dev libssl-dev pkg-config python3
+DEPS = gcc g++ make libc6-dev libutf8proc-dev libcmocka-dev libjansson-dev libssl-dev libnghttp2-dev pkg-config python3
 deps:                           ## installs what is missing, by name, with apt-get
 	@missing=; for p in $(DEPS); do dpkg -s $$p >/dev/null 2>&1 || missing="$$missing $$p"; done; \
 	if [ -n "$$missing" ]; then $$( [ "$$(id -u)" = 0 ] || echo sudo ) sh -c "apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -y -q $$missing"; fi
@@ -184,13 +184,13 @@ $(BUILD)/bin/soak: $(BUILD)/tests/harness/soak.o $(BUILD)/libslm.a
 	$(Q)$(CC) $^ $(LINK) $(LIBS) -o $@
 
 # The remote suite: a server that plays every fault, and programs that ask it.
-SERVER  = server cert fault answer http
+SERVER  = server cert fault answer http h2
 REMOTE_RIG = $(BUILD)/tests/remote/rig.o $(BUILD)/libslm_remote.a $(BUILD)/libslm.a
 $(BUILD)/tests/remote/%.o: CPP := -Isrc -Itests -Wno-missing-prototypes
 $(BUILD)/bin/remote_server: $(SERVER:%=$(BUILD)/tests/remote/%.o)
 	@mkdir -p $(@D)
 	$(if $(V),,@echo '  LD  $@')
-	$(Q)$(CC) $^ $(LINK) -ljansson -lssl -lcrypto -lpthread -o $@
+	$(Q)$(CC) $^ $(LINK) -ljansson -lnghttp2 -lssl -lcrypto -lpthread -o $@
 
 $(BUILD)/bin/test_remote: $(BUILD)/tests/remote/test_remote.o $(BUILD)/libharness.a $(REMOTE_RIG)
 	@mkdir -p $(@D)

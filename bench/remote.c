@@ -36,7 +36,7 @@ static cost by_curl(const char *play, int streams)
     cost c = { cpu_of(RUSAGE_CHILDREN), 0, 0 };
     const uint64_t start = rig_now_ms();
     (void)snprintf(command, sizeof command,
-                   "exec curl -sN --parallel --parallel-immediate --parallel-max %d -o /dev/null -H 'Content-Type: application/json' "
+                   "exec curl -s --parallel --parallel-immediate --parallel-max %d -o /dev/null -H 'Content-Type: application/json' "
                    "-w '%%{size_download}\\n' -d '{\"model\":\"test-model\",\"messages\":[{\"role\":\"user\",\"content\":\"hello\"}],\"max_tokens\":4096,"
                    "\"stream\":true,\"stream_options\":{\"include_usage\":true}}' 'http://127.0.0.1:%d/%s~[1-%d]/v1/chat/completions'",
                    streams, rig_port("http"), play, streams);

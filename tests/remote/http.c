@@ -275,8 +275,7 @@ static const char *reason_of(int status)
     return "Status";
 }
 
-/* The bytes of one event, for free(). */
-static char *event_bytes(const reply *r, const event *e, size_t *n)
+char *reply_event_bytes(const reply *r, const event *e, size_t *n)
 {
     char *all = NULL, *data = NULL;
     if (e->raw) {
@@ -358,7 +357,7 @@ static bool send_events(sender *s)
         size_t n;
         if (!conn_pause(s->c, r->events[i].pause) || (i > 0 && !conn_pause(s->c, r->each)))
             return false;
-        char *bytes = event_bytes(r, &r->events[i], &n);
+        char *bytes = reply_event_bytes(r, &r->events[i], &n);
         bool on = bytes && send_part(s, bytes, n);
         if (on && r->endless && i + 1 == r->n)
             on = send_for_ever(s, bytes, n);
@@ -384,7 +383,7 @@ bool reply_send(conn *c, reply *r)
         if (r->framing == FRAME_LENGTH) {
             size_t total = 0, n;
             for (size_t i = 0; i < r->n; i++) {
-                free(event_bytes(r, &r->events[i], &n));
+                free(reply_event_bytes(r, &r->events[i], &n));
                 total += n;
             }
             (void)snprintf(length, sizeof length, "Content-Length: %ld\r\n", (long)total + r->length_off);
@@ -397,7 +396,7 @@ bool reply_send(conn *c, reply *r)
         if (simple && r->n == 1 && r->framing == FRAME_LENGTH) {     /* head and body in one write, as a fast server does it */
             size_t n, h = strlen(head);
             char *all = NULL;
-            body = event_bytes(r, &r->events[0], &n);
+            body = reply_event_bytes(r, &r->events[0], &n);
             if (body && (all = realloc(head, h + n)) != NULL) {
                 head = all;
                 memcpy(head + h, body, n);

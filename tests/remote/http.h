@@ -64,6 +64,11 @@ typedef struct reply {
     const char *chunk;        /* NULL: right chunks; else this stands where the second (or only) chunk's size belongs */
 } reply;
 
+#define REPLY_INIT { 200, "HTTP/1.1", NULL, NULL, NULL, 0, false, "\n", ": ", FRAME_LENGTH, END_KEEP, 0, SIZE_MAX, false, 0, 0, 0, NULL, NULL, NULL }
+
+/* The bytes of one event, for free(). */
+char *reply_event_bytes(const reply *r, const event *e, size_t *n);
+
 /* false: the connection is over */
 bool reply_send(conn *c, reply *r);
 void reply_free(reply *r);

@@ -16,6 +16,7 @@
  * The log has a line a request: method, path, hash of the key, headers without the key, body. */
 #include "cert.h"
 #include "fault.h"
+#include "h2.h"
 
 #include <errno.h>
 #include <netinet/in.h>
@@ -54,6 +55,7 @@ static port ports[] = {
     { "self_signed", CERT_SELF_SIGNED, serve_http, -1, 0 },
     { "old_tls", CERT_GOOD, serve_http, -1, 0 },          /* TLS 1.1 and nothing newer */
     { "wants_cert", CERT_GOOD, serve_http, -1, 0 },       /* a certificate of the client, which has none */
+    { "h2", CERT_GOOD, serve_http, -1, 0 },               /* HTTP/2 */
     { "h2_garbage", CERT_GOOD, serve_plain, -1, 0 },      /* agrees on HTTP/2 and speaks something else */
     { "tls_cut", -1, serve_cut, -1, 0 },                  /* closes after the client's hello */
     { "tls_plain", -1, serve_plain, -1, 0 },              /* answers the hello in clear text */
@@ -212,17 +214,30 @@ static void make_reply(reply *r, const request *q)
     ask_free(&a);
 }
 
+static void logged_reply(reply *r, const request *q)
+{
+    write_log(q);
+    make_reply(r, q);
+}
+
 static void serve_http(conn *c, const port *p)
 {
+    const unsigned char *agreed = NULL;
+    unsigned n = 0;
     bool on = true;
     (void)p;
+    if (c->ssl)
+        SSL_get0_alpn_selected(c->ssl, &agreed, &n);
+    if (n == 2) {
+        h2_serve(c, logged_reply);
+        return;
+    }
     while (on) {
         request q;
-        reply r = { 200, "HTTP/1.1", NULL, NULL, NULL, 0, false, "\n", ": ", FRAME_LENGTH, END_KEEP, 0, SIZE_MAX, false, 0, 0, 0, NULL, NULL, NULL };
+        reply r = REPLY_INIT;
         on = request_read(c, &q);
         if (on) {
-            write_log(&q);
-            make_reply(&r, &q);
+            logged_reply(&r, &q);
             on = reply_send(c, &r) && !q.close;
         }
         request_free(&q);
@@ -377,7 +392,7 @@ static bool make_contexts(const char *ca_file)
         }
         if (strcmp(ports[i].name, "wants_cert") == 0)
             SSL_CTX_set_verify(contexts[i], SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, refuse_peer);
-        if (strcmp(ports[i].name, "h2_garbage") == 0)
+        if (strncmp(ports[i].name, "h2", 2) == 0)
             SSL_CTX_set_alpn_select_cb(contexts[i], choose_h2, NULL);
     }
     for (int i = 0; i < CERT_KINDS; i++)
