@@ -34,7 +34,7 @@ EXAMPLES := $(wildcard examples/*.c)
 FUZZERS := $(wildcard tests/fuzz/fuzz_*.c)
 obj    = $(1:%.c=$(BUILD)/%.o)
 
-.PHONY: all lib deps demo check check-unit check-cli check-readme check-header check-kernels check-determinism check-install asan ubsan tsan fuzz lint bench install uninstall deb clean help fuzz-run fuzz-replay bench-kernels soak FORCE
+.PHONY: all lib deps demo check check-unit check-cli check-readme check-header check-kernels check-determinism check-install check-remote check-remote-real bench-remote asan ubsan tsan fuzz lint bench install uninstall deb clean help fuzz-run fuzz-replay bench-kernels soak FORCE
 all: lib $(BUILD)/bin/slm $(EXAMPLES:examples/%.c=$(BUILD)/bin/%)  ## the library, the program, the examples
 lib: $(BUILD)/libslm.a $(BUILD)/$(SO)
 
@@ -110,6 +110,7 @@ check: deps                     ## builds and runs every test in its short form
 	@$(MAKE) --no-print-directory check-readme
 	@$(MAKE) --no-print-directory check-kernels
 	@$(MAKE) --no-print-directory check-cli
+	@$(MAKE) --no-print-directory check-remote
 	@$(MAKE) --no-print-directory check-shared
 	@$(MAKE) --no-print-directory check-install
 	@$(MAKE) --no-print-directory fuzz-replay
@@ -151,7 +152,7 @@ check-header:                   ## each public header alone, as C99, C11 and C++
 
 SANITIZE = $(MAKE) --no-print-directory CFLAGS='-O1 -g' check-unit
 asan:                           ## the tests under AddressSanitizer
-	$(SANITIZE) BUILD=$(BUILD)/asan SAN=address
+	$(SANITIZE) check-remote BUILD=$(BUILD)/asan SAN=address EXCHANGES=1000
 ubsan:                          ## ... under UndefinedBehaviorSanitizer
 	$(SANITIZE) BUILD=$(BUILD)/ubsan SAN=undefined,float-cast-overflow
 tsan:                           ## ... under ThreadSanitizer, with the pthread team: it does not understand libgomp
@@ -250,7 +251,7 @@ check-shared: $(BUILD)/bin/slm  ## the program against the fixtures of other pro
 	run quantized $(SHARED)/models/golden/quantized --only '$(QUANTIZED)' && \
 	run tokenizers $(SHARED)/tokenizers --only '$(TOKENIZERS)' && run chat $(SHARED)/tokenizers/chat; fi
 
-check-cli: $(BUILD)/bin/slm     ## what the program prints, says and exits with, against the files in tests/cli
+check-cli: $(BUILD)/bin/slm $(BUILD)/bin/remote_server  ## what the program prints, says and exits with, against the files in tests/cli
 	@SHARED='$(SHARED)' sh tests/cli/run.sh $<
 
 # The whole library again with clang and its sanitizers, without OpenMP, which they do not understand.
@@ -359,4 +360,4 @@ clean:                          ## removes build/
 help:                           ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile
 
--include $(patsubst %.o,%.d,$(call obj,$(LIB) $(SLM) $(TESTS) $(HARNESS) $(CHECKS) $(EXAMPLES) $(wildcard bench/*.c)))
+-include $(patsubst %.o,%.d,$(call obj,$(LIB) $(SLM) $(TESTS) $(HARNESS) $(CHECKS) $(EXAMPLES) $(wildcard bench/*.c tests/remote/*.c)))
