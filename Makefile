@@ -24,7 +24,10 @@ comma := ,
 VERSION := $(shell sed -n 's/^.define SLM_VERSION "\(.*\)"/\1/p' include/slm.h)
 SO      := libslm.so.$(firstword $(subst ., ,$(VERSION)))
 
-FLOORS = core kernels quant format text model session engine
+FLOORS = core kernels quant format text model session engine cascade
+REMOTE := $(wildcard src/remote/*.c)                        # libslm_remote.a: on public headers, libcurl and jansson
+REMOTE_LIBS = -lcurl -ljansson
+REMOTE_SO := libslm_remote.so.$(firstword $(subst ., ,$(VERSION)))
 LIB   := $(wildcard $(FLOORS:%=src/%/*.c) src/kernels/*/*.c)
 TESTS := $(wildcard tests/test_*.c)
 CHECKS := $(wildcard tests/harness/check_*.c)               # the kernel checker
@@ -36,12 +39,13 @@ obj    = $(1:%.c=$(BUILD)/%.o)
 
 .PHONY: all lib deps demo check check-unit check-cli check-readme check-header check-kernels check-determinism check-install check-remote check-remote-real bench-remote asan ubsan tsan fuzz lint bench install uninstall deb clean help fuzz-run fuzz-replay bench-kernels soak FORCE
 all: lib $(BUILD)/bin/slm $(EXAMPLES:examples/%.c=$(BUILD)/bin/%)  ## the library, the program, the examples
-lib: $(BUILD)/libslm.a $(BUILD)/$(SO)
+lib: $(BUILD)/libslm.a $(BUILD)/$(SO) $(BUILD)/libslm_remote.a $(BUILD)/$(REMOTE_SO)
 
 CPP   =                         # of the folder; make's own default is a compiler
 $(BUILD)/src/%.o:                CPP := -Isrc
 $(BUILD)/tests/%.o:              CPP := -Isrc -Itests -Wno-missing-prototypes
 $(BUILD)/bench/%.o:              CPP := -Isrc -Wno-missing-prototypes
+$(BUILD)/src/remote/%.o:         CPP :=
 $(BUILD)/src/core/team.o:        ISA := $(OPENMP)
 $(BUILD)/src/kernels/avx2/%.o:   ISA := -mavx2 -mfma -mf16c
 $(BUILD)/src/kernels/avx512/%.o: ISA := -mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx512vnni -mfma -mf16c
@@ -64,10 +68,18 @@ $(BUILD)/$(SO): $(call obj,$(LIB))   # exports what SLM_API says; its own calls 
 	$(if $(V),,@echo '  LD  $@')
 	$(Q)$(CC) -shared $^ -Wl,-soname,$(SO) -Wl,-Bsymbolic-functions $(if $(SAN),,-Wl$(comma)-z$(comma)defs) $(LINK) $(LIBS) -o $@
 
-$(BUILD)/bin/slm: $(call obj,$(SLM)) $(BUILD)/libslm.a
+$(BUILD)/libslm_remote.a: $(call obj,$(REMOTE))
+	@mkdir -p $(@D)
+	$(Q)rm -f $@ && $(AR) rcs $@ $^
+
+$(BUILD)/$(REMOTE_SO): $(call obj,$(REMOTE)) $(BUILD)/$(SO)
+	$(if $(V),,@echo '  LD  $@')
+	$(Q)$(CC) -shared $^ -Wl,-soname,$(REMOTE_SO) -Wl,-Bsymbolic-functions $(if $(SAN),,-Wl$(comma)-z$(comma)defs) $(LDFLAGS) $(if $(SAN),-fsanitize=$(SAN),-Wl$(comma)-z$(comma)relro$(comma)-z$(comma)now) $(REMOTE_LIBS) -lpthread -o $@
+
+$(BUILD)/bin/slm: $(call obj,$(SLM)) $(BUILD)/libslm_remote.a $(BUILD)/libslm.a
 	@mkdir -p $(@D)
 	$(if $(V),,@echo '  LD  $@')
-	$(Q)$(CC) $^ $(LINK) -ljansson $(LIBS) -o $@
+	$(Q)$(CC) $^ $(LINK) $(REMOTE_LIBS) $(LIBS) -o $@
 
 $(BUILD)/bin/check_kernels: $(call obj,$(CHECKS)) $(BUILD)/libslm.a
 	@mkdir -p $(@D)
@@ -80,10 +92,20 @@ $(BUILD)/libharness.a: $(call obj,$(HARNESS))    # an archive: a test gets only 
 
 $(BUILD)/bin/test_schema: LIBS := -ljansson $(LIBS)    # another reader's word on what is JSON
 
+$(BUILD)/bin/test_remote_%: $(BUILD)/tests/test_remote_%.o $(BUILD)/libharness.a $(BUILD)/libslm_remote.a $(BUILD)/libslm.a
+	@mkdir -p $(@D)
+	$(if $(V),,@echo '  LD  $@')
+	$(Q)$(CC) $^ $(LINK) -lcmocka $(REMOTE_LIBS) $(LIBS) -o $@
+
 $(BUILD)/bin/test_%: $(BUILD)/tests/test_%.o $(BUILD)/libharness.a $(BUILD)/libslm.a
 	@mkdir -p $(@D)
 	$(if $(V),,@echo '  LD  $@')
 	$(Q)$(CC) $^ $(LINK) -lcmocka $(LIBS) -o $@
+
+$(BUILD)/bin/remote: $(BUILD)/examples/remote.o $(BUILD)/libslm_remote.a $(BUILD)/libslm.a
+	@mkdir -p $(@D)
+	$(if $(V),,@echo '  LD  $@')
+	$(Q)$(CC) $^ $(LINK) $(REMOTE_LIBS) $(LIBS) -o $@
 
 $(BUILD)/bin/%: $(BUILD)/examples/%.o $(BUILD)/libslm.a
 	@mkdir -p $(@D)
@@ -95,7 +117,7 @@ $(BUILD)/bin/%: $(BUILD)/bench/%.o $(BUILD)/libslm.a
 	$(if $(V),,@echo '  LD  $@')
 	$(Q)$(CC) $^ $(LINK) $(LIBS) -o $@
 
-DEPS = gcc g++ make libc6-dev libutf8proc-dev libcmocka-dev libjansson-dev libssl-dev libnghttp2-dev pkg-config python3
+DEPS = gcc g++ make libc6-dev libutf8proc-dev libcmocka-dev libjansson-dev libcurl4-openssl-dev libssl-dev libnghttp2-dev pkg-config python3
 deps:                           ## installs what is missing, by name, with apt-get
 	@missing=; for p in $(DEPS); do dpkg -s $$p >/dev/null 2>&1 || missing="$$missing $$p"; done; \
 	if [ -n "$$missing" ]; then $$( [ "$$(id -u)" = 0 ] || echo sudo ) sh -c "apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -y -q $$missing"; fi
@@ -196,12 +218,12 @@ $(BUILD)/bin/remote_server: $(SERVER:%=$(BUILD)/tests/remote/%.o)
 $(BUILD)/bin/test_remote: $(BUILD)/tests/remote/test_remote.o $(BUILD)/libharness.a $(REMOTE_RIG)
 	@mkdir -p $(@D)
 	$(if $(V),,@echo '  LD  $@')
-	$(Q)$(CC) $^ $(LINK) -lcmocka -lcurl -ljansson $(LIBS) -o $@
+	$(Q)$(CC) $^ $(LINK) -lcmocka $(REMOTE_LIBS) $(LIBS) -o $@
 
 $(BUILD)/bin/remote_exchanges: $(BUILD)/tests/remote/exchanges.o $(REMOTE_RIG)
 	@mkdir -p $(@D)
 	$(if $(V),,@echo '  LD  $@')
-	$(Q)$(CC) $^ $(LINK) -lcurl -ljansson $(LIBS) -o $@
+	$(Q)$(CC) $^ $(LINK) $(REMOTE_LIBS) $(LIBS) -o $@
 
 EXCHANGES ?= 2500
 check-remote: $(BUILD)/bin/remote_server $(BUILD)/bin/test_remote $(BUILD)/bin/remote_exchanges  ## the remote engine against a server that plays every fault; EXCHANGES=10000 for the full form
@@ -211,16 +233,16 @@ check-remote: $(BUILD)/bin/remote_server $(BUILD)/bin/test_remote $(BUILD)/bin/r
 $(BUILD)/bin/remote_real: $(BUILD)/tests/remote/real.o $(REMOTE_RIG)
 	@mkdir -p $(@D)
 	$(if $(V),,@echo '  LD  $@')
-	$(Q)$(CC) $^ $(LINK) -lcurl -ljansson $(LIBS) -o $@
+	$(Q)$(CC) $^ $(LINK) $(REMOTE_LIBS) $(LIBS) -o $@
 
 $(BUILD)/bench/remote.o: CPP := -Isrc -Itests -Wno-missing-prototypes
-$(BUILD)/bin/remote: $(BUILD)/bench/remote.o $(REMOTE_RIG)
+$(BUILD)/bin/bench_remote: $(BUILD)/bench/remote.o $(REMOTE_RIG)
 	@mkdir -p $(@D)
 	$(if $(V),,@echo '  LD  $@')
-	$(Q)$(CC) $^ $(LINK) -lcurl -ljansson $(LIBS) -o $@
+	$(Q)$(CC) $^ $(LINK) $(REMOTE_LIBS) $(LIBS) -o $@
 
-bench-remote: $(BUILD)/bin/remote_server $(BUILD)/bin/remote  ## processor time of 64 streams of one engine beside that of curl's own tool
-	$(BUILD)/bin/remote $(BUILD)/bin/remote_server
+bench-remote: $(BUILD)/bin/remote_server $(BUILD)/bin/bench_remote  ## processor time of 64 streams of one engine beside that of curl's own tool
+	$(BUILD)/bin/bench_remote $(BUILD)/bin/remote_server
 
 # A server this project did not write. Its wheel is compiled from source, generic and by one core, which took 6 minutes.
 VENV ?= $(BUILD)/venv-llama
@@ -360,4 +382,4 @@ clean:                          ## removes build/
 help:                           ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile
 
--include $(patsubst %.o,%.d,$(call obj,$(LIB) $(SLM) $(TESTS) $(HARNESS) $(CHECKS) $(EXAMPLES) $(wildcard bench/*.c tests/remote/*.c)))
+-include $(patsubst %.o,%.d,$(call obj,$(LIB) $(REMOTE) $(SLM) $(TESTS) $(HARNESS) $(CHECKS) $(EXAMPLES) $(wildcard bench/*.c tests/remote/*.c)))

@@ -325,6 +325,8 @@ static slm_status generate(run *r, slm_error *err)
     slm_sampling sampling;
     slm_stream stream;
     slm_status status = slm_params_read(&sampling, sizeof sampling, r->q->sampling, err);
+    if (!status && (r->q->schema || r->q->tools))
+        status = slm_fail(err, SLM_E_UNSUPPORTED, "request: %s: the local engine takes none", r->q->schema ? "schema" : "tools");
     if (!status)
         status = slm_sampling_check(&sampling, err);
     if (!status && r->q->task == SLM_TASK_CHAT)

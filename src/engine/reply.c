@@ -47,10 +47,10 @@ slm_status slm_reply_own(slm_reply *reply, const slm_allocator *allocator, slm_e
     if (status)
         return status;
     const size_t engine = r.engine ? strlen(r.engine) : 0, model = r.model ? strlen(r.model) : 0;
-    const size_t text = r.text ? r.text_len : 0;
-    size_t bytes = sizeof(piece) + 3;
+    const size_t note = r.note ? strlen(r.note) : 0, text = r.text ? r.text_len : 0, calls = r.calls ? r.calls_len : 0;
+    size_t bytes = sizeof(piece) + 5;
     if (!add(&bytes, r.n_scores, sizeof *r.scores) || !add(&bytes, r.n_labels, sizeof *r.labels) || !add(&bytes, text, 1) ||
-        !add(&bytes, engine, 1) || !add(&bytes, model, 1))
+        !add(&bytes, engine, 1) || !add(&bytes, model, 1) || !add(&bytes, calls, 1) || !add(&bytes, note, 1))
         return slm_fail(err, SLM_E_LIMIT, "reply: %zu bytes of text, %zu tokens, %zu labels", text, r.n_scores, r.n_labels);
     piece *p = slm_heap_new_owner(bytes, allocator, 0);
     if (!p)
@@ -64,6 +64,9 @@ slm_status slm_reply_own(slm_reply *reply, const slm_allocator *allocator, slm_e
     r.text_len = text;
     r.engine = put_text(&at, r.engine, engine);
     r.model = put_text(&at, r.model, model);
+    r.calls = put_text(&at, r.calls, calls);
+    r.calls_len = calls;
+    r.note = put_text(&at, r.note, note);
     r.memory = p;
     r.release = slm_heap_free_owner;
     return slm_params_write(reply, &r, sizeof r, err);

@@ -58,6 +58,12 @@ slm_status slm_request_check(const slm_request *q, slm_error *err)
         if (n < 1 || n > SLM_LIMIT_STOP_BYTES)
             return slm_fail(err, SLM_E_ARG, "request: stop string %u has %zu bytes (allowed 1 .. %d)", i, n, SLM_LIMIT_STOP_BYTES);
     }
+    if ((q->schema && q->task > SLM_TASK_CHAT) || (q->tools && q->task != SLM_TASK_CHAT))
+        return slm_fail(err, SLM_E_ARG, "request: %s beside task %u", q->schema ? "a schema" : "tools", q->task);
+    if ((q->schema_len && !q->schema) || (q->tools_len && !q->tools) || q->schema_len > SLM_LIMIT_GRAMMAR_BYTES ||
+        q->tools_len > SLM_LIMIT_GRAMMAR_BYTES)
+        return slm_fail(err, SLM_E_ARG, "request: schema of %zu bytes%s, tools of %zu bytes%s (allowed %d)", q->schema_len,
+                        q->schema ? "" : " at NULL", q->tools_len, q->tools ? "" : " at NULL", SLM_LIMIT_GRAMMAR_BYTES);
     if (q->task == SLM_TASK_CHAT)
         return check_messages(q, err);
     status = check_text("prompt", q->prompt, q->prompt_len, err);
