@@ -74,7 +74,7 @@ $(BUILD)/libslm_remote.a: $(call obj,$(REMOTE))
 
 $(BUILD)/$(REMOTE_SO): $(call obj,$(REMOTE)) $(BUILD)/$(SO)
 	$(if $(V),,@echo '  LD  $@')
-	$(Q)$(CC) -shared $^ -Wl,-soname,$(REMOTE_SO) -Wl,-Bsymbolic-functions $(if $(SAN),,-Wl$(comma)-z$(comma)defs) $(LDFLAGS) $(if $(SAN),-fsanitize=$(SAN),-Wl$(comma)-z$(comma)relro$(comma)-z$(comma)now) $(REMOTE_LIBS) -lpthread -o $@
+	$(Q)$(CC) -shared $^ -Wl,-soname,$(REMOTE_SO) -Wl,-Bsymbolic-functions $(if $(SAN),,-Wl$(comma)-z$(comma)defs) $(LDFLAGS) $(if $(SAN),-fsanitize=$(SAN),-Wl$(comma)-z$(comma)relro$(comma)-z$(comma)now) $(REMOTE_LIBS) -lm -lpthread -o $@
 
 $(BUILD)/bin/slm: $(call obj,$(SLM)) $(BUILD)/libslm_remote.a $(BUILD)/libslm.a
 	@mkdir -p $(@D)

@@ -164,6 +164,7 @@ void cli_progress_clear(cli *c);
 /* SIGINT and SIGTERM set a flag and cancel the session named last; a second one ends the process. */
 void cli_catch_signals(void);
 void cli_cancel_session(slm_session *session);  /* NULL: none. Called again before the session is freed */
+slm_cancel *cli_cancel(void);                   /* of engines: set by a signal */
 int cli_signal(void);                           /* the signal that came, or 0 */
 
 double cli_clock_ms(void);

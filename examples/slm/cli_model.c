@@ -122,11 +122,13 @@ slm_status cli_decode(cli *c, const slm_tokenizer *tok, const int32_t *ids, size
 /* The handler may do two things: set the flag and cancel, which is one atomic store in the session. */
 static volatile sig_atomic_t came;
 static slm_session *_Atomic running;
+static slm_cancel calls;                    /* of engines */
 
 static void caught(int signal_number)
 {
     slm_session *session = atomic_load(&running);
     came = signal_number;
+    slm_cancel_set(&calls);
     if (session)
         slm_session_cancel(session);
 }
@@ -146,6 +148,11 @@ void cli_cancel_session(slm_session *session)
     atomic_store(&running, session);
     if (session && came)
         slm_session_cancel(session);
+}
+
+slm_cancel *cli_cancel(void)
+{
+    return &calls;
 }
 
 int cli_signal(void)

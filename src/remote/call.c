@@ -155,7 +155,7 @@ static void settle(call *c, size_t i, bool holds)
         u = at_most(c);
         u.output = f->answer.text.size + 64 < u.output ? f->answer.text.size + 64 : u.output;
     }
-    if (!known)
+    if (!known && (f->fault.class == SLM_CLASS_NONE || may_be_billed(f)))
         c->estimated |= holds;
     if (!c->r->p.budget)
         return;
@@ -350,8 +350,8 @@ static void drive(call *c)
 static void report(const call *c, const slm_flight *f)
 {
     const slm_fault *fault = c->fault.class != SLM_CLASS_NONE ? &c->fault : &f->fault;
-    slm_remote_say(c->r, fault->class == SLM_CLASS_NONE ? 2 : 1, "POST %s%s%s: status %ld, %s, %zu bytes sent, %llu received, %llu ms", c->r->url.host,
-                   c->r->url.path, c->r->server->wire->path, f->status, fault->class == SLM_CLASS_NONE ? "ok" : slm_fault_about(fault->class)->name,
+    slm_remote_say(c->r, fault->class == SLM_CLASS_NONE ? 2 : 1, "%s %s%s%s: status %ld, %s, %zu bytes sent, %llu received, %llu ms",
+                   f->wire ? "POST" : "GET", c->r->url.host, c->r->url.path, f->wire ? f->wire->path : "/models", f->status, fault->class == SLM_CLASS_NONE ? "ok" : slm_fault_about(fault->class)->name,
                    c->n, (unsigned long long)f->received, (unsigned long long)(slm_retry_now_ms() - f->begun_ms));
 }
 
@@ -460,10 +460,12 @@ static void check_answer(call *c, const slm_answer *a, const slm_reply *reply)
                       reply->reason == SLM_STOP_LENGTH ? "the answer was cut: " : "", err.text);
 }
 
-static void put_usage(call *c, const slm_answer *a, slm_reply *reply)
+static void put_usage(call *c, const slm_answer *a, bool billed, slm_reply *reply)
 {
     slm_usage u;
-    if (!known_usage(a, &u)) {
+    if (!known_usage(a, &u) && !billed) {
+        u = (slm_usage){ 0 };
+    } else if (!known_usage(a, &u)) {
         u = at_most(c);
         u.output = a->text.size + 64 < u.output ? a->text.size + 64 : u.output;
         reply->flags |= SLM_REPLY_ESTIMATED;
@@ -478,12 +480,15 @@ static void put_usage(call *c, const slm_answer *a, slm_reply *reply)
     reply->tokens = u.output;
 }
 
+/* f NULL: the last try did not begin. */
 static slm_status fill(call *c, slm_flight *f, slm_reply *out, slm_error *err)
 {
+    slm_answer none;
     slm_reply reply = SLM_REPLY_INIT;
     slm_confidence confidence = SLM_CONFIDENCE_INIT;
-    slm_answer *a = &f->answer;
+    slm_answer *a = f ? &f->answer : &none;
     slm_bytes calls;
+    slm_answer_init(&none);
     slm_bytes_init(&calls, SLM_TEXT_MOST);
     slm_answer_calls(a, &calls);
     reply.engine = c->r->name;
@@ -497,7 +502,7 @@ static slm_status fill(call *c, slm_flight *f, slm_reply *out, slm_error *err)
     reply.calls_len = calls.size;
     reply.cost = c->cost;
     reply.tries = c->tries;
-    put_usage(c, a, &reply);
+    put_usage(c, a, f && (f->fault.class == SLM_CLASS_NONE || may_be_billed(f)), &reply);
     if (calls.memory || calls.big)
         slm_fault_set(&c->fault, SLM_CLASS_INTERNAL, 0, "no memory for the tool calls");
     if (c->fault.class == SLM_CLASS_NONE && c->q->task == SLM_TASK_CHOOSE)
@@ -563,7 +568,7 @@ slm_status slm_call_run(slm_remote *r, const slm_request *q, slm_reply *reply, s
             c->winner = f;
             show(c, true);
         }
-        const slm_status filled = f && (c->fault.class == SLM_CLASS_NONE || c->left) ? fill(c, f, reply, err) : SLM_OK;
+        const slm_status filled = c->fault.class == SLM_CLASS_NONE || c->left ? fill(c, f, reply, err) : SLM_OK;
         (void)filled;                               /* a failure of it is in c->fault */
         end(c);
         slm_pipe_end(&pipe);

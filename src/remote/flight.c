@@ -331,12 +331,10 @@ static void read_stream(slm_flight *f, CURLcode result)
 
 void slm_flight_done(slm_flight *f, CURLcode result)
 {
-    long proxy = 0, made = 0;
+    long proxy = 0;
     f->done = true;
     (void)curl_easy_getinfo(f->easy, CURLINFO_RESPONSE_CODE, &f->status);
     (void)curl_easy_getinfo(f->easy, CURLINFO_HTTP_CONNECTCODE, &proxy);
-    if (curl_easy_getinfo(f->easy, CURLINFO_NUM_CONNECTS, &made) == CURLE_OK)
-        (void)atomic_fetch_add(made ? &f->remote->counts.connections : &f->remote->counts.reused, 1);
     if (f->fault.class == SLM_CLASS_NONE && f->refused_address && !slm_flight_left(f))
         slm_fault_set(&f->fault, SLM_CLASS_POLICY, 0, "the host leads to an address that is not public and not allowed");
     if (f->fault.class == SLM_CLASS_NONE && result == CURLE_OUT_OF_MEMORY && f->got_headers && !f->got_body)
@@ -388,8 +386,11 @@ uint64_t slm_flight_clock(slm_flight *f, uint64_t now)
 
 void slm_flight_end(slm_flight *f)
 {
+    long made = 0;
     if (!f->remote)
         return;
+    if (slm_flight_left(f) && curl_easy_getinfo(f->easy, CURLINFO_NUM_CONNECTS, &made) == CURLE_OK)
+        (void)atomic_fetch_add(made ? &f->remote->counts.connections : &f->remote->counts.reused, 1);
     if (f->added)
         (void)curl_multi_remove_handle(f->line->multi, f->easy);    /* closes the connection unless the exchange is over */
     f->added = false;
