@@ -619,9 +619,9 @@ static void refusal(play *p)
         set_finish(p, "refusal");
         return;
     }
+    const size_t at = delta_at(p, 0);
     set_text(p, json_null());
-    json_object_set_new(json_object_get(first_choice(&p->r->events[delta_at(p, 0)]), p->r->stream ? "delta" : "message"), "refusal",
-                        json_string("I will not."));
+    json_object_set_new(json_object_get(first_choice(&p->r->events[at]), p->r->stream ? "delta" : "message"), "refusal", json_string("I will not."));
     if (p->r->stream)
         for (size_t i = p->r->n; i-- > 0;)
             if (json_string_length(json_object_get(json_object_get(first_choice(&p->r->events[i]), "delta"), "content")) > 0)
@@ -700,8 +700,10 @@ static void tool(play *p)           /* =order =noindex =gap =huge =badjson =obje
     }
     if (anthropic(p))
         return;
-    if (strcmp(how, "object") == 0 && !p->r->stream) {
-        json_object_set_new(json_object_get(call_at(p, 0), "function"), "arguments", json_pack("{s:s}", "city", "text"));
+    if (strcmp(how, "object") == 0) {
+        json_object_set_new(json_object_get(call_at(p, at), "function"), "arguments", json_pack("{s:s}", "city", "text"));
+        for (size_t i = last; i > at; i--)
+            reply_remove(p->r, i);
     } else if (p->r->stream && strcmp(how, "order") == 0) {
         const event e = p->r->events[at];
         memmove(p->r->events + at, p->r->events + at + 1, 2 * sizeof e);
