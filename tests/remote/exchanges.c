@@ -40,7 +40,9 @@ static const char *const plays[] = {
     "gzip", "utf8_bad", "error_first", "error_mid", "no_finish", "no_choices", "no_text", "finish=because", "finish=length", "refusal",
     "tool=order", "tool=noindex", "tool=huge", "tool=badjson", "block=early", "block=twice",
 };
-static const char *const ports[] = { "http", "http", "http", "http", "https", "https", "refused", "reset", "expired", "tls_cut" };
+static const char *const ports[] = { "http", "http", "http", "http", "http", "https", "https", "https", "h2", "h2", "h2", "refused", "reset", "expired",
+                                     "tls_cut" };
+static const char *const servers[] = { "openai", "vllm", "llama-server", "ollama", "lmstudio", "openrouter", "compatible" };
 
 typedef struct slot {
     pthread_rwlock_t lock;
@@ -67,6 +69,7 @@ static atomic_int stop_timer;
 static slm_budget *budget;
 static int said;                     /* descriptor of the file that gets everything the engine said */
 static char folder[64];
+static char *control;                /* a text in the heap that a search of memory must find, or it was none */
 
 static uint64_t next(uint64_t *seed)          /* splitmix64 */
 {
@@ -108,7 +111,7 @@ static void renew(slot *s, uint64_t *seed)
     s->port = ports[below(seed, COUNT(ports))];
     s->anthropic = below(seed, 2);
     rig_url(url, sizeof url, s->port, s->play);
-    slm_engine_remote_params p = rig_params(s->anthropic ? "anthropic" : "compatible", url);
+    slm_engine_remote_params p = rig_params(s->anthropic ? "anthropic" : servers[below(seed, COUNT(servers))], url);
     p.connect_ms = 2000;
     p.first_ms = p.between_ms = 120;
     p.total_ms = 2000;
@@ -143,7 +146,7 @@ static bool may_be(const slot *s, slm_status status, bool impatient)
         return true;
     if (impatient && (status == SLM_E_CANCELLED || status == SLM_E_DEADLINE || status == SLM_E_CALLBACK))
         return true;
-    if (strcmp(s->port, "http") != 0 && strcmp(s->port, "https") != 0)
+    if (strcmp(s->port, "http") != 0 && strcmp(s->port, "https") != 0 && strcmp(s->port, "h2") != 0)
         return status == SLM_E_NETWORK;
     for (size_t i = 0; i < COUNT(right); i++)
         if (strcmp(s->play, right[i]) == 0)    /* a machine under load may be late for the short times asked for here */
@@ -338,7 +341,7 @@ static size_t memory(void)
 static size_t search_memory(pid_t pid)
 {
     char path[64], line[512];
-    size_t hits = 0, bytes = 0;
+    size_t hits = 0, bytes = 0, seen = 0;
     (void)snprintf(path, sizeof path, "/proc/%d/maps", (int)pid);
     FILE *maps = fopen(path, "r");
     (void)snprintf(path, sizeof path, "/proc/%d/mem", (int)pid);
@@ -355,6 +358,7 @@ static size_t search_memory(pid_t pid)
             n += (size_t)got;
         line[strcspn(line, "\n")] = 0;
         hits += all ? rig_key_search(line, all, n) : 0;
+        seen += all && memmem(all, n, control, strlen(control));
         bytes += n;
         free(all);
     }
@@ -363,6 +367,10 @@ static size_t search_memory(pid_t pid)
     if (fd >= 0)
         (void)close(fd);
     (void)printf("canary: %zu MiB of writable memory, %zu hits%s\n", bytes >> 20, hits, bytes ? "" : ": skipped: /proc/PID/mem cannot be read");
+    if (bytes && !seen) {
+        (void)printf("canary: what is known to be in memory was not found there\n");
+        hits++;
+    }
     return hits;
 }
 
@@ -376,6 +384,10 @@ static size_t search_files(void)
             continue;
         (void)snprintf(path, sizeof path, "%s/%s", folder, e->d_name);
         hits += rig_key_search_file(path);
+        if (strncmp(e->d_name, "core", 4) == 0 && !rig_file_has(path, control)) {
+            (void)printf("canary: what is known to be in memory is not in %s\n", path);
+            hits++;
+        }
         files++;
     }
     if (d)
@@ -429,6 +441,10 @@ int main(int argc, char **argv)
     (void)snprintf(path, sizeof path, "%s/said", folder);
     said = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
     rig_key_make(seed);
+    if (!rig_key_search_works() || asprintf(&control, "control %016" PRIx64, next(&seed)) < 0) {
+        (void)fprintf(stderr, "exchanges: the search does not find a key that is there\n");
+        return 1;
+    }
     bp.total = (uint64_t)1 << 50;
     bp.prices = &price;
     bp.n_prices = 1;
@@ -464,6 +480,7 @@ int main(int argc, char **argv)
     rig_stop();
     slm_budget_free(budget);
     (void)close(said);
+    free(control);
     (void)snprintf(path, sizeof path, "rm -rf '%s'", folder);
     if (failed || hits || leaked || escaped || system(path) != 0) {
         (void)printf("exchanges: failed: %zu wrong, %zu hits, %zu escaped%s; see %s\n", (size_t)failed, hits, escaped, leaked ? ", leaked" : "", folder);

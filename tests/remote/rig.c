@@ -232,6 +232,28 @@ size_t rig_key_search_file(const char *path)
     return hits;
 }
 
+bool rig_key_search_works(void)
+{
+    char text[RIG_KEY + 64] = "x", coded[2 * RIG_KEY];
+    const bool quiet = rig_key_search("nothing", text, sizeof text) == 0;
+    (void)rig_key(NULL, text + 7, RIG_KEY);
+    const size_t n = base64(coded, (const uint8_t *)text + 7, RIG_KEY);
+    (void)fprintf(stderr, "canary: four hits follow that have to be there\n");
+    const size_t plain = rig_key_search("a control", text, sizeof text), code = rig_key_search("a control", coded, n);
+    explicit_bzero(text, sizeof text);
+    explicit_bzero(coded, sizeof coded);
+    return quiet && plain == 3 && code == 1;
+}
+
+bool rig_file_has(const char *path, const char *what)
+{
+    size_t n;
+    char *text = read_all(path, &n);
+    const bool has = text && memmem(text, n, what, strlen(what));
+    free(text);
+    return has;
+}
+
 /* ---- this process ---- */
 
 static size_t entries(const char *folder)

@@ -35,6 +35,8 @@ ptrdiff_t rig_key(void *user, char *key, size_t room);        /* an slm_remote_k
  * number. */
 size_t rig_key_search_file(const char *path);
 size_t rig_key_search(const char *where, const void *bytes, size_t n);
+bool rig_key_search_works(void);               /* finds a key that it was shown, in two forms */
+bool rig_file_has(const char *path, const char *text);
 
 /* ---- this process ---- */
 

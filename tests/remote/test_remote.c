@@ -160,7 +160,8 @@ static const row rows[] = {
     { 7, "h2", "stall", 0, SLM_E_NETWORK, ANY, "TIMEOUT_FIRST", 2, 0, NULL }, { 8, "h2", "stall_mid", S, SLM_E_NETWORK, ANY, "TIMEOUT_IDLE", 1, 0, NULL },
     { 11, "h2", "redirect=307", 0, SLM_E_REMOTE, 307, "PROTOCOL_REDIRECT", 1, 0, NULL }, { 23, "h2", "retry_ms=50.ok", 0, SLM_OK, 0, LINE, 2, 0, NULL },
     { 35, "h2", "cut_reset", P, SLM_E_PROTOCOL, ANY, "TRUNCATED", 2, 0, NULL }, { 37, "h2", "cut_reset", S, SLM_E_PROTOCOL, ANY, "TRUNCATED", 1, 0, NULL },
-    { 43, "h2", "endless", S, SLM_E_PROTOCOL, ANY, "TOO_BIG", 1, 0, NULL }, { 45, "h2", "pings", S, SLM_E_NETWORK, ANY, "TIMEOUT_IDLE", ANY, 0, NULL },
+    { 43, "h2", "endless", S, SLM_E_PROTOCOL, ANY, "TOO_BIG", 1, 0, NULL }, { 43, "h2", "endless_line", S, SLM_E_PROTOCOL, ANY, "TOO_BIG", 1, 0, NULL },
+    { 44, "h2", "big_body=17", P, SLM_E_PROTOCOL, ANY, "TOO_BIG", 1, 0, NULL }, { 44, "h2", "big_header", 0, ANY, ANY, NULL, ANY, 0, NULL }, { 45, "h2", "pings", S, SLM_E_NETWORK, ANY, "TIMEOUT_IDLE", ANY, 0, NULL },
 };
 
 /* ---- all exchanges, made beforehand ---- */
@@ -550,7 +551,7 @@ static void reasons_are_told_apart(void **state)
         { "refusal", 1, SLM_STOP_REFUSED, 0 },               { "finish=pause_turn", 1, SLM_STOP_OTHER, SLM_REPLY_CUT },
         { "finish=because", 0, SLM_STOP_OTHER, 0 },          { "finish=because", 1, SLM_STOP_OTHER, 0 },
         { "ok", 0, SLM_STOP_EOS, 0 },                        { "ok", 1, SLM_STOP_EOS, 0 },
-        { "finish=model_context_window_exceeded", 1, SLM_STOP_OTHER, SLM_REPLY_CUT },
+        { "finish=model_context_window_exceeded", 1, SLM_STOP_CONTEXT, SLM_REPLY_CUT },
     };
     for (size_t i = 0; i < COUNT(cases); i++)
         for (int whole = 0; whole < 2; whole++) {
@@ -564,7 +565,7 @@ static void reasons_are_told_apart(void **state)
                 q.user = &sink;
             }
             check_status(slm_engine_run(engine, &q, &reply, &err), SLM_OK, &err);
-            if ((reply.reason != cases[i].reason && !(cases[i].flags && reply.reason == SLM_STOP_LENGTH)) || reply.flags != cases[i].flags)
+            if (reply.reason != cases[i].reason || reply.flags != cases[i].flags)
                 fail_msg("%s, %s: reason %u flags %u, want %u and %u", cases[i].play, cases[i].wire ? "anthropic" : "openai", reply.reason, reply.flags,
                          cases[i].reason, cases[i].flags);
             slm_reply_free(&reply);
