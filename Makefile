@@ -37,7 +37,7 @@ EXAMPLES := $(wildcard examples/*.c)
 FUZZERS := $(wildcard tests/fuzz/fuzz_*.c)
 obj    = $(1:%.c=$(BUILD)/%.o)
 
-.PHONY: all lib deps demo check check-unit check-cli check-readme check-header check-kernels check-determinism check-install asan ubsan tsan fuzz lint bench install uninstall deb clean help fuzz-run fuzz-replay bench-kernels soak FORCE
+.PHONY: all lib deps demo check check-unit check-cli check-readme check-header check-kernels check-determinism check-install check-remote check-remote-real bench-remote asan ubsan tsan fuzz lint bench install uninstall deb clean help fuzz-run fuzz-replay bench-kernels soak FORCE
 all: lib $(BUILD)/bin/slm $(EXAMPLES:examples/%.c=$(BUILD)/bin/%)  ## the library, the program, the examples
 lib: $(BUILD)/libslm.a $(BUILD)/$(SO) $(BUILD)/libslm_remote.a $(BUILD)/$(REMOTE_SO)
 
@@ -117,7 +117,7 @@ $(BUILD)/bin/%: $(BUILD)/bench/%.o $(BUILD)/libslm.a
 	$(if $(V),,@echo '  LD  $@')
 	$(Q)$(CC) $^ $(LINK) $(LIBS) -o $@
 
-DEPS = gcc g++ make libc6-dev libutf8proc-dev libcmocka-dev libjansson-dev libcurl4-openssl-dev libedit-dev pkg-config python3
+DEPS = gcc g++ make libc6-dev libutf8proc-dev libcmocka-dev libjansson-dev libcurl4-openssl-dev libssl-dev libnghttp2-dev libedit-dev pkg-config python3
 deps:                           ## installs what is missing, by name, with apt-get
 	@missing=; for p in $(DEPS); do dpkg -s $$p >/dev/null 2>&1 || missing="$$missing $$p"; done; \
 	if [ -n "$$missing" ]; then $$( [ "$$(id -u)" = 0 ] || echo sudo ) sh -c "apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -y -q $$missing"; fi
@@ -132,6 +132,7 @@ check: deps                     ## builds and runs every test in its short form
 	@$(MAKE) --no-print-directory check-readme
 	@$(MAKE) --no-print-directory check-kernels
 	@$(MAKE) --no-print-directory check-cli
+	@$(MAKE) --no-print-directory check-remote
 	@$(MAKE) --no-print-directory check-shared
 	@$(MAKE) --no-print-directory check-install
 	@$(MAKE) --no-print-directory fuzz-replay
@@ -173,7 +174,7 @@ check-header:                   ## each public header alone, as C99, C11 and C++
 
 SANITIZE = $(MAKE) --no-print-directory CFLAGS='-O1 -g' check-unit
 asan:                           ## the tests under AddressSanitizer
-	$(SANITIZE) BUILD=$(BUILD)/asan SAN=address
+	$(SANITIZE) check-remote BUILD=$(BUILD)/asan SAN=address EXCHANGES=1000
 ubsan:                          ## ... under UndefinedBehaviorSanitizer
 	$(SANITIZE) BUILD=$(BUILD)/ubsan SAN=undefined,float-cast-overflow
 tsan:                           ## ... under ThreadSanitizer, with the pthread team: it does not understand libgomp
@@ -205,6 +206,55 @@ $(BUILD)/bin/soak: $(BUILD)/tests/harness/soak.o $(BUILD)/libslm.a
 	$(if $(V),,@echo '  LD  $@')
 	$(Q)$(CC) $^ $(LINK) $(LIBS) -o $@
 
+# The remote suite: a server that plays every fault, and programs that ask it.
+SERVER  = server cert fault answer http h2
+REMOTE_RIG = $(BUILD)/tests/remote/rig.o $(BUILD)/libslm_remote.a $(BUILD)/libslm.a
+$(BUILD)/tests/remote/%.o: CPP := -Isrc -Itests -Wno-missing-prototypes
+$(BUILD)/bin/remote_server: $(SERVER:%=$(BUILD)/tests/remote/%.o)
+	@mkdir -p $(@D)
+	$(if $(V),,@echo '  LD  $@')
+	$(Q)$(CC) $^ $(LINK) -ljansson -lnghttp2 -lssl -lcrypto -lpthread -o $@
+
+$(BUILD)/bin/test_remote: $(BUILD)/tests/remote/test_remote.o $(BUILD)/libharness.a $(REMOTE_RIG)
+	@mkdir -p $(@D)
+	$(if $(V),,@echo '  LD  $@')
+	$(Q)$(CC) $^ $(LINK) -lcmocka $(REMOTE_LIBS) $(LIBS) -o $@
+
+$(BUILD)/bin/remote_exchanges: $(BUILD)/tests/remote/exchanges.o $(REMOTE_RIG)
+	@mkdir -p $(@D)
+	$(if $(V),,@echo '  LD  $@')
+	$(Q)$(CC) $^ $(LINK) $(REMOTE_LIBS) $(LIBS) -o $@
+
+EXCHANGES ?= 2500
+check-remote: $(BUILD)/bin/remote_server $(BUILD)/bin/test_remote $(BUILD)/bin/remote_exchanges  ## the remote engine against a server that plays every fault; EXCHANGES=10000 for the full form
+	$(BUILD)/bin/test_remote $(BUILD)/bin/remote_server 2>&1
+	$(BUILD)/bin/remote_exchanges $(BUILD)/bin/remote_server $(EXCHANGES)
+
+$(BUILD)/bin/remote_real: $(BUILD)/tests/remote/real.o $(REMOTE_RIG)
+	@mkdir -p $(@D)
+	$(if $(V),,@echo '  LD  $@')
+	$(Q)$(CC) $^ $(LINK) $(REMOTE_LIBS) $(LIBS) -o $@
+
+$(BUILD)/bench/remote.o: CPP := -Isrc -Itests -Wno-missing-prototypes
+$(BUILD)/bin/bench_remote: $(BUILD)/bench/remote.o $(REMOTE_RIG)
+	@mkdir -p $(@D)
+	$(if $(V),,@echo '  LD  $@')
+	$(Q)$(CC) $^ $(LINK) $(REMOTE_LIBS) $(LIBS) -o $@
+
+bench-remote: $(BUILD)/bin/remote_server $(BUILD)/bin/bench_remote  ## processor time of 64 streams of one engine beside that of curl's own tool
+	$(BUILD)/bin/bench_remote $(BUILD)/bin/remote_server
+
+# A server this project did not write. Its wheel is compiled from source, generic and by one core, which took 6 minutes.
+VENV ?= $(BUILD)/venv-llama
+$(VENV)/installed: tests/remote/requirements.txt
+	python3 -m venv $(VENV)
+	CMAKE_BUILD_PARALLEL_LEVEL=1 CMAKE_ARGS='-DGGML_NATIVE=OFF -DGGML_OPENMP=OFF -DLLAVA_BUILD=OFF -DLLAMA_BUILD_TOOLS=OFF -DLLAMA_CURL=OFF' \
+	    $(VENV)/bin/pip install -r $<
+	@touch $@
+
+check-remote-real: $(BUILD)/bin/remote_real $(VENV)/installed  ## the remote engine against llama-cpp-python's server with the shipped model; VENV=folder has one
+	sh tests/remote/real.sh $(VENV) models/tiny-stories/tiny-stories.gguf $(BUILD)/bin/remote_real
+
 soak: $(BUILD)/bin/soak         ## mixed use by 8 threads for SOAK_SECONDS=1800, failures provoked: no bit, byte or descriptor may change
 	$(BUILD)/bin/soak $(SOAK_SECONDS) $(SOAK_MODELS)
 
@@ -223,7 +273,7 @@ check-shared: $(BUILD)/bin/slm  ## the program against the fixtures of other pro
 	run quantized $(SHARED)/models/golden/quantized --only '$(QUANTIZED)' && \
 	run tokenizers $(SHARED)/tokenizers --only '$(TOKENIZERS)' && run chat $(SHARED)/tokenizers/chat; fi
 
-check-cli: $(BUILD)/bin/slm     ## what the program prints, says and exits with, against the files in tests/cli
+check-cli: $(BUILD)/bin/slm $(BUILD)/bin/remote_server  ## what the program prints, says and exits with, against the files in tests/cli
 	@SHARED='$(SHARED)' sh tests/cli/run.sh $<
 
 # The whole library again with clang and its sanitizers, without OpenMP, which they do not understand.
@@ -345,4 +395,4 @@ clean:                          ## removes build/
 help:                           ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile
 
--include $(patsubst %.o,%.d,$(call obj,$(LIB) $(REMOTE) $(SLM) $(TESTS) $(HARNESS) $(CHECKS) $(EXAMPLES) $(wildcard bench/*.c)))
+-include $(patsubst %.o,%.d,$(call obj,$(LIB) $(REMOTE) $(SLM) $(TESTS) $(HARNESS) $(CHECKS) $(EXAMPLES) $(wildcard bench/*.c tests/remote/*.c)))

@@ -251,6 +251,8 @@ static void begin(call *c, size_t i)
         return;
     c->tries++;
     slm_flight_begin(&c->flights[i], c->r, c->line, i, c->r->server->wire, c->r->server->wire->path, c->body, c->n, !c->job.stream);
+    c->flights[i].ends_ms = c->ends_ms;
+    c->flights[i].cancel = c->q->cancel;
 }
 
 static bool in_air(const slm_flight *f)

@@ -161,7 +161,11 @@ static size_t on_body(char *bytes, size_t one, size_t n, void *user)
         f->progress = f->received;
         f->moved_ms = slm_retry_now_ms();
     }
-    if (f->received > f->remote->p.max_body)
+    if (slm_cancel_is_set(f->cancel))
+        slm_fault_set(&f->fault, SLM_CLASS_CANCELLED, 0, "cancelled by the caller");
+    else if (f->ends_ms && slm_retry_now_ms() >= f->ends_ms)
+        slm_fault_set(&f->fault, SLM_CLASS_TIMEOUT_TOTAL, 0, "the time is over");
+    else if (f->received > f->remote->p.max_body)
         slm_fault_set(&f->fault, SLM_CLASS_TOO_BIG, (int32_t)f->status, "a body beyond %u bytes", f->remote->p.max_body);
     if (f->fault.class != SLM_CLASS_NONE)
         return 0;

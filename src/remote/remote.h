@@ -95,6 +95,8 @@ typedef struct slm_flight {
     slm_answer  answer;
     slm_fault   fault;
     uint64_t    begun_ms, sent_ms, moved_ms;    /* sent_ms 0: not connected yet */
+    uint64_t    ends_ms;            /* 0: no end of its own. Both are set behind slm_flight_begin; they are looked at for each piece of a body too, */
+    const slm_cancel *cancel;       /* for curl does not return while pieces keep coming */
 } slm_flight;
 
 /* May anything of the request have left this machine? */
