@@ -82,8 +82,8 @@ typedef struct slm_engine_remote_params {
 /* An engine that answers by asking a server. It does generate (the prompt as one message of the user), chat and choose; only requests of
  * SLM_PRIVACY_MAY_LEAVE get there, which it checks again itself.
  *
- *   chat    roles "system", "user", "assistant"; also "calls", whose text is the `calls` of an earlier reply, and "result", whose text is
- *           {"id":...,"text":...}: what a tool gave
+ *   chat    a request's regex is SLM_E_UNSUPPORTED; a tool's answer needs its call_id. Arguments of a call that are no JSON object are
+ *           SLM_E_PROTOCOL, and the partial reply has them as the model wrote them
  *   choose  by structured output; the label is checked here, and has no probabilities (n_labels 0, confidence NULL)
  *   sampling  temperature, top_p, seed, frequency and presence penalties, where the server has them top_k, min_p, repeat_penalty; another
  *           one that is set is SLM_E_UNSUPPORTED. A seed is left out where there is none to set

@@ -131,8 +131,17 @@ static void put_object(const slm_reply *r)
     if (r->flags & SLM_REPLY_COSTED)
         cli_json_count(&j, "cost_nanodollars", r->cost);
     cli_json_count(&j, "tries", r->tries);
-    if (r->calls_len)
-        cli_json_word(&j, "calls", r->calls);
+    if (r->n_calls) {
+        cli_json_open(&j, "calls", '[');
+        for (size_t i = 0; i < r->n_calls; i++) {
+            cli_json_open(&j, NULL, '{');
+            cli_json_word(&j, "id", r->calls[i].id);
+            cli_json_word(&j, "name", r->calls[i].name);
+            cli_json_text(&j, "arguments", r->calls[i].arguments, r->calls[i].arguments_len);
+            cli_json_shut(&j, '}');
+        }
+        cli_json_shut(&j, ']');
+    }
     cli_json_line(&j);
 }
 

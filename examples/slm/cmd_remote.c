@@ -91,7 +91,7 @@ static slm_status add_turn(cli *c, talk *t, const char *role, const char *text, 
     if (!own)
         return cli_fail(c, SLM_E_MEMORY, "no memory for a turn of %zu bytes", len);
     memcpy(own, text, len);
-    t->turn[t->n++] = (slm_message){ role, own, len };
+    t->turn[t->n++] = (slm_message)SLM_MESSAGE(role, own, len);
     return SLM_OK;
 }
 

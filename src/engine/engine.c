@@ -93,8 +93,6 @@ slm_status slm_engine_run(const slm_engine *engine, const slm_request *request, 
         full.engine = "";
     if (!full.model)
         full.model = "";
-    if (!full.calls)
-        full.calls = "";
     if (!full.note)
         full.note = "";
     if (!full.total_ns)

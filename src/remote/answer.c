@@ -76,21 +76,22 @@ void slm_answer_arguments(slm_call *call, const json_t *piece, slm_fault *fault)
     free(dumped);
 }
 
-void slm_answer_calls(const slm_answer *a, slm_bytes *out)
+slm_tool_call *slm_answer_calls(const slm_answer *a, slm_fault *fault)
 {
-    json_t *list = a->n_calls ? json_array() : NULL;
-    for (size_t i = 0; i < a->n_calls; i++) {
+    slm_tool_call *list = calloc(a->n_calls + 1, sizeof *list);
+    if (!list)
+        slm_fault_set(fault, SLM_CLASS_INTERNAL, 0, "no memory for %zu tool calls", a->n_calls);
+    for (size_t i = 0; list && i < a->n_calls; i++) {
         const slm_call *c = &a->calls[i];
-        json_t *arguments = json_stringn(slm_bytes_text(&c->arguments), c->arguments.size);
-        (void)json_array_append_new(list, json_pack("{s:s, s:s, s:o}", "id", c->id, "name", c->name, "arguments", arguments));
+        slm_fault why = { .class = SLM_CLASS_NONE };
+        json_t *object = slm_scan_load(slm_bytes_text(&c->arguments), c->arguments.size, "arguments", &why);
+        list[i] = (slm_tool_call){ c->id, c->name, slm_bytes_text(&c->arguments), c->arguments.size };
+        if (!object)
+            slm_fault_set(fault, why.class == SLM_CLASS_INTERNAL ? SLM_CLASS_INTERNAL : SLM_CLASS_ANSWER, 200, "tool call '%.60s': %.100s: '%.80s'",
+                          c->name, why.text, list[i].arguments);
+        json_decref(object);
     }
-    char *text = list && json_array_size(list) == a->n_calls ? json_dumps(list, JSON_COMPACT) : NULL;
-    if (text)
-        (void)slm_bytes_add(out, text, strlen(text));
-    else if (list)
-        out->memory = true;
-    free(text);
-    json_decref(list);
+    return list;
 }
 
 /* ---- pieces ---- */

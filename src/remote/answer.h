@@ -57,8 +57,8 @@ void slm_answer_finish(slm_answer *a, const char *word);
 /* At the end: is it whole? `plain`: it came in one piece. */
 void slm_answer_check(slm_answer *a, bool plain, slm_fault *fault);
 
-/* The calls as the JSON of slm_reply.calls; "" if there are none. */
-void slm_answer_calls(const slm_answer *a, slm_bytes *json);
+/* The calls as they stand in a reply, [n_calls] for free(), pointing into the answer; ANSWER for arguments that are no JSON object. */
+slm_tool_call *slm_answer_calls(const slm_answer *a, slm_fault *fault);
 
 /* An error object of any shape servers use, at status 200 or another one. */
 void slm_answer_error(const json_t *root, long status, slm_fault *fault);

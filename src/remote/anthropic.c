@@ -10,33 +10,25 @@ enum { NO_BLOCK, TEXT_BLOCK, TOOL_BLOCK, OTHER_BLOCK, STOPPED };
 
 /* ---- request ---- */
 
-/* The blocks of a turn that calls tools. */
+/* A turn that calls tools: its text, if any, then a block for each call. */
 static json_t *call_blocks(const slm_message *m, slm_fault *fault)
 {
-    json_t *list = slm_wire_caller_json("message of role calls", m->text, m->len, fault), *blocks = json_array(), *call;
-    size_t i;
-    json_array_foreach(list, i, call) {
-        const char *text = slm_scan_text(call, "arguments");
-        json_t *input = *text ? slm_wire_caller_json("arguments of a call", text, strlen(text), fault) : json_object();
-        if (input)
-            slm_wire_push(blocks, json_pack("{s:s, s:s, s:s, s:o}", "type", "tool_use", "id", slm_scan_text(call, "id"), "name",
-                                            slm_scan_text(call, "name"), "input", input), fault);
+    json_t *blocks = json_array();
+    if (m->len)
+        slm_wire_push(blocks, json_pack("{s:s, s:o}", "type", "text", "text", slm_wire_string("message", m->text, m->len, fault)), fault);
+    for (size_t i = 0; i < m->n_calls; i++) {
+        const slm_tool_call *c = &m->calls[i];
+        json_t *input = slm_wire_caller_json("arguments of a call", c->arguments, c->arguments_len, fault);
+        json_t *name = slm_wire_string("name of a call", c->name, strlen(c->name), fault);
+        slm_wire_push(blocks, json_pack("{s:s, s:s, s:o, s:o}", "type", "tool_use", "id", c->id ? c->id : "", "name", name, "input", input), fault);
     }
-    if (list && !json_array_size(list))
-        slm_fault_set(fault, SLM_CLASS_BAD_ARGUMENT, 0, "message of role calls: no array of calls");
-    json_decref(list);
     return blocks;
 }
 
 static json_t *result_blocks(const slm_message *m, slm_fault *fault)
 {
-    json_t *result = slm_wire_caller_json("message of role result", m->text, m->len, fault), *blocks = json_array();
-    if (result && (!*slm_scan_text(result, "id") || !json_is_string(json_object_get(result, "text"))))
-        slm_fault_set(fault, SLM_CLASS_BAD_ARGUMENT, 0, "message of role result: lacks id or text");
-    else if (result)
-        slm_wire_push(blocks, json_pack("{s:s, s:s, s:O}", "type", "tool_result", "tool_use_id", slm_scan_text(result, "id"), "content",
-                                        json_object_get(result, "text")), fault);
-    json_decref(result);
+    json_t *blocks = json_array(), *text = slm_wire_string("message", m->text, m->len, fault);
+    slm_wire_push(blocks, json_pack("{s:s, s:s, s:o}", "type", "tool_result", "tool_use_id", m->call_id, "content", text), fault);
     return blocks;
 }
 
@@ -48,18 +40,18 @@ static void put(json_t *messages, const char *role, json_t *content, slm_fault *
 
 static void put_turn(json_t *messages, slm_bytes *system, const slm_message *m, slm_fault *fault)
 {
+    if (!slm_wire_role(m, fault))
+        return;
     if (!strcmp(m->role, "system")) {
         if (system->size)
             (void)slm_bytes_add(system, "\n\n", 2);
         (void)slm_bytes_add(system, m->text, m->len);
-    } else if (!strcmp(m->role, "calls")) {
+    } else if (m->n_calls) {
         put(messages, "assistant", call_blocks(m, fault), fault);
-    } else if (!strcmp(m->role, "result")) {
+    } else if (!strcmp(m->role, "tool")) {
         put(messages, "user", result_blocks(m, fault), fault);
-    } else if (!strcmp(m->role, "user") || !strcmp(m->role, "assistant")) {
-        put(messages, m->role, slm_wire_string("message", m->text, m->len, fault), fault);
     } else {
-        slm_fault_set(fault, SLM_CLASS_BAD_ARGUMENT, 0, "request: role '%.40s' (known: system, user, assistant, calls, result)", m->role);
+        put(messages, m->role, slm_wire_string("message", m->text, m->len, fault), fault);
     }
 }
 
@@ -92,9 +84,10 @@ static json_t *tools_of(const json_t *tools, slm_fault *fault)
     json_t *list = json_array(), *tool;
     size_t i;
     json_array_foreach(tools, i, tool) {
-        json_t *one = json_copy(tool), *parameters = json_object_get(tool, "parameters");
+        json_t *one = json_copy(json_object_get(tool, "function")), *parameters = json_object_get(one, "parameters");
         slm_wire_set(one, "input_schema", parameters ? json_incref(parameters) : json_pack("{s:s}", "type", "object"), fault);
         (void)json_object_del(one, "parameters");
+        (void)json_object_del(one, "strict");
         slm_wire_push(list, one, fault);
     }
     return list;

@@ -73,7 +73,7 @@ static void read_tools(call *c)
     if (list && !json_is_array(list))
         slm_fault_set(&c->fault, SLM_CLASS_BAD_ARGUMENT, 0, "request: tools: no array");
     json_array_foreach(list, i, tool)
-        if (!*slm_scan_text(tool, "name"))
+        if (!*slm_scan_text(json_object_get(tool, "function"), "name"))
             slm_fault_set(&c->fault, SLM_CLASS_BAD_ARGUMENT, 0, "request: tool %zu has no name", i);
     c->job.tools = list;
 }
@@ -96,9 +96,11 @@ static void build(call *c)
     }
     if (q->tools)
         read_tools(c);
+    if (q->regex)
+        slm_fault_set(&c->fault, SLM_CLASS_UNSUPPORTED, 0, "request: regex: no server keeps to one");
     json_t *body = c->fault.class == SLM_CLASS_NONE ? r->server->wire->build(&c->job, &c->fault) : NULL;
     if (body) {
-        c->body = json_dumps(body, JSON_COMPACT);
+        c->body = json_dumps(body, JSON_COMPACT | JSON_REAL_PRECISION(15));      /* 0.7, and not 0.69999999999999996 */
         c->n = c->body ? strlen(c->body) : 0;
         if (!c->body)
             slm_fault_set(&c->fault, SLM_CLASS_INTERNAL, 0, "no memory for the request");
@@ -489,10 +491,11 @@ static slm_status fill(call *c, slm_flight *f, slm_reply *out, slm_error *err)
     slm_reply reply = SLM_REPLY_INIT;
     slm_confidence confidence = SLM_CONFIDENCE_INIT;
     slm_answer *a = f ? &f->answer : &none;
-    slm_bytes calls;
+    slm_fault trouble = { .class = SLM_CLASS_NONE };
     slm_answer_init(&none);
-    slm_bytes_init(&calls, SLM_TEXT_MOST);
-    slm_answer_calls(a, &calls);
+    slm_tool_call *calls = slm_answer_calls(a, &trouble);
+    if (c->fault.class == SLM_CLASS_NONE && !c->stopped)
+        c->fault = trouble;
     reply.engine = c->r->name;
     reply.model = *a->model ? a->model : c->r->model;
     reply.text = slm_bytes_text(&a->text);
@@ -500,13 +503,11 @@ static slm_status fill(call *c, slm_flight *f, slm_reply *out, slm_error *err)
     reply.reason = c->stopped ? c->stop : a->reason;
     reply.flags = a->flags | (c->costed ? SLM_REPLY_COSTED : 0u) | (c->estimated ? SLM_REPLY_ESTIMATED : 0u);
     reply.left = c->left;
-    reply.calls = slm_bytes_text(&calls);
-    reply.calls_len = calls.size;
+    reply.calls = calls;
+    reply.n_calls = calls ? a->n_calls : 0;
     reply.cost = c->cost;
     reply.tries = c->tries;
     put_usage(c, a, f && (f->fault.class == SLM_CLASS_NONE || may_be_billed(f)), &reply);
-    if (calls.memory || calls.big)
-        slm_fault_set(&c->fault, SLM_CLASS_INTERNAL, 0, "no memory for the tool calls");
     if (c->fault.class == SLM_CLASS_NONE && c->q->task == SLM_TASK_CHOOSE)
         find_label(c, a, &reply);
     else if (c->fault.class == SLM_CLASS_NONE)
@@ -531,7 +532,7 @@ static slm_status fill(call *c, slm_flight *f, slm_reply *out, slm_error *err)
         *out = reply;
     else
         slm_fault_set(&c->fault, SLM_CLASS_INTERNAL, 0, "no memory for the reply");
-    slm_bytes_free(&calls);
+    free(calls);
     return status;
 }
 

@@ -11,26 +11,15 @@
 
 static json_t *calls_of(const slm_message *m, slm_fault *fault)
 {
-    json_t *list = slm_wire_caller_json("message of role calls", m->text, m->len, fault), *out = json_array(), *call;
-    size_t i;
-    json_array_foreach(list, i, call)
-        slm_wire_push(out, json_pack("{s:s, s:s, s:{s:s, s:s}}", "id", slm_scan_text(call, "id"), "type", "function", "function", "name",
-                                     slm_scan_text(call, "name"), "arguments", slm_scan_text(call, "arguments")), fault);
-    if (list && !json_array_size(list))
-        slm_fault_set(fault, SLM_CLASS_BAD_ARGUMENT, 0, "message of role calls: no array of calls");
-    json_decref(list);
+    json_t *out = json_array();
+    for (size_t i = 0; i < m->n_calls; i++) {
+        const slm_tool_call *c = &m->calls[i];
+        json_t *arguments = slm_wire_string("arguments of a call", c->arguments, c->arguments_len, fault);
+        json_t *name = slm_wire_string("name of a call", c->name, strlen(c->name), fault);
+        slm_wire_push(out, json_pack("{s:s, s:s, s:{s:o, s:o}}", "id", c->id ? c->id : "", "type", "function", "function", "name", name, "arguments",
+                                     arguments), fault);
+    }
     return out;
-}
-
-static void put_result(json_t *messages, const slm_message *m, slm_fault *fault)
-{
-    json_t *result = slm_wire_caller_json("message of role result", m->text, m->len, fault);
-    if (result && (!*slm_scan_text(result, "id") || !json_is_string(json_object_get(result, "text"))))
-        slm_fault_set(fault, SLM_CLASS_BAD_ARGUMENT, 0, "message of role result: lacks id or text");
-    else if (result)
-        slm_wire_push(messages, json_pack("{s:s, s:s, s:O}", "role", "tool", "tool_call_id", slm_scan_text(result, "id"), "content",
-                                          json_object_get(result, "text")), fault);
-    json_decref(result);
 }
 
 static void put_message(json_t *messages, const char *role, const char *text, size_t n, slm_fault *fault)
@@ -42,14 +31,17 @@ static void put_message(json_t *messages, const char *role, const char *text, si
 
 static void put_turn(json_t *messages, const slm_message *m, slm_fault *fault)
 {
-    if (!strcmp(m->role, "calls"))
-        slm_wire_push(messages, json_pack("{s:s, s:n, s:o}", "role", "assistant", "content", "tool_calls", calls_of(m, fault)), fault);
-    else if (!strcmp(m->role, "result"))
-        put_result(messages, m, fault);
-    else if (!strcmp(m->role, "system") || !strcmp(m->role, "user") || !strcmp(m->role, "assistant"))
-        put_message(messages, m->role, m->text, m->len, fault);
-    else
-        slm_fault_set(fault, SLM_CLASS_BAD_ARGUMENT, 0, "request: role '%.40s' (known: system, user, assistant, calls, result)", m->role);
+    if (!slm_wire_role(m, fault))
+        return;
+    put_message(messages, m->role, m->text, m->len, fault);
+    json_t *turn = json_array_get(messages, json_array_size(messages) - 1);
+    if (fault->class == SLM_CLASS_NONE && m->n_calls) {
+        if (!m->len)
+            slm_wire_set(turn, "content", json_null(), fault);
+        slm_wire_set(turn, "tool_calls", calls_of(m, fault), fault);
+    }
+    if (fault->class == SLM_CLASS_NONE && m->call_id)
+        slm_wire_set(turn, "tool_call_id", slm_wire_string("call id", m->call_id, strlen(m->call_id), fault), fault);
 }
 
 static json_t *messages_of(const slm_job *job, slm_fault *fault)
@@ -83,15 +75,6 @@ static json_t *format_of(const slm_job *job)
                      job->schema);
 }
 
-static json_t *tools_of(const json_t *tools, slm_fault *fault)
-{
-    json_t *list = json_array(), *tool;
-    size_t i;
-    json_array_foreach(tools, i, tool)
-        slm_wire_push(list, json_pack("{s:s, s:O}", "type", "function", "function", tool), fault);
-    return list;
-}
-
 static json_t *build(const slm_job *job, slm_fault *fault)
 {
     json_t *body = json_object(), *stops = slm_wire_stops(job, fault);
@@ -107,7 +90,7 @@ static json_t *build(const slm_job *job, slm_fault *fault)
     if (job->schema && job->server->structured != SLM_STRUCTURED_NONE)
         slm_wire_set(body, "response_format", format_of(job), fault);
     if (job->tools)
-        slm_wire_set(body, "tools", tools_of(job->tools, fault), fault);
+        slm_wire_set(body, "tools", json_incref(job->tools), fault);
     if (job->top_logprobs) {
         slm_wire_set(body, "logprobs", json_true(), fault);
         slm_wire_set(body, "top_logprobs", json_integer(job->top_logprobs), fault);

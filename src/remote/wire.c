@@ -57,6 +57,28 @@ void slm_wire_push(json_t *array, json_t *value, slm_fault *fault)
         slm_fault_set(fault, SLM_CLASS_INTERNAL, 0, "no memory for the request");
 }
 
+static bool is_utf8(const char *text)
+{
+    json_t *v = json_string(text);
+    json_decref(v);
+    return v != NULL;
+}
+
+bool slm_wire_role(const slm_message *m, slm_fault *fault)
+{
+    const bool assistant = !strcmp(m->role, "assistant"), tool = !strcmp(m->role, "tool");
+    if (!assistant && !tool && strcmp(m->role, "system") != 0 && strcmp(m->role, "user") != 0)
+        slm_fault_set(fault, SLM_CLASS_BAD_ARGUMENT, 0, "request: role '%.40s' (known: system, user, assistant, tool)", m->role);
+    else if (m->n_calls && !assistant)
+        slm_fault_set(fault, SLM_CLASS_BAD_ARGUMENT, 0, "request: a message of role '%s' calls %zu tools", m->role, m->n_calls);
+    else if (tool && (!m->call_id || !*m->call_id || !is_utf8(m->call_id)))
+        slm_fault_set(fault, SLM_CLASS_BAD_ARGUMENT, 0, "request: a tool's answer without the id of its call");
+    for (size_t i = 0; i < m->n_calls; i++)
+        if (m->calls[i].id && !is_utf8(m->calls[i].id))
+            slm_fault_set(fault, SLM_CLASS_BAD_ARGUMENT, 0, "request: the id of call %zu is not UTF-8", i);
+    return fault->class == SLM_CLASS_NONE;
+}
+
 double slm_wire_margin(double best, double second)
 {
     const double d = exp(best < 0 ? best : 0) - (second > -700 ? exp(second) : 0);

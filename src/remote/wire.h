@@ -51,6 +51,9 @@ json_t *slm_wire_caller_json(const char *what, const char *text, size_t n, slm_f
 /* A string of the caller's; NULL after BAD_ARGUMENT if it is not UTF-8. */
 json_t *slm_wire_string(const char *what, const char *text, size_t n, slm_fault *fault);
 
+/* Can this turn be sent: a known role, calls of an assistant alone, a tool's answer with the id of its call? */
+bool slm_wire_role(const slm_message *m, slm_fault *fault);
+
 /* Sets the members of sampling that this server has; a fault for one that it lacks. */
 void slm_wire_sampling(json_t *body, const slm_job *job, slm_fault *fault);
 

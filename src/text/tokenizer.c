@@ -3,6 +3,7 @@
  * Loading believes nothing: counts agree, ids lie in the vocabulary, byte tokens say which byte, and every token plain text may
  * need is there. Encoding makes the text well-formed, cuts special tokens out of it and hands the pieces between them to spm.c or
  * bpe.c. The rules are in docs/tokenizers.md. */
+#include "text/trie.h"
 #include "text/vocab.h"
 
 #include "core/params.h"
@@ -282,6 +283,7 @@ void slm_tokenizer_free(slm_tokenizer *t)
 {
     if (!t)
         return;
+    slm_trie_free(atomic_load(&t->trie));
     slm_texts_free(&t->texts);
     slm_special_free(&t->user, t->heap);
     slm_special_free(&t->special, t->heap);

@@ -9,6 +9,8 @@
 #include "text/special.h"
 #include "text/tokenizer.h"
 
+#include <stdatomic.h>
+
 /* Token types as files number them. 0 is what old files have for a plain token. */
 enum { SLM_TOKEN_NONE, SLM_TOKEN_NORMAL, SLM_TOKEN_UNKNOWN, SLM_TOKEN_CONTROL, SLM_TOKEN_USER, SLM_TOKEN_UNUSED, SLM_TOKEN_BYTE };
 
@@ -42,6 +44,8 @@ struct slm_tokenizer {
     slm_merge_rule *rules;      /* [rules_mask + 1] open addressing */
     size_t     rules_mask;
     uint64_t   seed;
+
+    struct slm_trie *_Atomic trie;      /* slm_tokenizer_trie; NULL until somebody asks */
 };
 
 /* One call of encode. */
