@@ -75,6 +75,14 @@ static void rate_headers(slm_flight *f)
     }
 }
 
+/* What a callback returns to end an exchange. Its connection ends too: in HTTP/2 it would live on, and curl would be busy for as long as the
+ * server keeps sending to the stream that is no more. */
+static size_t stop(slm_flight *f)
+{
+    (void)curl_easy_setopt(f->easy, CURLOPT_FORBID_REUSE, 1L);
+    return 0;
+}
+
 static size_t on_header(char *bytes, size_t one, size_t n, void *user)
 {
     slm_flight *f = user;
@@ -86,7 +94,7 @@ static size_t on_header(char *bytes, size_t one, size_t n, void *user)
     (void)one;
     if (f->header_bytes > SLM_HEADERS_MOST) {
         slm_fault_set(&f->fault, SLM_CLASS_TOO_BIG, 0, "headers beyond %d bytes", SLM_HEADERS_MOST);
-        return 0;
+        return stop(f);
     }
     if (n >= 5 && memcmp(bytes, "HTTP/", 5) == 0) { /* another response: what a 1xx said is past */
         f->type[0] = f->target[0] = 0;
@@ -168,10 +176,10 @@ static size_t on_body(char *bytes, size_t one, size_t n, void *user)
     else if (f->received > f->remote->p.max_body)
         slm_fault_set(&f->fault, SLM_CLASS_TOO_BIG, (int32_t)f->status, "a body beyond %u bytes", f->remote->p.max_body);
     if (f->fault.class != SLM_CLASS_NONE)
-        return 0;
+        return stop(f);
     if (f->status != 200) {                         /* an error's body: its first 64 KiB will do */
         if (f->body.size + n > SLM_ERROR_MOST)
-            return 0;
+            return stop(f);
         (void)slm_bytes_add(&f->body, bytes, n);
         return n;
     }
@@ -181,13 +189,13 @@ static size_t on_body(char *bytes, size_t one, size_t n, void *user)
         return n;
     if (f->answer.ended) {                          /* the rest is let go, so that the connection stays of use */
         f->after_end += n;
-        return f->after_end > SLM_ERROR_MOST ? 0 : n;
+        return f->after_end > SLM_ERROR_MOST ? stop(f) : n;
     }
     if (f->stream)
         feed_stream(f, bytes, n);
     else if (!slm_bytes_add(&f->body, bytes, n))
         slm_fault_set(&f->fault, SLM_CLASS_INTERNAL, 0, "no memory for a body of %zu bytes", f->body.size + n);
-    return f->fault.class != SLM_CLASS_NONE ? 0 : n;
+    return f->fault.class != SLM_CLASS_NONE ? stop(f) : n;
 }
 
 /* ---- the exchange ---- */
@@ -395,6 +403,8 @@ void slm_flight_end(slm_flight *f)
         return;
     if (slm_flight_left(f) && curl_easy_getinfo(f->easy, CURLINFO_NUM_CONNECTS, &made) == CURLE_OK)
         (void)atomic_fetch_add(made ? &f->remote->counts.connections : &f->remote->counts.reused, 1);
+    if (!f->done)
+        (void)stop(f);                              /* who tries again gets a connection of its own */
     if (f->added)
         (void)curl_multi_remove_handle(f->line->multi, f->easy);    /* closes the connection unless the exchange is over */
     f->added = false;

@@ -211,9 +211,10 @@ static int on_close(nghttp2_session *session, int32_t id, uint32_t code, void *u
 
 /* ---- the connection ---- */
 
+/* Some frames, not all: what the client says in between is to be heard. */
 static bool flush(link *l)
 {
-    for (;;) {
+    for (int i = 0; i < 64; i++) {
         const uint8_t *bytes;
         const ssize_t n = nghttp2_session_mem_send(l->session, &bytes);
         if (n <= 0)
@@ -221,6 +222,7 @@ static bool flush(link *l)
         if (!conn_write(l->c, bytes, (size_t)n))
             return false;
     }
+    return true;
 }
 
 /* Goes on with what is due; ms until the next is. */
@@ -269,8 +271,8 @@ void h2_serve(conn *c, void (*make)(reply *r, const request *q))
     on = on && nghttp2_submit_settings(l.session, NGHTTP2_FLAG_NONE, &most, 1) == 0;
     while (on && flush(&l)) {
         struct pollfd p = { c->fd, POLLIN, 0 };
-        const int wait = resume(&l);
-        if (wait == 0)
+        const int due = resume(&l), wait = nghttp2_session_want_write(l.session) ? 0 : due;
+        if (due == 0)
             continue;
         if (!SSL_pending(c->ssl) && poll(&p, 1, wait) <= 0)
             continue;
