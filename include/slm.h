@@ -242,7 +242,7 @@ SLM_API slm_status slm_quantize_file(const char *in, const char *out, const slm_
 SLM_API slm_status slm_convert_file(const char *in, const char *out, const slm_quantize_params *params, slm_error *err);
 
 /* Writes a GGUF with random weights and a made-up vocabulary in the true shape of a named model: "smollm2-135m",
- * "qwen2.5-0.5b", "tinyllama-1.1b", "llama-3.2-3b". For benches. SLM_E_NOT_FOUND for another name lists these. Since 0.1.0 */
+ * "qwen2.5-0.5b", "tinyllama-1.1b", "llama-3.2-3b", "minilm-l6", "distilbert". For benches. SLM_E_NOT_FOUND for another name lists these. Since 0.1.0 */
 SLM_API slm_status slm_make_model_file(const char *shape, const char *out, const slm_quantize_params *params, slm_error *err);
 
 /* ---- tokenizer ------------------------------------------------------------------------------------------------------------- */

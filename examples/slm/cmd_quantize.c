@@ -200,7 +200,7 @@ static const cli_option make_options[] = {
 const cli_command cmd_make_model = {
     .name = "make-model", .brief = "writes a model of random weights, for benches", .example = "slm make-model smollm2-135m random.gguf",
     .arguments = { "SHAPE", "OUT" },
-    .about = "SHAPE is the name of a model whose true shape the file has: smollm2-135m, qwen2.5-0.5b, tinyllama-1.1b, llama-3.2-3b.\n"
-             "The vocabulary is made up. The same name and type give the same bytes every time.",
+    .about = "SHAPE is the name of a model whose true shape the file has: smollm2-135m, qwen2.5-0.5b, tinyllama-1.1b, llama-3.2-3b,\n"
+             "minilm-l6, distilbert. The vocabulary is made up. The same name and type give the same bytes every time.",
     .options = make_options, .size = sizeof(options), .no_model = true, .run = run_make
 };
