@@ -119,6 +119,10 @@ static void renew(slot *s, uint64_t *seed)
     p.budget = budget;
     p.log = &log;
     p.flags = below(seed, 2) ? SLM_REMOTE_PLAIN : 0;
+    if (strcmp(s->port, "h2") == 0) {
+        p.flags |= SLM_REMOTE_HTTP2;
+        p.key = NULL;                         /* nghttp2 would keep it: slm_remote.h says so */
+    }
     p.parallel = below(seed, 4) ? 0 : 2;
     p.breaker = below(seed, 8) ? 0 : 5;
     p.breaker_ms = 10;
@@ -159,11 +163,11 @@ static void ask_something(worker *w, slot *s)
     static const char *const labels[] = { "yes", "no", "perhaps" };
     static const char *const stops[] = { "seven", "\n\n" };
     static const char schema[] = "{\"type\":\"object\",\"properties\":{\"n\":{\"type\":\"integer\"}},\"required\":[\"n\"]}";
-    static const char tools[] = "[{\"name\":\"weather\",\"description\":\"of a city\",\"parameters\":{\"type\":\"object\",\"properties\":"
-                                "{\"city\":{\"type\":\"string\"}},\"required\":[\"city\"]}}]";
+    static const char tools[] = "[{\"type\":\"function\",\"function\":{\"name\":\"weather\",\"description\":\"of a city\",\"parameters\":{\"type\":\"object\",\"properties\":"
+                                "{\"city\":{\"type\":\"string\"}},\"required\":[\"city\"]}}}]";
     char prompt[2000] = "one two three";
-    const slm_message messages[] = { { "system", "Be brief.", 9 }, { "user", prompt, 0 }, { "assistant", "yes", 3 }, { "user", prompt, 0 } };
-    slm_message turns[4];
+    slm_message turns[] = { SLM_MESSAGE("system", "Be brief.", 9), SLM_MESSAGE("user", prompt, 0), SLM_MESSAGE("assistant", "yes", 3),
+                            SLM_MESSAGE("user", prompt, 0) };
     slm_request q = SLM_REQUEST_INIT;
     slm_reply reply = SLM_REPLY_INIT;
     slm_error err = { 0 };
@@ -191,7 +195,6 @@ static void ask_something(worker *w, slot *s)
         break;
     case 1:
         q.task = SLM_TASK_CHAT;
-        memcpy(turns, messages, sizeof turns);
         turns[1].len = turns[3].len = strlen(prompt);
         q.messages = turns;
         q.n_messages = 4;
@@ -234,8 +237,8 @@ static void ask_something(worker *w, slot *s)
         say(err.text, strlen(err.text));
     if (reply.text)
         say(reply.text, reply.text_len);
-    if (reply.calls)
-        say(reply.calls, reply.calls_len);
+    for (size_t i = 0; i < reply.n_calls; i++)
+        say(reply.calls[i].arguments, reply.calls[i].arguments_len);
     if (reply.note)
         say(reply.note, strlen(reply.note));
     if (local) {

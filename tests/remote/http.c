@@ -335,19 +335,15 @@ static bool send_part(sender *s, const char *bytes, size_t n)
     return whole;
 }
 
-/* These bytes until the client has enough, many in a write unless there are pauses between them. */
-static bool send_for_ever(sender *s, const char *bytes, size_t n)
+char *reply_many(char *bytes, size_t *n)
 {
-    const size_t times = s->r->each || n == 0 ? 1 : 1 + 65536 / n;
-    char *many = malloc(times * n + 1);
-    if (!many)
-        return false;
-    for (size_t i = 0; i < times; i++)
-        memcpy(many + i * n, bytes, n);
-    while (s->sent < SEND_MAX && conn_pause(s->c, s->r->each) && send_part(s, many, times * n)) {
-    }
-    free(many);
-    return false;
+    const size_t times = *n ? 1 + 65536 / *n : 0;
+    char *many = malloc(times * *n + 1);
+    for (size_t i = 0; many && i < times; i++)
+        memcpy(many + i * *n, bytes, *n);
+    free(bytes);
+    *n = many ? times * *n : 0;
+    return many;
 }
 
 static bool send_events(sender *s)
@@ -359,8 +355,10 @@ static bool send_events(sender *s)
             return false;
         char *bytes = reply_event_bytes(r, &r->events[i], &n);
         bool on = bytes && send_part(s, bytes, n);
-        if (on && r->endless && i + 1 == r->n)
-            on = send_for_ever(s, bytes, n);
+        if (on && r->endless && i + 1 == r->n && !r->each)
+            bytes = reply_many(bytes, &n);
+        while (on && r->endless && i + 1 == r->n && s->sent < SEND_MAX)
+            on = n > 0 && conn_pause(s->c, r->each) && send_part(s, bytes, n);
         free(bytes);
         if (!on)
             return false;

@@ -68,6 +68,8 @@ typedef struct reply {
 
 /* The bytes of one event, for free(). */
 char *reply_event_bytes(const reply *r, const event *e, size_t *n);
+/* Many times these bytes, for free(), 64 KiB or more; takes bytes. */
+char *reply_many(char *bytes, size_t *n);
 
 /* false: the connection is over */
 bool reply_send(conn *c, reply *r);

@@ -75,7 +75,7 @@ static slm_request ask(uint32_t task)
 int main(int argc, char **argv)
 {
     static const char *const labels[] = { "yes", "no" }, *const stops[] = { "." };
-    const slm_message turns[] = { { "user", "Tell me a story.", 16 }, { "assistant", "Once upon a time.", 17 }, { "user", "Go on.", 6 } };
+    const slm_message turns[] = { SLM_MESSAGE("user", "Tell me a story.", 16), SLM_MESSAGE("assistant", "Once upon a time.", 17), SLM_MESSAGE("user", "Go on.", 6) };
     slm_error err = { 0 };
     slm_reply plain = SLM_REPLY_INIT, other = SLM_REPLY_INIT;
     sink s = { "", 0, 0 };
