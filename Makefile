@@ -117,7 +117,7 @@ $(BUILD)/bin/%: $(BUILD)/bench/%.o $(BUILD)/libslm.a
 	$(if $(V),,@echo '  LD  $@')
 	$(Q)$(CC) $^ $(LINK) $(LIBS) -o $@
 
-DEPS = gcc g++ make libc6-dev libutf8proc-dev libcmocka-dev libjansson-dev libcurl4-openssl-dev libedit-dev libssl-dev libnghttp2-dev pkg-config python3
+DEPS = gcc g++ make libc6-dev libutf8proc-dev libcmocka-dev libjansson-dev libcurl4-openssl-dev libssl-dev libnghttp2-dev libedit-dev pkg-config python3
 deps:                           ## installs what is missing, by name, with apt-get
 	@missing=; for p in $(DEPS); do dpkg -s $$p >/dev/null 2>&1 || missing="$$missing $$p"; done; \
 	if [ -n "$$missing" ]; then $$( [ "$$(id -u)" = 0 ] || echo sudo ) sh -c "apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -y -q $$missing"; fi
@@ -315,6 +315,10 @@ INSTALL = 755:$(BUILD)/bin/slm:$(PREFIX)/bin/slm \
           644:$(BUILD)/libslm.a:$(LIBDIR)/libslm.a \
           644:$(BUILD)/$(SO):$(LIBDIR)/$(SO) \
           644:$(PAGES)/slm.pc:$(LIBDIR)/pkgconfig/slm.pc \
+          644:include/slm_remote.h:$(PREFIX)/include/slm_remote.h \
+          644:$(BUILD)/libslm_remote.a:$(LIBDIR)/libslm_remote.a \
+          644:$(BUILD)/$(REMOTE_SO):$(LIBDIR)/$(REMOTE_SO) \
+          644:$(PAGES)/slm_remote.pc:$(LIBDIR)/pkgconfig/slm_remote.pc \
           644:$(PAGES)/slm.1:$(PREFIX)/share/man/man1/slm.1 \
           644:$(PAGES)/bash:$(PREFIX)/share/bash-completion/completions/slm \
           644:$(PAGES)/zsh:$(PREFIX)/share/zsh/site-functions/_slm \
@@ -324,14 +328,15 @@ INSTALL = 755:$(BUILD)/bin/slm:$(PREFIX)/bin/slm \
 OWNED   = $(sort $(dir $(SHIPPED:models/%=$(PREFIX)/share/libslm/%)))   # folders that nobody else puts anything in
 OWNED  += $(PREFIX)/share/libslm $(PREFIX)/share/doc/libslm
 
-install: lib $(BUILD)/bin/slm $(PAGES)/slm.pc $(PAGES)/slm.1 $(PAGES)/bash $(PAGES)/zsh $(PAGES)/fish  ## library, header, slm.pc, program, model, man page, completions under DESTDIR PREFIX
+install: lib $(BUILD)/bin/slm $(PAGES)/slm.pc $(PAGES)/slm_remote.pc $(PAGES)/slm.1 $(PAGES)/bash $(PAGES)/zsh $(PAGES)/fish  ## library, header, slm.pc, program, model, man page, completions under DESTDIR PREFIX
 	@for f in $(INSTALL); do IFS=:; set -- $$f; install -D -m $$1 "$$2" "$(DESTDIR)$$3" || exit 1; done
 	@ln -sf $(SO) "$(DESTDIR)$(LIBDIR)/libslm.so"
+	@ln -sf $(REMOTE_SO) "$(DESTDIR)$(LIBDIR)/libslm_remote.so"
 	@echo "install: libslm $(VERSION) under $(DESTDIR)$(PREFIX)"
 
 uninstall:                      ## removes what install put there
 	@for f in $(INSTALL); do IFS=:; set -- $$f; rm -f "$(DESTDIR)$$3"; done
-	@rm -f "$(DESTDIR)$(LIBDIR)/libslm.so"
+	@rm -f "$(DESTDIR)$(LIBDIR)/libslm.so" "$(DESTDIR)$(LIBDIR)/libslm_remote.so"
 	@for d in $(OWNED); do [ ! -d "$(DESTDIR)$$d" ] || rmdir "$(DESTDIR)$$d"; done
 
 # No Requires.private: a program that links the shared library needs no header and no .pc of utf8proc. `library` is a variable so that
@@ -344,6 +349,13 @@ $(PAGES)/slm.pc: $(BUILD)/libslm.a FORCE
 	printf '%s\n' 'prefix=$(PREFIX)' 'libdir=$(LIBDIR:$(PREFIX)/%=$${prefix}/%)' 'includedir=$${prefix}/include' 'library=-lslm' '' \
 	'Name: slm' 'Description: small language models inside any C program' 'Version: $(VERSION)' \
 	'Cflags: -I$${includedir}' 'Libs: -L$${libdir} $${library}' "Libs.private: -lutf8proc$$omp -lm -lpthread" > $@
+
+# Beside slm.pc, whose libraries come with it. --define-variable=remote=-l:libslm_remote.a takes the archive, as `library` does there.
+$(PAGES)/slm_remote.pc: FORCE
+	@mkdir -p $(@D)
+	@printf '%s\n' 'prefix=$(PREFIX)' 'libdir=$(LIBDIR:$(PREFIX)/%=$${prefix}/%)' 'includedir=$${prefix}/include' 'remote=-lslm_remote' '' \
+	'Name: slm_remote' 'Description: remote language models behind the requests of libslm' 'Version: $(VERSION)' 'Requires: slm' \
+	'Cflags: -I$${includedir}' 'Libs: -L$${libdir} $${remote}' 'Libs.private: $(REMOTE_LIBS) -lpthread' > $@
 
 $(PAGES)/slm.1: $(BUILD)/bin/slm
 	@mkdir -p $(@D)
@@ -361,11 +373,12 @@ STAGE = $(BUILD)/deb
 MAINTAINER ?= libslm <libslm@localhost>
 deb:                            ## build/libslm_VERSION_ARCH.deb
 	@rm -rf $(STAGE) && umask 022 && $(MAKE) --no-print-directory install DESTDIR=$(STAGE) PREFIX=/usr LIBDIR=/usr/lib/$$(gcc -print-multiarch) >/dev/null
-	@strip --strip-unneeded $(STAGE)/usr/bin/slm $(STAGE)/usr/lib/*/$(SO) && strip --strip-debug $(STAGE)/usr/lib/*/libslm.a
+	@strip --strip-unneeded $(STAGE)/usr/bin/slm $(STAGE)/usr/lib/*/$(SO) $(STAGE)/usr/lib/*/$(REMOTE_SO) && \
+	strip --strip-debug $(STAGE)/usr/lib/*/libslm.a $(STAGE)/usr/lib/*/libslm_remote.a
 	@gzip -9nc CHANGELOG.md > $(STAGE)/usr/share/doc/libslm/CHANGELOG.md.gz && gzip -9n $(STAGE)/usr/share/man/man1/slm.1
 	@mkdir $(STAGE)/DEBIAN && (cd $(STAGE) && find usr -type f | sort | xargs md5sum > DEBIAN/md5sums && echo 'activate-noawait ldconfig' > DEBIAN/triggers && \
-	echo '$(SO)' | sed 's/\.so\./ /; s/$$/ libslm (>= $(VERSION))/' > DEBIAN/shlibs)
-	@made="$(STAGE)/usr/bin/slm $(STAGE)/usr/lib/*/$(SO)"; arch=$$(dpkg --print-architecture); \
+	printf '%s\n' '$(SO)' '$(REMOTE_SO)' | sed 's/\.so\./ /; s/$$/ libslm (>= $(VERSION))/' > DEBIAN/shlibs)
+	@made="$(STAGE)/usr/bin/slm $(STAGE)/usr/lib/*/$(SO) $(STAGE)/usr/lib/*/$(REMOTE_SO)"; arch=$$(dpkg --print-architecture); \
 	libc=$$(objdump -T $$made | grep -o 'GLIBC_[0-9.]*' | sort -uV | tail -1); \
 	needs=$$(for l in $$(objdump -p $$made | awk '/NEEDED/ { print $$2 }' | sort -u); do dpkg -S "*/$$(gcc -print-multiarch)/$$l" | sed -n 's/[:,].*//p' | head -1; done | \
 	    sort -u | sed "s/^libc6$$/libc6 (>= $${libc#GLIBC_})/" | paste -sd, | sed 's/,/, /g'); \
