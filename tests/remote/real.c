@@ -68,7 +68,7 @@ static slm_request ask(uint32_t task)
     q.privacy = SLM_PRIVACY_MAY_LEAVE;
     q.prompt = "Once upon a time there was a little";
     q.prompt_len = strlen(q.prompt);
-    q.max_tokens = 24;
+    q.max_tokens = 16;
     return q;
 }
 
@@ -107,7 +107,7 @@ int main(int argc, char **argv)
     q.max_tokens = 3;
     check(slm_engine_run(whole, &q, &other, &err) == SLM_OK && other.reason == SLM_STOP_LENGTH, "three tokens end by length", &err, &other);
     slm_reply_free(&other);
-    q.max_tokens = 60;
+    q.max_tokens = 30;
     q.stops = stops;
     q.n_stops = 1;
     check(slm_engine_run(whole, &q, &other, &err) == SLM_OK && other.text && !strchr(other.text, '.'), "a stop string ends it", &err, &other);
@@ -116,7 +116,7 @@ int main(int argc, char **argv)
     q = ask(SLM_TASK_CHAT);
     q.messages = turns;
     q.n_messages = 3;
-    for (int i = 0; i < 5; i++)
+    for (int i = 0; i < 3; i++)
         check(slm_engine_run(i % 2 ? whole : stream, &q, &other, &err) == SLM_OK && other.text_len > 0, "chat", &err, &other), slm_reply_free(&other);
 
     q = ask(SLM_TASK_CHOOSE);
