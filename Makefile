@@ -117,7 +117,7 @@ $(BUILD)/bin/%: $(BUILD)/bench/%.o $(BUILD)/libslm.a
 	$(if $(V),,@echo '  LD  $@')
 	$(Q)$(CC) $^ $(LINK) $(LIBS) -o $@
 
-DEPS = gcc g++ make libc6-dev libutf8proc-dev libcmocka-dev libjansson-dev libcurl4-openssl-dev libssl-dev libnghttp2-dev libedit-dev pkg-config python3
+DEPS = gcc g++ make libc6-dev libutf8proc-dev libcmocka-dev libjansson-dev libcurl4-openssl-dev libedit-dev libssl-dev libnghttp2-dev pkg-config python3
 deps:                           ## installs what is missing, by name, with apt-get
 	@missing=; for p in $(DEPS); do dpkg -s $$p >/dev/null 2>&1 || missing="$$missing $$p"; done; \
 	if [ -n "$$missing" ]; then $$( [ "$$(id -u)" = 0 ] || echo sudo ) sh -c "apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -y -q $$missing"; fi

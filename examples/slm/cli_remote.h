@@ -17,8 +17,8 @@ typedef struct remote_options {
 #define CLI_REMOTE_ROWS(AT)                                                                                                             \
     CLI_HEAD("server"),                                                                                                                 \
     { CLI_TEXT,   0, "url", "URL", NULL, 0, 0, AT(url), "base URL up to the version (default: that of --server)" },                     \
-    { CLI_CHOICE, 0, "server", "openai|anthropic|vllm|llama-server|ollama|lmstudio|openrouter|compatible", "openai", 0, 0, AT(server),  \
-      "whose habits the server has" },                                                                                                  \
+    { CLI_TEXT,   0, "server", "NAME", "openai", 0, 0, AT(server),                                                                      \
+      "openai, anthropic, vllm, llama-server, ollama, lmstudio, openrouter or compatible: whose habits it has" },                       \
     { CLI_TEXT,   0, "remote-model", "NAME", NULL, 0, 0, AT(name), "the model as the server calls it" },                                \
     { CLI_TEXT,   0, "key-env", "NAME", NULL, 0, 0, AT(key_env), "environment variable that holds the key; without it none is sent" },  \
     { CLI_LIST,   0, "allow", "HOST", NULL, 0, 0, AT(allow), "host that may be asked (default: that of --url)" },                       \
