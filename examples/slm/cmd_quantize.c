@@ -6,7 +6,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#define TYPES "f32, f16, bf16, q8_0, q4_0, q4_1, q5_0, q5_1, q6_k, q4_k_m, q4_k_s or q5_k_m"
+#define TYPES "f32, f16, bf16, q8_0, q4_0, q4_1, q5_0, q5_1, q6_k, q5_k_m, q5_k_s, q4_k_m, q4_k_s, q3_k_l, q3_k_m, q3_k_s, q2_k, iq4_nl or iq4_xs"
 
 typedef struct options {
     const char *type;

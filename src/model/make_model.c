@@ -287,7 +287,8 @@ static void add_tensor(maker *m, int layer, const char *name, kind what, uint32_
     t->dims[0] = cols;
     t->dims[1] = rows ? rows : 1;
     t->dims[2] = t->dims[3] = 1;
-    t->type = slm_tensor_type(own, t->n_dims, cols, slm_type_by_id(0), m->mix, m->shape->layers, head);
+    t->type = slm_tensor_type(own, t->n_dims, cols, slm_type_by_id(0), m->mix, m->shape->layers,
+                              m->shape->heads / m->shape->kv_heads, head);
     m->kinds[m->n_tensors++] = what;
 }
 
