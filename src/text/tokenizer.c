@@ -3,6 +3,7 @@
  * Loading believes nothing: counts agree, ids lie in the vocabulary, byte tokens say which byte, and every token plain text may
  * need is there. Encoding makes the text well-formed, cuts special tokens out of it and hands the pieces between them to the
  * file of the kind. The rules are in docs/tokenizers.md. */
+#include "text/trie.h"
 #include "text/vocab.h"
 
 #include "core/params.h"
@@ -313,7 +314,7 @@ slm_status slm_tokenizer_open(slm_tokenizer **out, const char *path, const slm_f
     if (!t)
         return slm_fail(err, SLM_E_MEMORY, "%s: tokenizer", path);
     t->heap = &t->own;
-    if ((status = slm_file_load(&file, t->heap, path, params.tokenizer_path, err)) ||
+    if ((status = slm_file_load_input(&file, t->heap, path, params.input, params.tokenizer_path, err)) ||
         (status = slm_keys_str(&file->keys, "tokenizer.ggml.model", &model, &n, &found, err)))
         goto out;
     status = found ? fill(t, &file->keys, model, n, path, err)
@@ -331,6 +332,7 @@ void slm_tokenizer_free(slm_tokenizer *t)
 {
     if (!t)
         return;
+    slm_trie_free(atomic_load(&t->trie));
     slm_texts_free(&t->texts);
     slm_special_free(&t->user, t->heap);
     slm_special_free(&t->special, t->heap);

@@ -12,6 +12,8 @@
 #include "text/trace.h"
 #include "text/prefixes.h"
 
+#include <stdatomic.h>
+
 /* Token types as files number them. 0 is what old files have for a plain token. */
 enum { SLM_TOKEN_NONE, SLM_TOKEN_NORMAL, SLM_TOKEN_UNKNOWN, SLM_TOKEN_CONTROL, SLM_TOKEN_USER, SLM_TOKEN_UNUSED, SLM_TOKEN_BYTE };
 
@@ -68,6 +70,8 @@ struct slm_tokenizer {
     uint16_t  *classes;         /* [SLM_PRE_CLASSES] */
     slm_byte_pair *pairs;       /* [256][256] the rules of the symbols of two bytes */
     uint64_t   seed;
+
+    struct slm_trie *_Atomic trie;      /* slm_tokenizer_trie; NULL until somebody asks */
 };
 
 /* One call of encode. */
