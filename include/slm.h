@@ -268,8 +268,9 @@ enum {
     SLM_TEXT_CONTROL = 4   /* decode: control tokens appear as their text (else they give nothing) */
 };
 
-/* Opens the vocabulary of a model file; weights need not be there. Errors as slm_file_open, and SLM_E_UNSUPPORTED for a
- * tokenizer or pre-tokenizer that is not known, by name. Threads: read-only after open, shared freely. Since 0.1.0 */
+/* Opens the vocabulary of a model file, for which weights need not be there, or a tokenizer.json or SentencePiece tokenizer.model (with
+ * the tokenizer_config.json beside it). Errors as slm_file_open, and SLM_E_UNSUPPORTED for a tokenizer, pre-tokenizer or step that is not
+ * known, by name. Threads: read-only after open, shared freely. Since 0.1.0 */
 SLM_API slm_status slm_tokenizer_open(slm_tokenizer **out, const char *path, const slm_file_params *params, slm_error *err);
 SLM_API void slm_tokenizer_free(slm_tokenizer *tokenizer);
 SLM_API slm_status slm_tokenizer_get_info(const slm_tokenizer *tokenizer, slm_tokenizer_info *info, slm_error *err);
