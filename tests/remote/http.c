@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <sched.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,7 +11,6 @@
 #include <strings.h>
 #include <sys/socket.h>
 #include <time.h>
-#include <unistd.h>
 
 enum { HEAD_MAX = 256 * 1024, BODY_MAX = 64 * 1024 * 1024, HOLD_MS = 120000, SEND_MAX = 1 << 30 };
 
@@ -327,7 +327,7 @@ static bool send_part(sender *s, const char *bytes, size_t n)
             if (!conn_write(s->c, bytes + i, 1) || (r->drip >= 1000 && !conn_pause(s->c, r->drip / 1000)))
                 return false;
             if (r->drip < 1000)
-                (void)usleep(r->drip);
+                (void)sched_yield();
         }
     }
     if (r->framing == FRAME_CHUNKED && whole && !conn_write(s->c, "\r\n", 2))

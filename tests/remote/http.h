@@ -58,7 +58,7 @@ typedef struct reply {
     size_t      cut;          /* bytes of the body after which `end` happens; SIZE_MAX: all */
     bool        endless;      /* the last event again and again */
     unsigned    before_head, each;   /* ms before the head; before each event */
-    unsigned    drip;         /* us between single bytes of the body; 0: at once */
+    unsigned    drip;         /* us between single bytes of the body, below 1,000 as fast as they go; 0: at once */
     char       *first;        /* bytes before everything else; NULL: none */
     char       *last;         /* bytes after everything else */
     const char *chunk;        /* NULL: right chunks; else this stands where the second (or only) chunk's size belongs */
