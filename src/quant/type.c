@@ -9,7 +9,7 @@
 static const slm_type types[] = {
 #define SLM_TYPE(NAME, option, id, block, bytes, step, float_x)                                                           \
     { #NAME, #option, id, block, bytes, step, float_x, offsetof(slm_kernels, mul_##option), slm_dequantize_##option,      \
-      slm_quantize_##option, slm_pack_##option, slm_unpack_##option, slm_nonfinite_##option },
+      slm_quantize_##option, slm_weigh_##option, slm_pack_##option, slm_unpack_##option, slm_nonfinite_##option },
 #include "quant/types.def"
 #undef SLM_TYPE
 };

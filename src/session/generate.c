@@ -5,6 +5,7 @@
 #include "core/params.h"
 #include "core/size.h"
 #include "core/utf8.h"
+#include "session/speculate.h"
 #include "text/vocab.h"
 
 #include <string.h>
@@ -15,6 +16,7 @@ typedef struct run {
     slm_generate_params p;
     slm_sampling sampling;
     slm_sampler sampler;
+    slm_speculation ahead;
     slm_stream stream;
     slm_buf text;               /* made and not yet handed out */
     slm_guide guide;            /* if there is a constraint */
@@ -125,7 +127,7 @@ static slm_status choose(run *r, int32_t *token, slm_error *err)
     return slm_sampler_pick(&r->sampler, kernels, token, s->logits, s->model->config.vocab, &how, NULL, s->position, err);
 }
 
-static slm_status loop(run *r, const slm_watch *watch, slm_error *err)
+static slm_status loop(run *r, slm_error *err)
 {
     slm_session *s = r->s;
     const slm_model *m = s->model;
@@ -160,7 +162,7 @@ static slm_status loop(run *r, const slm_watch *watch, slm_error *err)
         }
         status = look(r, token, err);
         if (!status)
-            status = slm_session_eval(s, &token, 1, NULL, NULL, watch, err);
+            status = slm_speculation_feed(&r->ahead, token, left(r) - 1, err);
         if (status)
             return status;
         r->result.tokens++;
@@ -183,12 +185,15 @@ static slm_status loop(run *r, const slm_watch *watch, slm_error *err)
     return slm_buf_status(&r->text, "generate: text", err);
 }
 
-static slm_status begin(run *r, slm_error *err)
+static slm_status begin(run *r, const slm_watch *watch, slm_error *err)
 {
     slm_session *s = r->s;
     slm_heap *heap = &s->model->heap;
     if (!s->has_logits)
         return slm_fail(err, SLM_E_STATE, "generate: nothing was fed at position %zu", s->position);
+    const slm_status status = slm_speculation_init(&r->ahead, s, r->p.drafter, r->p.draft, watch, err);
+    if (status)
+        return status;
     slm_buf_init(&r->text, heap, SLM_LIMIT_TEXT_BYTES);
     r->sampler = slm_sampler_new(heap, s->model->config.vocab);
     if (!r->sampler.p)
@@ -204,7 +209,7 @@ slm_status slm_session_continue(slm_session *s, const slm_generate_params *param
                                 slm_generation *result, slm_error *err)
 {
     slm_heap *heap = &s->model->heap;
-    run r = { .s = s, .onlooker = onlooker, .p = *params, .result = { sizeof r.result, 0, SLM_STOP_LENGTH, 0 } };
+    run r = { .s = s, .onlooker = onlooker, .p = *params, .result = SLM_GENERATION_INIT };
     slm_status status = slm_params_read(&r.sampling, sizeof r.sampling, r.p.sampling, err);
     if (!status)
         status = slm_sampling_check(&r.sampling, err);
@@ -213,11 +218,14 @@ slm_status slm_session_continue(slm_session *s, const slm_generate_params *param
     if (!status)
         status = check(&r.p, err);
     if (!status)
-        status = begin(&r, err);
+        status = begin(&r, watch, err);
     if (!status)
         status = slm_watch_look(watch, err);                /* an end token is reached without feeding, which looks */
     if (!status)
-        status = loop(&r, watch, err);
+        status = loop(&r, err);
+    r.result.drafted = r.ahead.drafted;
+    r.result.accepted = r.ahead.accepted;
+    slm_speculation_free(&r.ahead);
     slm_heap_free(heap, r.sampler.p);
     slm_heap_free(heap, r.text.data);
     slm_guide_clear(&r.guide);

@@ -3,6 +3,7 @@
 #define SLM_SESSION_SESSION_H
 
 #include "model/decoder.h"
+#include "model/profile.h"
 #include "text/tokenizer.h"
 
 struct slm_session {
@@ -15,6 +16,7 @@ struct slm_session {
     bool has_logits;
     uint32_t chunk;             /* of the params */
     uint32_t deadline_ms;
+    slm_profile *profile;       /* NULL: nothing is measured */
     atomic_int cancel;
     atomic_flag busy;           /* a call is running */
 };
@@ -51,6 +53,10 @@ void slm_session_leave(slm_session *session, unsigned saved);
 slm_status slm_session_begin(slm_session *session, slm_sequence *sequence, const int32_t *tokens, size_t n, const slm_watch *watch,
                              slm_error *err);
 slm_status slm_session_end(slm_session *session, const slm_sequence *sequence);
+
+/* Evaluates tokens within a call that has entered, and leaves the sequence as it is: cache and logits hold what lies beyond it. */
+slm_status slm_session_try(slm_session *session, const int32_t *tokens, size_t n, slm_logits_fn *row, void *user, const slm_watch *watch,
+                           slm_error *err);
 
 /* feed within a call that has entered. row may be NULL. */
 slm_status slm_session_eval(slm_session *session, const int32_t *tokens, size_t n, slm_logits_fn *row, void *user, const slm_watch *watch,
