@@ -279,7 +279,7 @@ static void choose_winner(call *c)
         slm_flight *f = &c->flights[i];
         if (!f->remote || f->fault.class != SLM_CLASS_NONE)
             continue;
-        if (!two || f->done || f->answer.events)
+        if (!c->r->p.hedge_ms || f->done || f->answer.events)
             c->winner = f;
     }
     if (!c->winner || !two)
