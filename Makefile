@@ -44,6 +44,7 @@ $(BUILD)/tests/%.o:              CPP := -Isrc -Itests -Wno-missing-prototypes
 $(BUILD)/bench/%.o:              CPP := -Isrc -Wno-missing-prototypes
 $(BUILD)/src/core/team.o:        ISA := $(OPENMP)
 $(BUILD)/src/kernels/avx2/%.o:   ISA := -mavx2 -mfma -mf16c
+$(BUILD)/src/kernels/avxvnni/%.o: ISA := -mavx2 -mfma -mf16c -mavxvnni
 $(BUILD)/src/kernels/avx512/%.o: ISA := -mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx512vnni -mfma -mf16c
 
 .SECONDARY:                     # objects stay
@@ -215,7 +216,7 @@ fuzz:                           ## libFuzzer on each target for FUZZ_SECONDS=60;
 ifneq (,$(findstring fuzzer,$(SAN)))
 $(BUILD)/src/kernels/%.o: override SAN :=
 else ifneq (,$(findstring address,$(SAN)))
-$(BUILD)/src/kernels/avx2/mul_block.o $(BUILD)/src/kernels/avx512/mul_block.o: override SAN :=
+$(BUILD)/src/kernels/avx2/mul_block.o $(BUILD)/src/kernels/avxvnni/mul_block.o $(BUILD)/src/kernels/avx512/mul_block.o: override SAN :=
 endif
 
 fuzz-run: $(FUZZERS:tests/fuzz/%.c=$(BUILD)/bin/%)

@@ -5,6 +5,7 @@
 #include "core/params.h"
 #include "core/size.h"
 #include "core/team.h"
+#include "format/packed.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -180,6 +181,8 @@ slm_status slm_file_set_tensor(slm_file *file, size_t index, const void *name, s
     *t = (slm_tensor){ .name = names, .shown = plain ? names : names + name_len + 1, .type_id = type_id, .type = slm_type_by_id(type_id),
                        .n_dims = n_dims, .dims = { 1, 1, 1, 1 } };
     file->n_tensors = index + 1;
+    if (t->type && t->type->head && !file->packed)
+        t->type = NULL;
     for (uint32_t i = 0; i < n_dims; i++)
         t->dims[i] = dims[i];
     return check_shape(file, t, at, err);
@@ -236,7 +239,7 @@ static slm_status fill(slm_file *file, slm_source *source, const char *name, con
         return slm_llama2c_read(file, tokenizer_path, err);
     if (tokenizer_path)
         return slm_fail(err, SLM_E_MISMATCH, "%s: has its own tokenizer, '%s' goes with llama2.c checkpoints only", name, tokenizer_path);
-    return slm_gguf_read(file, err);
+    return slm_packed_is(&file->source) ? slm_packed_read(file, err) : slm_gguf_read(file, err);
 }
 
 slm_status slm_file_load_source(slm_file **out, slm_heap *heap, slm_source *source, const char *name, const char *tokenizer_path,
@@ -340,7 +343,10 @@ slm_status slm_file_tensor(const slm_file *file, size_t index, slm_tensor_info *
         return slm_fail(err, SLM_E_ARG, "%s: tensor %zu (it has %zu)", file->path, index, file->n_tensors);
     const slm_tensor *t = &file->tensors[index];
     full.name = t->shown;
-    (void)slm_type_shape(t->type_id, &full.type, &block, &bytes);
+    if (t->type)
+        full.type = t->type->name;
+    else
+        (void)slm_type_shape(t->type_id, &full.type, &block, &bytes);
     full.n_dims = t->n_dims;
     full.type_id = t->type_id;
     memcpy(full.dims, t->dims, sizeof full.dims);
@@ -391,6 +397,8 @@ slm_status slm_file_read(const slm_file *file, size_t index, float *values, size
     if (!t->type)
         return slm_fail(err, SLM_E_UNSUPPORTED, "%s: tensor '%s': type %s (%u) is not one this version reads", file->path, t->shown,
                         type_name, t->type_id);
+    if (file->packed && t->n_dims > 1)
+        return slm_packed_values(file, t, values, err);
     slm_heap local;                      /* the file's counters stay untouched: it may be read from several threads */
     slm_heap_init(&local, &file->heap->allocator, 0);
     uint8_t *chunk = slm_heap_alloc(&local, CHUNK);

@@ -23,7 +23,8 @@
  * order of the arithmetic contract: neither the split nor the chunk can show in the result.
  *
  * A product takes f32 or 8-bit activations as its weights' type says, and files mix types: the input of a product is kept as f32 (rows
- * zero up to a multiple of 64), and quantized too if one of its matrices wants that. */
+ * zero up to a multiple of 64), and quantized too if one of its matrices wants that. Where a type has one scale a row, the product makes
+ * that form of its own input. */
 #include "model/decoder.h"
 
 #include "core/size.h"
@@ -45,6 +46,8 @@ typedef struct operand {
     size_t n, ld, blocks;       /* values of a row; floats and blocks from row to row */
     float *f;
     slm_xblock *q;
+    uint8_t *r;                 /* slm_xrow every row_bytes, made of f by the products that take it; NULL: none does */
+    size_t row_bytes;
 } operand;
 
 typedef struct scratch {
@@ -120,13 +123,15 @@ static void *piece(layout *l, size_t n, size_t each)
     return at;
 }
 
-static void place_operand(layout *l, operand *o, size_t n, size_t chunk)
+static void place_operand(layout *l, operand *o, size_t n, const slm_config *c, size_t chunk)
 {
     o->n = n;
     o->ld = slm_ceil_div(n, 64) * 64;
     o->blocks = o->ld / 32;
     o->f = piece(l, chunk, o->ld * sizeof *o->f);
     o->q = piece(l, chunk, o->blocks * sizeof *o->q);
+    o->row_bytes = sizeof(slm_xrow) + o->ld;
+    o->r = c->by_row ? piece(l, chunk, o->row_bytes) : NULL;
 }
 
 /* Tables of angles a row needs at once. */
@@ -146,9 +151,9 @@ static void place(layout *l, slm_work *w, const slm_config *c, size_t width)
     w->qkv[2] = piece(l, w->chunk, kn * sizeof(float));
     w->gate = piece(l, w->chunk, f * sizeof(float));
     w->up = piece(l, w->chunk, f * sizeof(float));
-    place_operand(l, &w->in, e, w->chunk);
-    place_operand(l, &w->att, qn, w->chunk);
-    place_operand(l, &w->act, f, w->chunk);
+    place_operand(l, &w->in, e, c, w->chunk);
+    place_operand(l, &w->att, qn, c, w->chunk);
+    place_operand(l, &w->act, f, c, w->chunk);
     for (size_t i = 0; i < rope_sets(c); i++) {
         w->cos[i] = piece(l, w->chunk, c->rope_size / 2 * sizeof(float));
         w->sin[i] = piece(l, w->chunk, c->rope_size / 2 * sizeof(float));
@@ -298,12 +303,33 @@ static void product_part(void *ctx, size_t index)
     for (size_t i = 0; i < p->count; i++) {
         const size_t here = slm_matrix_panels(p->m[i]);
         const size_t from = begin > base ? begin - base : 0, to = end > base ? slm_min(end - base, here) : 0;
-        if (from < to && p->m[i]->type->float_x)
+        if (from < to && p->m[i]->type->head)
+            slm_matrix_mul(p->m[i], p->kernels, p->y[i], p->ldy[i], p->x->r, p->x->row_bytes, p->tokens, from, to);
+        else if (from < to && p->m[i]->type->float_x)
             slm_matrix_mul(p->m[i], p->kernels, p->y[i], p->ldy[i], p->x->f, p->x->ld, p->tokens, from, to);
         else if (from < to)
             slm_matrix_mul(p->m[i], p->kernels, p->y[i], p->ldy[i], p->x->q, p->x->blocks, p->tokens, from, to);
         base += here;
     }
+}
+
+/* What is not finite makes NaN, which the norm or the check of the next step finds. */
+static void make_row(void *ctx, size_t t)
+{
+    const product *p = ctx;
+    (void)p->kernels->quantize_row((slm_xrow *)(void *)(p->x->r + t * p->x->row_bytes), p->x->f + t * p->x->ld, p->x->n);
+}
+
+static void make_rows(const slm_model *model, product *p)
+{
+    bool wanted = false;
+    for (size_t i = 0; i < p->count; i++)
+        wanted = wanted || p->m[i]->type->head;
+    if (wanted && p->tokens * p->x->ld * sizeof(float) >= TASK_BYTES)
+        slm_team_run(model->team, p->tokens, make_row, p);
+    else
+        for (size_t t = 0; wanted && t < p->tokens; t++)
+            make_row(p, t);
 }
 
 /* One token: a contiguous range for each thread, one forward stream. Many: more and smaller parts in units of the products' tiles, so that
@@ -313,6 +339,7 @@ static void run_product(const slm_model *model, product *p)
     const size_t width = slm_team_width(model->team);
     p->kernels = &model->kernels;
     p->panels = 0;
+    make_rows(model, p);
     for (size_t i = 0; i < p->count; i++)
         p->panels += slm_matrix_panels(p->m[i]);
     p->unit = p->tokens > 16 ? 4 : 1;

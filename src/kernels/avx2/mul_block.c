@@ -1,4 +1,6 @@
-/* mul_block.c -- products with block-quantized weights on AVX2; the contract stands in scalar/mul.c.
+/* mul_block.c -- products with block-quantized weights on AVX2; the contract stands in scalar/mul.c. Compiled twice: here, and by
+ * avxvnni/mul_block.c with the VEX form of vpdpbusd, which adds four products u8 x s8 to s32 without saturating, so that sums begin at
+ * minus the offset times the sum of the activations, as on AVX-512, and none of what follows is needed.
  *
  * A step of four k for 16 rows is two registers. Without VNNI, vpmaddubsw adds pairs of u8 x s8 to s16 and saturates, so:
  *   4 bit  a pair is within 2 * 15 * 127 = 3,810 and the eight groups of a block within 30,480: summed in s16, widened once.
@@ -24,9 +26,18 @@ enum {
     AHEAD = 1024            /* bytes of prefetch */
 };
 
+#ifdef __AVXVNNI__
+#define ISA(name) name##_avxvnni
+enum { FOUR = 1 };      /* the one instruction is there */
+#else
+#define ISA(name) name##_avx2
+enum { FOUR = 0 };
+#endif
+
+/* Is the weight taken back to what it was before it became unsigned? */
 INLINE bool is_signed(int type)
 {
-    return type == SLM_Q8_0 || slm_block_high(type);
+    return !FOUR && (type == SLM_Q8_0 || slm_block_high(type));
 }
 
 /* Four k of eight rows: half h of group g of block b of a step. */
@@ -34,7 +45,7 @@ INLINE __m256i group(int type, const uint8_t *step, int b, int g, int h)
 {
     const uint8_t *at = step + slm_block_head(type) + 32 * h, *plane = at + 512;
     if (type == SLM_Q8_0)
-        return _mm256_xor_si256(_mm256_load_si256((const void *)(at + b * 512 + g * 64)), _mm256_set1_epi8(-128));
+        return _mm256_xor_si256(_mm256_load_si256((const void *)(at + b * 512 + g * 64)), _mm256_set1_epi8(is_signed(type) ? -128 : 0));
     const __m256i both = _mm256_load_si256((const void *)(at + b * 256 + g % 4 * 64));
     const __m256i q = _mm256_and_si256(g < 4 ? both : _mm256_srli_epi16(both, 4), _mm256_set1_epi8(15));
     if (!slm_block_high(type))
@@ -43,8 +54,8 @@ INLINE __m256i group(int type, const uint8_t *step, int b, int g, int h)
     const __m256i high = _mm256_load_si256((const void *)(plane + (slm_block_high(type) == 1 ? b * 64 : b * 128 + g / 4 * 64)));
     const __m256i moved = bit < 4 ? _mm256_slli_epi16(high, 4 - bit) : _mm256_srli_epi16(high, bit - 4);
     const __m256i mask = _mm256_set1_epi8(slm_block_high(type) == 1 ? 0x10 : 0x30);
-    return _mm256_sub_epi8(_mm256_or_si256(q, _mm256_and_si256(moved, mask)),
-                           _mm256_set1_epi8(slm_block_high(type) == 1 ? 16 : 32));
+    const __m256i u = _mm256_or_si256(q, _mm256_and_si256(moved, mask));
+    return is_signed(type) ? _mm256_sub_epi8(u, _mm256_set1_epi8(slm_block_high(type) == 1 ? 16 : 32)) : u;
 }
 
 INLINE __m256 halves8(const uint8_t *at)
@@ -79,6 +90,35 @@ INLINE __m256i broadcast4(const int8_t *q)
     return _mm256_set1_epi32(v);
 }
 
+#ifdef __AVXVNNI__
+INLINE __m256i dot4(int type, __m256i sum, __m256i v, __m256i q)
+{
+    (void)type;
+    __asm__("%{vex%} vpdpbusd %2, %1, %0" : "+x"(sum) : "x"(v), "x"(q));
+    return sum;
+}
+
+/* Where the integer sum of a half begins: minus the offset times the sum of its activations. */
+INLINE __m256i start(int type, const slm_xblock *x, int half)
+{
+    if (slm_block_halves(type) == 2) {
+        __m128i s = _mm_dpbusd_avx_epi32(_mm_setzero_si128(), _mm_set1_epi8((char)slm_block_offset(type)),
+                                         _mm_loadu_si128((const void *)(x->q + 16 * half)));
+        s = _mm_add_epi32(s, _mm_shuffle_epi32(s, 0x4e));
+        s = _mm_add_epi32(s, _mm_shuffle_epi32(s, 0xb1));
+        return _mm256_sub_epi32(_mm256_setzero_si256(), _mm256_broadcastd_epi32(s));
+    }
+    if (!slm_block_offset(type))
+        return _mm256_setzero_si256();
+    return _mm256_slli_epi32(_mm256_set1_epi32(x->nsum), type == SLM_Q8_0 ? 7 : type == SLM_Q4_0 ? 3 : 4);
+}
+
+INLINE __m256i whole(int type, __m256i sum, int32_t nsum)
+{
+    (void)type, (void)nsum;
+    return sum;
+}
+#else
 /* sum += products of v and q: fours in s32 for Q8_0, else pairs in s16. The empty asm stops gcc from making a tree of the sums
  * of a block, which needs far more registers than there are. */
 INLINE __m256i dot4(int type, __m256i sum, __m256i v, __m256i q)
@@ -87,6 +127,12 @@ INLINE __m256i dot4(int type, __m256i sum, __m256i v, __m256i q)
     sum = type == SLM_Q8_0 ? _mm256_add_epi32(sum, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1))) : _mm256_add_epi16(sum, pairs);
     __asm__("" : "+x"(sum));
     return sum;
+}
+
+INLINE __m256i start(int type, const slm_xblock *x, int half)
+{
+    (void)type, (void)x, (void)half;
+    return _mm256_setzero_si256();
 }
 
 /* The integer sum of a half, with the offset that the sums lack or have too many. */
@@ -101,6 +147,7 @@ INLINE __m256i whole(int type, __m256i sum, int32_t nsum)
         return _mm256_sub_epi32(sum, _mm256_slli_epi32(_mm256_set1_epi32(nsum), 4));
     return sum;
 }
+#endif
 
 INLINE __m256i lanes(size_t rows, int h)
 {
@@ -131,7 +178,7 @@ INLINE void tile(int type, int T, float *y, size_t ldy, const uint8_t *w, const 
                 __m256i sum[2 * TOKENS];
                 UNROLL
                 for (int i = 0; i < 2 * T; i++)
-                    sum[i] = _mm256_setzero_si256();
+                    sum[i] = start(type, x + (size_t)(i / 2) * ldx + b, half);
                 UNROLL
                 for (int i = 0; i < slm_block_groups(type); i++) {
                     const int g = i + 4 * half;
@@ -179,7 +226,8 @@ INLINE void tile(int type, int T, float *y, size_t ldy, const uint8_t *w, const 
 INLINE void mul(int type, float *y, size_t ldy, const uint8_t *w, const slm_xblock *x, size_t ldx, size_t tokens, size_t rows,
                 size_t steps)
 {
-    const int most = slm_block_high(type) ? 1 : type == SLM_Q4_0 ? TOKENS : 2;
+    const int most = FOUR ? (slm_block_high(type) || slm_block_has_min(type) ? 2 : TOKENS)
+                          : slm_block_high(type) ? 1 : type == SLM_Q4_0 ? TOKENS : 2;
     const size_t chunk = L1_BYTES / slm_block_step(type);
     size_t block = L2_BYTES / (2 * sizeof *x * (steps ? steps : 1)) / 6 * 6;
     block = block < 36 ? 36 : block;
@@ -205,7 +253,7 @@ INLINE void mul(int type, float *y, size_t ldy, const uint8_t *w, const slm_xblo
 }
 
 #define MUL(option, type) \
-    void slm_mul_##option##_avx2(float *y, size_t ldy, const void *w, const void *x, size_t ldx, size_t tokens, size_t rows, size_t steps) \
+    void ISA(slm_mul_##option)(float *y, size_t ldy, const void *w, const void *x, size_t ldx, size_t tokens, size_t rows, size_t steps) \
     { \
         mul(type, y, ldy, w, x, ldx, tokens, rows, steps); \
     }
