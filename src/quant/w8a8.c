@@ -30,13 +30,14 @@ void slm_dequantize_w8a8(float *out, const void *src, size_t n)
         out[k] = d * (float)q[k];
 }
 
-/* The greatest magnitude is no sum of anything: NaN and infinity go into the scale, where they are found. */
+/* NaN and infinity go into the scale, where they are found. */
 void slm_quantize_w8a8(void *dst, const float *src, size_t n)
 {
     int8_t *q = (int8_t *)dst + HEAD;
     float amax = 0;
     for (size_t k = 0; k < n; k++)
-        amax = fabsf(src[k]) <= amax ? amax : fabsf(src[k]);
+        if (!(fabsf(src[k]) <= amax) && amax == amax)       /* a NaN stays */
+            amax = fabsf(src[k]);
     const bool zero = amax < 0x1p-100f || !is_finite(amax);
     const float d = amax < 0x1p-100f ? 0 : amax / 127.0f, id = zero ? 0 : 127.0f / amax;
     memcpy(dst, &d, sizeof d);
