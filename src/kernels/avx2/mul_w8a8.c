@@ -15,7 +15,7 @@
 
 #ifdef __AVXVNNI__
 #define NAME slm_mul_w8a8_avxvnni
-enum { TOKENS = 6 };            /* 12 sums, a broadcast, two weights */
+enum { TOKENS = 5 };            /* 10 sums, a broadcast, two weights; with 12 sums gcc 12 stores one of them */
 #else
 #define NAME slm_mul_w8a8_avx2
 enum { TOKENS = 3 };            /* 6 sums, a broadcast, the weights of both halves and their magnitudes, ones, temporaries */
@@ -98,12 +98,13 @@ INLINE void tile(int T, float *y, size_t ldy, const uint8_t *w, const uint8_t *x
             _mm_prefetch((const char *)((uintptr_t)at + AHEAD + i), _MM_HINT_T0);
         UNROLL
         for (int g = 0; g < 16; g++) {
+            const __m256i v[2] = { weights(at + 64 * g), weights(at + 64 * g + 32) };
             UNROLL
-            for (int h = 0; h < 2; h++) {
-                const __m256i v = weights(at + 64 * g + 32 * h);
+            for (int t = 0; t < T; t++) {
+                const __m256i b = broadcast4(q + (size_t)t * ldx + 4 * g);
                 UNROLL
-                for (int t = 0; t < T; t++)
-                    sum[2 * t + h] = dot4(sum[2 * t + h], v, broadcast4(q + (size_t)t * ldx + 4 * g));
+                for (int h = 0; h < 2; h++)
+                    sum[2 * t + h] = dot4(sum[2 * t + h], v[h], b);
             }
         }
     }
@@ -125,7 +126,7 @@ static void rest(float *y, size_t ldy, const uint8_t *w, const uint8_t *x, size_
 #define CASE(T) case T: tile(T, y, ldy, w, x, ldx, rows, from, n, first, last); break;
     CASE(1) CASE(2)
 #ifdef __AVXVNNI__
-    CASE(3) CASE(4) CASE(5)
+    CASE(3) CASE(4)
 #endif
 #undef CASE
     default: break;

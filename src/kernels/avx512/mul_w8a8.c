@@ -2,8 +2,9 @@
  *
  * One register is four k of 16 rows. The inner loop is vpdpbusd and nothing else, so it can come near the peak:
  *
- *   1 token       one panel after another in one forward stream with prefetch, four chains to hide the latency.
- *   2 to 24       one panel after another, in tiles of at most 6 tokens; from the second tile on the panel is in a cache.
+ *   1 to 12       one panel after another in one forward stream with prefetch; with fewer than 8 tokens several chains for each, which hide
+ *                 the latency.
+ *   to 24         the same in two tiles, for the second of which the panel is in a cache.
  *   more          tiles of 6 tokens x 4 panels: 24 sums, 4 weights and a broadcast of the 32 registers; ten loads for 24 multiplications. In
  *                 blocks of tokens whose activations stay in the second cache, and chunks of steps whose weights do; each tile
  *                 fetches a part of the next chunk.
@@ -16,7 +17,8 @@
 #include <string.h>
 
 enum {
-    FEW = 24, TOKENS = 6, PANELS = 4,
+    FEW = 24, NARROW = 12,      /* most tokens of the first two, and of their tiles */
+    TOKENS = 6, PANELS = 4,
     ROOM = TOKENS * PANELS,
     WEIGHTS = 384 * 1024,       /* bytes of one chunk of PANELS panels */
     ACTIVATIONS = 400 * 1024,   /* bytes of one block of tokens */
@@ -54,7 +56,7 @@ INLINE __mmask16 lanes(size_t rows)
 INLINE void tile(int T, int P, float *y, size_t ldy, const uint8_t *w, size_t stride, const uint8_t *x, size_t ldx, size_t from, size_t n,
                  bool first, bool last, const uint8_t *next, __mmask16 mask)
 {
-    const int chains = T == 1 && P == 1 ? 4 : 1;
+    const int chains = P > 1 || T > 7 ? 1 : T == 1 ? 8 : T == 2 ? 4 : 2;    /* of a token: powers of two */
     const uint8_t *at = w + HEAD + from * SLM_STEP_W8A8, *q = x + sizeof(slm_xrow) + from * 64;
     __m512i sum[ROOM], v[PANELS];
     UNROLL
@@ -62,12 +64,12 @@ INLINE void tile(int T, int P, float *y, size_t ldy, const uint8_t *w, size_t st
         UNROLL
         for (int p = 0; p < P; p++) {
             const __mmask16 m = p == P - 1 ? mask : 0xffff;
-            sum[t * P + p] = first ? _mm512_set1_epi32((int32_t)((uint32_t)row(x, ldx, t)->nsum << 7))
-                                   : _mm512_maskz_loadu_epi32(m, y + (size_t)t * ldy + 16 * (size_t)p);
+            sum[(t * P + p) * chains] = first ? _mm512_set1_epi32((int32_t)((uint32_t)row(x, ldx, t)->nsum << 7))
+                                              : _mm512_maskz_loadu_epi32(m, y + (size_t)t * ldy + 16 * (size_t)p);
+            UNROLL
+            for (int c = 1; c < chains; c++)
+                sum[(t * P + p) * chains + c] = _mm512_setzero_si512();
         }
-    UNROLL
-    for (int c = 1; c < chains; c++)
-        sum[c] = _mm512_setzero_si512();
     for (size_t s = 0; s < n; s++, at += SLM_STEP_W8A8, q += 64) {
         if (P == 1) {
             UNROLL
@@ -88,18 +90,20 @@ INLINE void tile(int T, int P, float *y, size_t ldy, const uint8_t *w, size_t st
                 const __m512i b = broadcast4(q + (size_t)t * ldx + 4 * g);
                 UNROLL
                 for (int p = 0; p < P; p++)
-                    sum[chains > 1 ? g % 4 : t * P + p] = dot4(sum[chains > 1 ? g % 4 : t * P + p], v[p], b);
+                    sum[(t * P + p) * chains + g % chains] = dot4(sum[(t * P + p) * chains + g % chains], v[p], b);
             }
         }
     }
-    if (chains > 1)
-        sum[0] = _mm512_add_epi32(_mm512_add_epi32(sum[0], sum[1]), _mm512_add_epi32(sum[2], sum[3]));
     UNROLL
     for (int t = 0; t < T; t++)
         UNROLL
         for (int p = 0; p < P; p++) {
+            __m512i isum = sum[(t * P + p) * chains];
+            UNROLL
+            for (int c = 1; c < chains; c++)
+                isum = _mm512_add_epi32(isum, sum[(t * P + p) * chains + c]);
             const __m512 d = _mm512_mul_ps(_mm512_load_ps(w + (size_t)p * stride), _mm512_set1_ps(row(x, ldx, t)->d));
-            const __m512 out = last ? _mm512_mul_ps(_mm512_cvtepi32_ps(sum[t * P + p]), d) : _mm512_castsi512_ps(sum[t * P + p]);
+            const __m512 out = last ? _mm512_mul_ps(_mm512_cvtepi32_ps(isum), d) : _mm512_castsi512_ps(isum);
             _mm512_mask_storeu_ps(y + (size_t)t * ldy + 16 * (size_t)p, p == P - 1 ? mask : 0xffff, out);
         }
 }
@@ -109,7 +113,7 @@ INLINE void tile(int T, int P, float *y, size_t ldy, const uint8_t *w, size_t st
 /* At most FEW tokens: the panels in a stream, each of them multiplied by all tokens. */
 static void few(float *y, size_t ldy, const uint8_t *w, const uint8_t *x, size_t ldx, size_t tokens, size_t rows, size_t steps)
 {
-    const size_t stride = HEAD + steps * SLM_STEP_W8A8, tiles = (tokens + TOKENS - 1) / TOKENS;
+    const size_t stride = HEAD + steps * SLM_STEP_W8A8, tiles = (tokens + NARROW - 1) / NARROW;
     for (size_t r = 0; r < rows; r += 16, w += stride) {
         size_t t = 0;
         for (size_t i = 0; i < tiles; i++) {
@@ -117,7 +121,7 @@ static void few(float *y, size_t ldy, const uint8_t *w, const uint8_t *x, size_t
             const uint8_t *next = i ? w : NULL;         /* one of the tiles fetches */
             switch (count) {
 #define CASE(T) case T: tile(T, 1, y + t * ldy + r, ldy, w, stride, x + t * ldx, ldx, 0, steps, true, true, next, lanes(rows - r)); break;
-            EACH(CASE)
+            EACH(CASE) CASE(7) CASE(8) CASE(9) CASE(10) CASE(11) CASE(12)
 #undef CASE
             default: break;
             }
