@@ -24,7 +24,7 @@ comma := ,
 VERSION := $(shell sed -n 's/^.define SLM_VERSION "\(.*\)"/\1/p' include/slm.h)
 SO      := libslm.so.$(firstword $(subst ., ,$(VERSION)))
 
-FLOORS = core kernels quant format text model session engine
+FLOORS = core kernels quant format text model session task engine
 LIB   := $(wildcard $(FLOORS:%=src/%/*.c) src/kernels/*/*.c)
 TESTS := $(wildcard tests/test_*.c)
 CHECKS := $(wildcard tests/harness/check_*.c)               # the kernel checker
@@ -34,7 +34,7 @@ EXAMPLES := $(wildcard examples/*.c)
 FUZZERS := $(wildcard tests/fuzz/fuzz_*.c)
 obj    = $(1:%.c=$(BUILD)/%.o)
 
-.PHONY: all lib deps demo check check-unit check-cli check-readme check-header check-kernels check-determinism check-install asan ubsan tsan fuzz lint bench install uninstall deb clean help fuzz-run fuzz-replay bench-kernels soak FORCE
+.PHONY: all lib deps demo check check-unit check-cli check-readme check-folders check-header check-kernels check-determinism check-install asan ubsan tsan fuzz lint bench install uninstall deb clean help fuzz-run fuzz-replay bench-kernels soak FORCE
 all: lib $(BUILD)/bin/slm $(EXAMPLES:examples/%.c=$(BUILD)/bin/%)  ## the library, the program, the examples
 lib: $(BUILD)/libslm.a $(BUILD)/$(SO)
 
@@ -112,6 +112,7 @@ check: deps                     ## builds and runs every test in its short form
 	@$(MAKE) --no-print-directory check-kernels
 	@$(MAKE) --no-print-directory check-cli
 	@$(MAKE) --no-print-directory check-shared
+	@$(MAKE) --no-print-directory check-folders
 	@$(MAKE) --no-print-directory check-install
 	@$(MAKE) --no-print-directory fuzz-replay
 	@$(MAKE) --no-print-directory check-determinism
@@ -194,13 +195,16 @@ lint: lib                       ## layers, banned calls, symbols, globals, stack
 # What this version runs, against logits, ids, texts and renderings made by other programs.
 GOLDEN     = llama-*,qwen*,gemma*,phi*,smollm3,gpt2,olmo2,stablelm*,starcoder2,granite
 QUANTIZED  = g*-*F*,g*-Q[4568]*
-TOKENIZERS = llama-spm,phi-3,llama-bpe,qwen2,gpt-2,smollm2,deepseek-coder
+TOKENIZERS = llama-spm,phi-3,llama-bpe,qwen2,gpt-2,smollm2,deepseek-coder,bert-bge,t5
 check-shared: $(BUILD)/bin/slm  ## the program against the fixtures of other programs in SHARED=../shared
 	@if [ ! -f $(SHARED)/check/check.py ]; then echo "check-shared: skipped: no $(SHARED)"; else \
 	run() { echo "== $$1"; python3 $(SHARED)/check/check.py $(BUILD)/bin/slm "$$@"; }; \
 	run texts $(SHARED)/models && run golden $(SHARED)/models/golden --only '$(GOLDEN)' && \
 	run quantized $(SHARED)/models/golden/quantized --only '$(QUANTIZED)' && \
 	run tokenizers $(SHARED)/tokenizers --only '$(TOKENIZERS)' && run chat $(SHARED)/tokenizers/chat; fi
+
+check-folders: $(BUILD)/bin/slm  ## golden models as Hugging Face folders: converted and opened directly, the same tensors and logits to the bit
+	@if [ ! -d $(SHARED)/models/golden ]; then echo "check-folders: skipped: no $(SHARED)"; else python3 tests/folders.py check $< $(SHARED)/models/golden; fi
 
 check-cli: $(BUILD)/bin/slm     ## what the program prints, says and exits with, against the files in tests/cli
 	@SHARED='$(SHARED)' sh tests/cli/run.sh $<

@@ -107,7 +107,7 @@ typedef struct slm_log {
 } slm_log;
 
 /* Bytes of a file that lie elsewhere: in memory, or wherever the caller's read_at gets them. Both must stay until the call that takes
- * this returns; nothing is read later. */
+ * this returns; nothing is read later, but for slm_file_open, whose file reads until it is freed. */
 typedef struct slm_input {
     size_t      size;
     uint64_t    bytes;   /* of the whole                                                                    0.1.0 */
@@ -146,7 +146,9 @@ SLM_API slm_status slm_peaks_measure(slm_peaks *peaks, uint32_t threads, unsigne
 
 /* ---- files: named tensors and keys ------------------------------------------------------------------------------------------ */
 
-/* A model file as it lies on disk: GGUF (v2, v3), a packed file or a llama2.c checkpoint. Opening validates the whole table and reads no weight. */
+/* A model file as it lies on disk: GGUF (v2, v3; a split one is named by its first file), a packed file, safetensors or a llama2.c
+ * checkpoint; or a Hugging Face folder as the keys and tensors that a GGUF of it has. Opening validates the whole table and reads no
+ * weight. */
 typedef struct slm_file slm_file;
 
 typedef struct slm_file_params {
@@ -156,8 +158,10 @@ typedef struct slm_file_params {
     const char          *tokenizer_path;   /* llama2.c only: tokenizer.bin; NULL: no tokenizer               0.1.0 */
     uint32_t             threads;          /* for dequantization; 0: slm_cpu_threads()                       0.1.0 */
     uint32_t             allow_nonfinite;  /* 1: NaN and infinity in weights are read as stored (inspection) 0.1.0 */
+    const slm_input     *input;            /* read instead of the file at path, which is then a name for messages, as long as the
+                                              object lives (a tokenizer: during the call only); NULL: none   0.1.0 */
 } slm_file_params;
-#define SLM_FILE_PARAMS_INIT { sizeof(slm_file_params), NULL, 0, NULL, 0, 0 }
+#define SLM_FILE_PARAMS_INIT { sizeof(slm_file_params), NULL, 0, NULL, 0, 0, NULL }
 
 typedef struct slm_tensor_info {
     size_t      size;
@@ -265,10 +269,10 @@ typedef struct slm_tokenizer slm_tokenizer;
 
 typedef struct slm_tokenizer_info {
     size_t      size;
-    const char *kind;        /* "llama" (SentencePiece BPE), "gpt2" (byte-level BPE) */
+    const char *kind;        /* "llama" (SentencePiece BPE), "gpt2" (byte-level BPE), "bert" (WordPiece), "t5" (SentencePiece unigram) */
     const char *pre;         /* the pre-tokenizer's name; "" for kinds without one */
     uint32_t    vocab;       /* ids are 0 .. vocab-1 */
-    int32_t     bos, eos, unk; /* -1: none */
+    int32_t     bos, eos, unk; /* -1: none. "bert": [CLS] and [SEP] */
     uint32_t    add_bos, add_eos, add_space_prefix;  /* what the file asks for */
     uint32_t    duplicates;  /* tokens whose text another token of lower id has */
 } slm_tokenizer_info;
@@ -294,6 +298,20 @@ SLM_API slm_status slm_tokenizer_get_info(const slm_tokenizer *tokenizer, slm_to
  * Returns SLM_OK; SLM_E_LIMIT if room is smaller than *n (then *n is written all the same, ids not); SLM_E_MEMORY. Since 0.1.0 */
 SLM_API slm_status slm_tokenizer_encode(const slm_tokenizer *tokenizer, int32_t *ids, size_t room, size_t *n, const char *text,
                                         size_t len, unsigned flags, slm_error *err);
+
+/* The bytes of a text that one token stands for. */
+typedef struct slm_text_range {
+    size_t begin, end;       /* text[begin .. end) */
+} slm_text_range;
+
+/* slm_tokenizer_encode, and where each token comes from.
+ *   ranges  [room] of ids[i] in `text`, as given: begins do not fall and ends do not fall. A token that stands for no byte (BOS, EOS, a
+ *           space the vocabulary puts in front) has an empty range where it stands. Where one character became several tokens or was
+ *           rewritten, each of these has all bytes of the character; bytes that became no token (white space between words, what a
+ *           normalizer drops) lie between the ranges. May be NULL with room 0
+ * Returns as slm_tokenizer_encode. Cost: about twice the memory. Since 0.1.0 */
+SLM_API slm_status slm_tokenizer_encode_ranges(const slm_tokenizer *tokenizer, int32_t *ids, slm_text_range *ranges, size_t room, size_t *n,
+                                               const char *text, size_t len, unsigned flags, slm_error *err);
 
 /* Ids to text, the inverse of encode: SentencePiece's own leading space is taken off. Bytes that are no whole code point at
  * the end stay as they are. text [room] is not terminated; *n is its length. SLM_E_ARG names an id outside the vocabulary. Errors and
@@ -374,7 +392,7 @@ typedef struct slm_model_params {
     size_t               size;
     const slm_allocator *allocator;       /* also of all sessions of the model                            0.1.0 */
     uint64_t             memory_limit;    /* bytes for the model and its sessions together; 0: none         0.1.0 */
-    const slm_executor  *executor;        /* NULL: OpenMP                                                   0.1.0 */
+    const slm_executor  *executor;        /* NULL: threads of the model's own                               0.1.0 */
     const slm_log       *log;             /* NULL: silence                                                  0.1.0 */
     const char          *tokenizer_path;  /* as in slm_file_params                                          0.1.0 */
     uint32_t             threads;         /* 0: slm_cpu_threads()                                           0.1.0 */
@@ -382,12 +400,15 @@ typedef struct slm_model_params {
     slm_progress_fn     *progress;        /* bytes of weights read; may be NULL                             0.1.0 */
     void                *progress_user;   /* 0.1.0 */
     const slm_input     *input;           /* read instead of the file at path, which is then a name for messages; NULL: none 0.1.0 */
+    uint32_t             openmp;          /* 1: threads of the OpenMP runtime instead, for a host that has them running; slower beside
+                                           * other programs, for they wait by spinning                        0.1.0 */
     /* A packed file is mapped and used where it lies, shared with every process that does so. Whoever may have it cut off in place while it
      * is in use, which kills a process that reads on, sets no_map: it is then read into own memory, as it always is from `input`. */
     uint32_t             no_map;          /* 1: not mapped                                                  0.1.0 */
     uint32_t             verify;          /* 1: the hashes of a packed file are compared before it is used; costs a read of it 0.1.0 */
+    uint32_t             reserved;
 } slm_model_params;
-#define SLM_MODEL_PARAMS_INIT { sizeof(slm_model_params), NULL, 0, NULL, NULL, NULL, 0, 0, NULL, NULL, NULL, 0, 0 }
+#define SLM_MODEL_PARAMS_INIT { sizeof(slm_model_params), NULL, 0, NULL, NULL, NULL, 0, 0, NULL, NULL, NULL, 0, 0, 0, 0 }
 
 typedef struct slm_model_info {
     size_t      size;
@@ -400,9 +421,10 @@ typedef struct slm_model_info {
     uint64_t    matrix_params;  /* multiplications for one token without head and attention */
     uint64_t    heap_bytes;     /* the model and its sessions, now */
     uint64_t    heap_peak;
-    uint64_t    kv_bytes;       /* of the f16 cache, for one token */
+    uint64_t    kv_bytes;       /* of the f16 cache, for one token; encoder: of a layer */
     uint32_t    vocab, context, embedding, layers, heads, kv_heads, head_size, feed_forward;
-    uint32_t    threads, reserved;
+    uint32_t    threads;
+    uint32_t    encoder;        /* 1: makes hidden states and vectors (slm_encoder_new), 0: text (slm_session_new)   0.1.0 */
 } slm_model_info;
 #define SLM_MODEL_INFO_INIT { sizeof(slm_model_info), NULL, NULL, NULL, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
 
@@ -567,6 +589,80 @@ SLM_API void slm_batch_free(slm_batch *batch);
  * Since    0.1.0 */
 SLM_API slm_status slm_batch_step(slm_batch *batch, slm_batch_item *items, size_t n, slm_error *err);
 
+/* ---- vectors of texts --------------------------------------------------------------------------------------------------------- */
+
+/* What an encoder model (bert, nomic-bert, modern-bert, t5encoder) computes with. docs/embeddings.md is the guide. */
+typedef struct slm_encoder slm_encoder;
+
+typedef struct slm_encoder_params {
+    size_t   size;
+    uint32_t context;      /* tokens of the longest sequence; 0: what the model was trained for             0.1.0 */
+    uint32_t chunk;        /* tokens of a pass over the weights; 0: 512. A longer sequence has one to itself. No result depends on it 0.1.0 */
+    uint32_t kv;           /* SLM_KV_F16, or SLM_KV_F32 for exactness checks                               0.1.0 */
+    uint32_t deadline_ms;  /* for each call; 0: none                                                        0.1.0 */
+} slm_encoder_params;
+#define SLM_ENCODER_PARAMS_INIT { sizeof(slm_encoder_params), 0, 0, 0, 0 }
+
+/* Returns SLM_OK, SLM_E_ARG, SLM_E_MISMATCH for a model that is a decoder, SLM_E_MEMORY. The encoder keeps the model alive. The memory for
+ * computing is taken by the first call, and taken anew only for a longer sequence than before. Since 0.1.0 */
+SLM_API slm_status slm_encoder_new(slm_encoder **out, slm_model *model, const slm_encoder_params *params, slm_error *err);
+SLM_API void slm_encoder_free(slm_encoder *encoder);
+
+/* Makes the running or next call on the encoder end with SLM_E_CANCELLED; callable from any thread and from a signal handler. The call
+ * that sees the flag clears it. Since 0.1.0 */
+SLM_API void slm_encoder_cancel(slm_encoder *encoder);
+
+/* The hidden states of one sequence after the last norm.
+ *   states  [n][embedding] written on SLM_OK only
+ *   tokens  [n] ids as given: what the family puts around a text (CLS, SEP, EOS) must be there. n: 1 .. the context
+ * Returns  SLM_OK; SLM_E_ARG; SLM_E_CONTEXT (beyond the context, or beyond the positions the model has learned); SLM_E_NUMERIC;
+ *          SLM_E_CANCELLED; SLM_E_DEADLINE; SLM_E_MEMORY; SLM_E_STATE while another call is running.
+ * Threads  one call per encoder at a time; any number of encoders of one model at once.
+ * Since    0.1.0 */
+SLM_API slm_status slm_encoder_states(slm_encoder *encoder, float *states, const int32_t *tokens, size_t n, slm_error *err);
+
+/* Which of the hidden states become the vector. */
+enum {
+    SLM_POOLING_FILE  = 0,  /* what the file's key pooling_type says; the mean where it says nothing */
+    SLM_POOLING_MEAN  = 1,  /* of all tokens, those around the text included */
+    SLM_POOLING_FIRST = 2,
+    SLM_POOLING_LAST  = 3
+};
+
+typedef struct slm_embed_params {
+    size_t   size;
+    uint32_t pooling;      /* SLM_POOLING_...                                                               0.1.0 */
+    uint32_t normalize;    /* 1: divides the vector by its length; zeros stay zeros                         0.1.0 */
+    uint32_t truncate;     /* 1: of a text beyond the context only the beginning is taken, with what the file puts at the end 0.1.0 */
+    uint32_t flags;        /* SLM_TEXT_SPECIAL: texts may yield control tokens; not for texts of strangers  0.1.0 */
+} slm_embed_params;
+#define SLM_EMBED_PARAMS_INIT { sizeof(slm_embed_params), 0, 0, 0, 0 }
+
+/* One text, or one list of tokens. This struct is never extended. */
+typedef struct slm_embed_item {
+    const char    *text;       /* [len] tokenized with what the file puts around it; NULL: tokens are given */
+    size_t         len;
+    const int32_t *tokens;     /* [n] where text is NULL, as for slm_encoder_states */
+    size_t         n;          /* out, with a text: its tokens */
+    float         *vector;     /* [embedding] written if this item succeeds, and only then */
+    slm_error     *err;        /* filled if this item fails; may be NULL */
+    slm_status     status;     /* out: how this item went */
+    uint32_t       reserved;
+} slm_embed_item;
+
+/* The vectors of n texts. Texts are packed end to end, without padding: each vector is, to the bit, the one the text has alone.
+ * Items stand for themselves: one that fails has its status and its vector unchanged, and the others go on.
+ * Returns  SLM_OK            every item is SLM_OK
+ *          SLM_E_ARG         encoder or items is NULL, a setting is outside its range; SLM_E_STATE: another call is running;
+ *                            SLM_E_UNSUPPORTED: the file asks for a pooling that makes no vector (a rank). Then no item was written
+ *          another           the status of the first item that failed; err says which one and why. Of an item:
+ *          SLM_E_STATE       a text, and the model has no tokenizer
+ *          SLM_E_CONTEXT, SLM_E_ARG, SLM_E_NUMERIC, SLM_E_CANCELLED, SLM_E_DEADLINE, SLM_E_MEMORY as for slm_encoder_states
+ * Threads  one call per encoder at a time.
+ * Cost     one pass over the weights per chunk of tokens; with tokens it allocates nothing once its longest sequence has been seen.
+ * Since    0.1.0 */
+SLM_API slm_status slm_embed(slm_encoder *encoder, slm_embed_item *items, size_t n, const slm_embed_params *params, slm_error *err);
+
 /* ---- memory before opening ---------------------------------------------------------------------------------------------------- */
 
 /* Bytes of heap, as slm_model_info counts them. Thread stacks and the caller's input are not in it. */
@@ -575,9 +671,10 @@ typedef struct slm_plan_info {
     uint64_t weight_bytes;    /* of all weights in memory */
     uint64_t model_bytes;     /* the open model: weights, tokenizer, tables */
     uint64_t open_peak;       /* the most that opening takes */
-    uint64_t kv_bytes;        /* the cache of one session, full */
+    uint64_t kv_bytes;        /* the cache of one session, full; encoder: of the sequences of a pass */
     uint64_t work_bytes;      /* computing alone; not needed by a session that is only stepped in batches */
-    uint64_t session_bytes;   /* one session, its cache full: kv_bytes, work_bytes, tokens and logits */
+    uint64_t session_bytes;   /* one session, its cache full: kv_bytes, work_bytes, tokens and logits. Encoder model: one slm_encoder that has
+                                 seen a sequence as long as the context */
     uint64_t peak;            /* the most at any time with one session */
     uint64_t mapped_bytes;    /* of weight_bytes, those that stay in a packed file and are counted nowhere else         0.1.0 */
 } slm_plan_info;
@@ -684,24 +781,32 @@ typedef struct slm_generate_params {
     void               *user;         /* 0.1.0 */
     slm_token_fn       *token;        /* may be NULL                                                        0.1.0 */
     uint32_t            n_top;        /* 0 .. 64 likeliest tokens for `token`                               0.1.0 */
-    uint32_t            reserved;
+    uint32_t            draft;        /* 0 .. 32 tokens guessed ahead, 0: none; changes the speed alone     0.1.0 */
     slm_constraint     *constraint;   /* what the text must be; NULL: anything                              0.1.0 */
+    slm_session        *drafter;      /* whose model guesses; NULL: the text so far does                    0.1.0 */
 } slm_generate_params;
-#define SLM_GENERATE_PARAMS_INIT { sizeof(slm_generate_params), 0, 0, NULL, NULL, NULL, NULL, NULL, 0, 0, NULL }
+#define SLM_GENERATE_PARAMS_INIT { sizeof(slm_generate_params), 0, 0, NULL, NULL, NULL, NULL, NULL, 0, 0, NULL, NULL }
 
 typedef struct slm_generation {
     size_t   size;
     size_t   tokens;      /* made, EOS not counted */
     slm_stop reason;
     uint32_t reserved;
+    uint64_t drafted;     /* tokens guessed ahead; accepted: those of them that were picked. 0.1.0 */
+    uint64_t accepted;
 } slm_generation;
-#define SLM_GENERATION_INIT { sizeof(slm_generation), 0, SLM_STOP_LENGTH, 0 }
+#define SLM_GENERATION_INIT { sizeof(slm_generation), 0, SLM_STOP_LENGTH, 0, 0, 0 }
 
 /* Continues the sequence: picks a token, hands its text to the callback, feeds it, until an end is reached.
  *   result  may be NULL; written on every status, for a generation that fails keeps the tokens delivered before
  * Returns SLM_OK; SLM_E_STATE if nothing was fed since the start or the last truncate; the errors of feed and slm_sample.
  * A token is fed before its text is handed out, so that all text delivered is in the sequence whatever happens next; EOS is not
  * fed. With stop strings, text that may begin one is held back until that is decided.
+ *
+ * With `draft` that many tokens at most are guessed and evaluated in one pass with the token picked; a guess counts only where the sampler then
+ * picks the same, so text and logits are those without it, to the bit. Guesses are what followed the last tokens before, or come from
+ * `drafter`, a session of a smaller model with the same vocabulary (SLM_E_MISMATCH for another size of it) that is made to follow this one and is
+ * used by nobody else meanwhile; when its context is full it guesses no more. Lengths adapt to what holds.
  *
  * With a constraint the text is a whole one of its language, unless a stop string, a callback or a failure ends it before; where it cannot go
  * on, the reason is SLM_STOP_EOS. A token is drawn as ever; one that does not fit is drawn again among those that do, so a model that keeps to

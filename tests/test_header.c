@@ -55,7 +55,7 @@ static void structs_end_with_their_last_field(void **state)
     assert_int_equal(END(slm_batch_item, reserved), sizeof(slm_batch_item));
     assert_int_equal(END(slm_plan_info, peak), sizeof(slm_plan_info));
     assert_int_equal(END(slm_input, user), sizeof(slm_input));
-    assert_int_equal(END(slm_model_info, reserved), sizeof(slm_model_info));
+    assert_int_equal(END(slm_model_info, encoder), sizeof(slm_model_info));
     assert_int_equal(END(slm_session_params, deadline_ms), sizeof(slm_session_params));
     assert_int_equal(END(slm_sampling, n_recent), sizeof(slm_sampling));
     assert_int_equal(END(slm_generate_params, constraint), sizeof(slm_generate_params));

@@ -119,6 +119,7 @@ void cli_json_count(cli_json *j, const char *key, uint64_t value);
 void cli_json_int(cli_json *j, const char *key, int64_t value);
 void cli_json_flag(cli_json *j, const char *key, bool value);
 void cli_json_real(cli_json *j, const char *key, double value, int digits);    /* digits after the point; not finite: null */
+void cli_json_float(cli_json *j, const char *key, float value);                /* the fewest digits that read back as value */
 void cli_json_small(cli_json *j, const char *key, double value);               /* seven digits and an exponent */
 
 bool cli_is_utf8(const char *text, size_t n);
@@ -131,6 +132,13 @@ slm_status cli_read_file(cli *c, const char *path, char **text, size_t *n);
 /* The next line of stdin without its newline: 1, 0 at the end, -1 after cli_fail. *line is kept between calls and freed last. */
 typedef struct cli_lines { char *line; size_t n, room; uint64_t number; } cli_lines;
 int cli_next_line(cli *c, cli_lines *lines);
+
+/* That line as a JSON object (released by the caller), and the bytes of its {"text"} or {"hex"} (freed by the caller). A failure names the
+ * line. */
+struct json_t;
+slm_status cli_line_bad(cli *c, const cli_lines *lines, const char *why);
+slm_status cli_line_object(cli *c, const cli_lines *lines, struct json_t **object);
+slm_status cli_line_text(cli *c, const cli_lines *lines, const struct json_t *object, char **text, size_t *n);
 
 /* "1,2, 3" or "@FILE" to ids. The list is freed by the caller. */
 slm_status cli_read_ids(cli *c, const char *what, const char *text, int32_t **ids, size_t *n);
@@ -152,6 +160,7 @@ slm_status cli_model_path(cli *c, const char **path);
 slm_status cli_open_file(cli *c, slm_file **out, bool allow_nonfinite);
 slm_status cli_open_tokenizer(cli *c, slm_tokenizer **out);
 slm_status cli_open_model(cli *c, slm_model **out);
+slm_status cli_open_model_at(cli *c, const char *path, slm_model **out);
 uint32_t cli_kv(const char *name);
 
 slm_status cli_encode(cli *c, const slm_tokenizer *tok, const char *text, size_t len, unsigned flags, int32_t **ids, size_t *n);
@@ -161,9 +170,10 @@ slm_status cli_decode(cli *c, const slm_tokenizer *tok, const int32_t *ids, size
 int cli_progress(void *c, uint64_t done, uint64_t total);
 void cli_progress_clear(cli *c);
 
-/* SIGINT and SIGTERM set a flag and cancel the session named last; a second one ends the process. */
+/* SIGINT and SIGTERM set a flag and cancel the session and the encoder named last; a second one ends the process. */
 void cli_catch_signals(void);
 void cli_cancel_session(slm_session *session);  /* NULL: none. Called again before the session is freed */
+void cli_cancel_encoder(slm_encoder *encoder);  /* likewise */
 int cli_signal(void);                           /* the signal that came, or 0 */
 
 double cli_clock_ms(void);

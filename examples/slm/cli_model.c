@@ -58,15 +58,20 @@ slm_status cli_open_tokenizer(cli *c, slm_tokenizer **out)
 
 slm_status cli_open_model(cli *c, slm_model **out)
 {
-    slm_model_params params = SLM_MODEL_PARAMS_INIT;
     const char *path;
+    const slm_status status = cli_model_path(c, &path);
+    return status ? status : cli_open_model_at(c, path, out);
+}
+
+slm_status cli_open_model_at(cli *c, const char *path, slm_model **out)
+{
+    slm_model_params params = SLM_MODEL_PARAMS_INIT;
     params.tokenizer_path = c->common.tokenizer;
     params.threads = (uint32_t)c->common.threads;
     params.isa = c->isa;
     params.progress = cli_progress;
     params.progress_user = c;
-    slm_status status = cli_model_path(c, &path);
-    return status ? status : slm_model_open(out, path, &params, &c->err);
+    return slm_model_open(out, path, &params, &c->err);
 }
 
 uint32_t cli_kv(const char *name)
@@ -119,16 +124,20 @@ slm_status cli_decode(cli *c, const slm_tokenizer *tok, const int32_t *ids, size
 
 /* ---- interruption ------------------------------------------------------------------------------------------------------- */
 
-/* The handler may do two things: set the flag and cancel, which is one atomic store in the session. */
+/* The handler may do two things: set the flag and cancel, which is one atomic store in the session or encoder. */
 static volatile sig_atomic_t came;
 static slm_session *_Atomic running;
+static slm_encoder *_Atomic encoding;
 
 static void caught(int signal_number)
 {
     slm_session *session = atomic_load(&running);
+    slm_encoder *encoder = atomic_load(&encoding);
     came = signal_number;
     if (session)
         slm_session_cancel(session);
+    if (encoder)
+        slm_encoder_cancel(encoder);
 }
 
 void cli_catch_signals(void)
@@ -146,6 +155,13 @@ void cli_cancel_session(slm_session *session)
     atomic_store(&running, session);
     if (session && came)
         slm_session_cancel(session);
+}
+
+void cli_cancel_encoder(slm_encoder *encoder)
+{
+    atomic_store(&encoding, encoder);
+    if (encoder && came)
+        slm_encoder_cancel(encoder);
 }
 
 int cli_signal(void)

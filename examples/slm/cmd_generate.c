@@ -6,8 +6,8 @@
 
 typedef struct options {
     const char *prompt, *file, *kv;
-    const char *schema, *regex;
-    uint64_t max_tokens, top_k, seed, context, chunk, logprobs, penalty_window;
+    const char *schema, *regex, *draft_model;
+    uint64_t max_tokens, top_k, seed, context, chunk, logprobs, penalty_window, draft;
     double temp, top_p, min_p, typical, repeat_penalty, frequency_penalty, presence_penalty, dry;
     cli_list stop, choice;
     bool echo, special;
@@ -128,6 +128,10 @@ static void statistics(const cli *c, const options *o, const slm_model *model, c
         cli_json_count(&j, "prompt_tokens", t->prompt);
         cli_json_count(&j, "tokens", made->tokens);
         cli_json_word(&j, "reason", reason(made->reason));
+        if (o->draft) {
+            cli_json_count(&j, "drafted", (size_t)made->drafted);
+            cli_json_count(&j, "accepted", (size_t)made->accepted);
+        }
         if (o->logprobs)
             put_scores(&j, s, slm_model_tokenizer(model));
         cli_json_real(&j, "load_ms", t->load, 3);
@@ -172,7 +176,19 @@ static slm_status constrain(cli *c, const slm_model *model, const options *o, sl
     return status;
 }
 
-static slm_status generate(cli *c, slm_session *session, const options *o, slm_constraint *constraint, sink *s, slm_generation *made)
+/* The model that guesses ahead, and its session; both stay NULL without --draft-model. */
+static slm_status open_drafter(cli *c, const options *o, slm_model **model, slm_session **drafter)
+{
+    slm_session_params params = SLM_SESSION_PARAMS_INIT;
+    params.context = (uint32_t)o->context;
+    if (!o->draft_model)
+        return SLM_OK;
+    const slm_status status = cli_open_model_at(c, o->draft_model, model);
+    return status ? status : slm_session_new(drafter, *model, &params, &c->err);
+}
+
+static slm_status generate(cli *c, slm_session *session, slm_session *drafter, const options *o, slm_constraint *constraint, sink *s,
+                           slm_generation *made)
 {
     slm_sampling sampling = SLM_SAMPLING_INIT;
     slm_generate_params params = SLM_GENERATE_PARAMS_INIT;
@@ -188,6 +204,8 @@ static slm_status generate(cli *c, slm_session *session, const options *o, slm_c
     sampling.dry_multiplier = (float)o->dry;
     sampling.penalty_window = (uint32_t)o->penalty_window;
     params.constraint = constraint;
+    params.draft = (uint32_t)o->draft;
+    params.drafter = drafter;
     params.token = o->logprobs ? keep : NULL;
     params.n_top = (uint32_t)o->logprobs;
     params.max_tokens = (uint32_t)o->max_tokens;
@@ -201,8 +219,8 @@ static slm_status generate(cli *c, slm_session *session, const options *o, slm_c
 
 static slm_status work(cli *c, const options *o, const char *prompt, size_t len, sink *s)
 {
-    slm_model *model = NULL;
-    slm_session *session = NULL;
+    slm_model *model = NULL, *draft_model = NULL;
+    slm_session *session = NULL, *drafter = NULL;
     slm_constraint *constraint = NULL;
     slm_generation made = SLM_GENERATION_INIT;
     timing t = { 0, 0, 0, 0 };
@@ -212,6 +230,8 @@ static slm_status work(cli *c, const options *o, const char *prompt, size_t len,
         status = constrain(c, model, o, &constraint);
     if (!status)
         status = new_session(c, model, o, &session);
+    if (!status)
+        status = open_drafter(c, o, &draft_model, &drafter);
     t.load = cli_clock_ms() - start;
     if (!status) {
         start = cli_clock_ms();
@@ -223,7 +243,7 @@ static slm_status work(cli *c, const options *o, const char *prompt, size_t len,
         (void)put(s, prompt, len);
     if (!status) {
         start = cli_clock_ms();
-        status = generate(c, session, o, constraint, s, &made);
+        status = generate(c, session, drafter, o, constraint, s, &made);
         t.decode = cli_clock_ms() - start;
         if (!c->common.json && s->last != '\n' && s->last)
             putchar('\n');
@@ -235,7 +255,9 @@ static slm_status work(cli *c, const options *o, const char *prompt, size_t len,
     }
     cli_cancel_session(NULL);
     slm_session_free(session);
+    slm_session_free(drafter);
     slm_constraint_free(constraint);
+    slm_model_free(draft_model);
     slm_model_free(model);
     return status;
 }
@@ -250,6 +272,8 @@ static int run(cli *c, const void *opaque)
         return cli_usage(c, "-p and -f are two prompts; give one");
     if ((o->schema != NULL) + (o->regex != NULL) + (o->choice.n > 0) > 1)
         return cli_usage(c, "--schema, --regex and --choice are different things to keep to; give one");
+    if (o->draft_model && !o->draft)
+        return cli_usage(c, "--draft-model needs --draft N");
     if (o->logprobs && !c->common.json)
         return cli_usage(c, "--logprobs needs --json");
     slm_status status = o->file ? cli_read_file(c, o->file, &text, &len) : SLM_OK;
@@ -295,6 +319,10 @@ static const cli_option table[] = {
     { CLI_TEXT,   0,   "schema",     "FILE", NULL, 0, 0, AT(schema), "JSON that validates against the schema in a file (- is stdin)" },
     { CLI_TEXT,   0,   "regex",      "R",    NULL, 0, 0, AT(regex), "a text that matches as a whole" },
     { CLI_LIST,   0,   "choice",     "S",    NULL, 0, 0, AT(choice), "one of these strings; may be given several times" },
+    CLI_HEAD("speed; no text depends on it"),
+    { CLI_COUNT,  0,   "draft",      "N",    "0", 0, 32, AT(draft),
+      "guesses up to N tokens ahead and evaluates them in one pass, from what followed the same words before" },
+    { CLI_TEXT,   0,   "draft-model", "FILE", NULL, 0, 0, AT(draft_model), "a smaller model with the same vocabulary guesses instead" },
     CLI_HEAD("report"),
     { CLI_COUNT,  0,   "logprobs",   "N",    NULL, 1, 64, AT(logprobs),
       "with --json: log-probabilities of the tokens made and of the N likeliest at each place" },

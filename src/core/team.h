@@ -8,8 +8,8 @@
 typedef void slm_task_fn(void *ctx, size_t index);
 
 typedef enum slm_team_kind {
-    SLM_TEAM_OPENMP = 0,   /* the default where it is compiled in; else pthread */
-    SLM_TEAM_PTHREAD = 1,  /* own threads: forked children, sanitizers */
+    SLM_TEAM_OPENMP = 0,   /* where it is compiled in and libgomp can be used; else pthread */
+    SLM_TEAM_PTHREAD = 1,  /* own threads, which sleep when there is nothing to do */
     SLM_TEAM_EXECUTOR = 2, /* the caller's */
     SLM_TEAM_IN_PLACE = 3
 } slm_team_kind;

@@ -630,7 +630,7 @@ static slm_status run_local(void *user, const slm_request *q, slm_reply *reply, 
     local *l = user;
     const uint64_t begin = slm_clock_ns();
     run r = { .l = l, .heap = &l->model->heap, .model = l->model, .q = q, .begin = begin, .confidence = SLM_CONFIDENCE_INIT, .reply = SLM_REPLY_INIT };
-    r.watch = (slm_watch){ q->cancel ? (atomic_int *)&q->cancel->flag : NULL, q->deadline_ms ? begin + q->deadline_ms * UINT64_C(1000000) : 0 };
+    r.watch = (slm_watch){ q->cancel ? (atomic_int *)&q->cancel->flag : NULL, q->deadline_ms ? begin + q->deadline_ms * UINT64_C(1000000) : 0, false };
     slm_buf_init(&r.text, r.heap, SLM_LIMIT_TEXT_BYTES);
     slm_buf_init(&r.scores, r.heap, SIZE_MAX / 2);
     const unsigned saved = slm_fp_enter();
@@ -677,6 +677,9 @@ slm_status slm_engine_local(slm_engine **out, slm_model *model, const slm_engine
     if (p.context > SLM_LIMIT_CONTEXT || p.kv > SLM_KV_F32)
         return slm_fail(err, SLM_E_ARG, "engine: context %u (allowed %d), kv %u (allowed %d, %d)", p.context, SLM_LIMIT_CONTEXT, p.kv,
                         SLM_KV_F16, SLM_KV_F32);
+    if (model->config.arch->encoder)
+        return slm_fail(err, SLM_E_MISMATCH, "engine: architecture '%s' is an encoder: it makes vectors (slm_encoder_new), no text",
+                        model->config.arch->name);
     if (!model->tokenizer)
         return slm_fail(err, SLM_E_STATE, "engine: the model has no tokenizer");
     local *l = slm_heap_zalloc(&model->heap, sizeof *l);

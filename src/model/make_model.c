@@ -398,7 +398,7 @@ static slm_status make_room(maker *m, slm_error *err)
     if (!m->values || !m->pool || !m->bytes)
         return slm_fail(err, SLM_E_MEMORY, "%s: %zu bytes to work in", m->out,
                         2 * POOL * RUN_MOST * sizeof(float) + (size_t)PIECES * RUNS_OF_PIECE * RUN_BYTES_MOST);
-    return slm_team_new(&m->team, &m->heap, SLM_TEAM_OPENMP, m->params.threads, NULL, err);
+    return slm_team_new(&m->team, &m->heap, SLM_TEAM_PTHREAD, m->params.threads, NULL, err);
 }
 
 static slm_status find_shape(const shape **found, const char *name, slm_error *err)

@@ -24,6 +24,9 @@ typedef struct slm_layer {
     bool parallel;                                              /* both branches read the first norm */
 } slm_layer;
 
+/* Beyond this distance every bias is the last one: keys from -MOST to MOST beside the query. */
+enum { SLM_RELATIVE_MOST = 128, SLM_RELATIVE_ROW = 2 * SLM_RELATIVE_MOST + 1 };
+
 struct slm_model {
     slm_heap heap;              /* first: slm_heap_new_owner */
     atomic_size_t holds;        /* the caller's and one for each session */
@@ -36,6 +39,9 @@ struct slm_model {
     slm_tokenizer *tokenizer;   /* NULL: none; made and freed by the floor that knows text */
     slm_matrix embedding, head; /* head.type NULL: tied */
     slm_matrix positions;       /* [context, embedding]; type NULL: none */
+    slm_matrix token_types;     /* [types, embedding]; type NULL: none */
+    slm_norm embedding_norm;
+    float *relative;            /* [heads][SLM_RELATIVE_ROW] added to the score of a key by its distance; NULL: none */
     slm_norm output_norm;
     float *output_bias;
     slm_layer *layers;          /* [config.layers] */

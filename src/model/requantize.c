@@ -248,12 +248,9 @@ slm_status slm_chosen_types(const slm_type **types, const slm_file *file, const 
     }
     for (size_t i = 0; i < file->n_tensors; i++) {
         const slm_tensor *t = &file->tensors[i];
-        if (!t->type) {
-            const char *name = "?";
-            uint32_t block, bytes;
-            (void)slm_type_shape(t->type_id, &name, &block, &bytes);
-            return slm_fail(err, SLM_E_UNSUPPORTED, "%s: tensor '%s': cannot read its type %u (%s)", file->path, t->shown, t->type_id, name);
-        }
+        if (!t->type)
+            return slm_fail(err, SLM_E_UNSUPPORTED, "%s: tensor '%s': cannot read its type %u (%s)", file->path, t->shown, t->type_id,
+                            slm_tensor_type_name(t));
         types[i] = want ? slm_tensor_type(t->name, t->n_dims, t->dims[0], t->type, want, layers, !strcmp(t->name, head)) : t->type;
     }
     return SLM_OK;
@@ -307,7 +304,7 @@ static slm_status make_room(maker *m, slm_error *err)
     m->out = slm_heap_alloc(&m->heap, CHUNK * sizeof(float));
     if (!m->tensors || !m->raw || !m->out)
         return slm_fail(err, SLM_E_MEMORY, "%s: %zu bytes to work in", m->in, 2 * CHUNK * sizeof(float));
-    return slm_team_new(&m->team, &m->heap, SLM_TEAM_OPENMP, m->params.threads, NULL, err);
+    return slm_team_new(&m->team, &m->heap, SLM_TEAM_PTHREAD, m->params.threads, NULL, err);
 }
 
 static slm_status remake(const char *in, const char *out, const slm_quantize_params *params, bool quantize, slm_error *err)

@@ -7,6 +7,7 @@
 #include "core/size.h"
 #include "core/utf8.h"
 #include "session/constraint.h"
+#include "session/speculate.h"
 #include "text/vocab.h"
 
 #include <string.h>
@@ -16,6 +17,7 @@ typedef struct run {
     slm_generate_params p;
     slm_sampling sampling;
     slm_sampler sampler;
+    slm_speculation ahead;
     slm_stream stream;
     slm_buf text;               /* made and not yet handed out */
     slm_place place;            /* in the constraint, if there is one */
@@ -182,7 +184,7 @@ static slm_status choose(run *r, int32_t *token, slm_error *err)
     return !status && fit != SLM_FIT_TAKEN ? take_way_out(r, token, err) : status;
 }
 
-static slm_status loop(run *r, const slm_watch *watch, slm_error *err)
+static slm_status loop(run *r, slm_error *err)
 {
     slm_session *s = r->s;
     const slm_model *m = s->model;
@@ -213,7 +215,7 @@ static slm_status loop(run *r, const slm_watch *watch, slm_error *err)
         }
         status = look(r, token, err);
         if (!status)
-            status = slm_session_eval(s, &token, 1, NULL, NULL, watch, err);
+            status = slm_speculation_feed(&r->ahead, token, left(r) - 1, err);
         if (status)
             return status;
         r->result.tokens++;
@@ -266,12 +268,15 @@ static slm_status begin_constraint(run *r, slm_error *err)
     return r->allowed ? SLM_OK : slm_fail(err, SLM_E_MEMORY, "generate: a set of %u tokens", m->config.vocab);
 }
 
-static slm_status begin(run *r, slm_error *err)
+static slm_status begin(run *r, const slm_watch *watch, slm_error *err)
 {
     slm_session *s = r->s;
     slm_heap *heap = &s->model->heap;
     if (!s->has_logits)
         return slm_fail(err, SLM_E_STATE, "generate: nothing was fed at position %zu", s->position);
+    const slm_status status = slm_speculation_init(&r->ahead, s, r->p.drafter, r->p.draft, watch, err);
+    if (status)
+        return status;
     slm_buf_init(&r->text, heap, SLM_LIMIT_TEXT_BYTES);
     slm_buf_init(&r->piece, heap, SLM_LIMIT_TEXT_BYTES);
     r->sampler = slm_sampler_new(heap, s->model->config.vocab);
@@ -284,7 +289,7 @@ static slm_status begin(run *r, slm_error *err)
 
 slm_status slm_session_generate(slm_session *session, const slm_generate_params *params, slm_generation *result, slm_error *err)
 {
-    run r = { .s = session, .result = { sizeof r.result, 0, SLM_STOP_LENGTH, 0 } };
+    run r = { .s = session, .result = SLM_GENERATION_INIT };
     slm_watch watch;
     unsigned saved;
     slm_status status = slm_params_read(&r.p, sizeof r.p, params, err);
@@ -298,11 +303,14 @@ slm_status slm_session_generate(slm_session *session, const slm_generate_params 
         status = slm_session_enter(session, &watch, &saved, err);
     if (status)
         return status;
-    status = begin(&r, err);
+    status = begin(&r, &watch, err);
     if (!status)
         status = slm_watch_look(&watch, err);               /* an end token is reached without feeding, which looks */
     if (!status)
-        status = loop(&r, &watch, err);
+        status = loop(&r, err);
+    r.result.drafted = r.ahead.drafted;
+    r.result.accepted = r.ahead.accepted;
+    slm_speculation_free(&r.ahead);
     slm_heap_free(&session->model->heap, r.sampler.p);
     slm_heap_free(&session->model->heap, r.text.data);
     slm_heap_free(&session->model->heap, r.piece.data);

@@ -8,18 +8,7 @@
 
 slm_status slm_model_file(slm_file **out, slm_heap *heap, const char *path, const slm_model_params *p, slm_error *err)
 {
-    slm_input in;
-    slm_source source;
-    if (!p->input)
-        return slm_file_load(out, heap, path, p->tokenizer_path, err);
-    const slm_status status = slm_params_read(&in, sizeof in, p->input, err);
-    if (status)
-        return status;
-    if (!in.memory == !in.read_at || in.bytes > SIZE_MAX)
-        return slm_fail(err, SLM_E_ARG, "%s: input of %llu bytes has %s", path, (unsigned long long)in.bytes,
-                        in.memory ? "both memory and read_at" : in.read_at ? "more bytes than an address" : "neither memory nor read_at");
-    source = in.memory ? slm_source_memory(in.memory, (size_t)in.bytes, path) : slm_source_callback(in.read_at, in.user, in.bytes, path);
-    return slm_file_load_source(out, heap, &source, path, p->tokenizer_path, err);
+    return slm_file_load_input(out, heap, path, p->input, p->tokenizer_path, err);
 }
 
 bool slm_model_maps(const slm_file *file, const slm_model_params *p)
@@ -30,7 +19,8 @@ bool slm_model_maps(const slm_file *file, const slm_model_params *p)
 static slm_status fill(slm_model *model, const char *path, const slm_model_params *p, slm_error *err)
 {
     slm_file *file = NULL;
-    slm_status status = slm_team_new(&model->team, &model->heap, SLM_TEAM_OPENMP, p->threads, p->executor, err);
+    const slm_team_kind kind = p->openmp ? SLM_TEAM_OPENMP : SLM_TEAM_PTHREAD;
+    slm_status status = slm_team_new(&model->team, &model->heap, kind, p->threads, p->executor, err);
     if (!status)
         status = slm_model_file(&file, &model->heap, path, p, err);
     if (status)
@@ -117,7 +107,7 @@ slm_status slm_model_get_info(const slm_model *model, slm_model_info *info, slm_
     full.matrix_params = model->matrix_params;
     full.heap_bytes = atomic_load(&model->heap.current);
     full.heap_peak = atomic_load(&model->heap.peak);
-    full.kv_bytes = slm_kv_token_bytes(c, false);
+    full.kv_bytes = slm_kv_token_bytes(c, false) / (c->arch->encoder ? c->layers : 1);
     full.vocab = c->vocab;
     full.context = c->context;
     full.embedding = c->embedding;
@@ -127,5 +117,6 @@ slm_status slm_model_get_info(const slm_model *model, slm_model_info *info, slm_
     full.head_size = c->head_size;
     full.feed_forward = c->feed_forward;
     full.threads = slm_team_width(model->team);
+    full.encoder = c->arch->encoder;
     return slm_params_write(info, &full, sizeof full, err);
 }

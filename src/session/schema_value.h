@@ -3,7 +3,7 @@
 #define SLM_SESSION_SCHEMA_VALUE_H
 
 #include "core/json.h"
-#include "text/texts.h"
+#include "core/texts.h"
 
 typedef struct slm_value {
     slm_json_kind kind;         /* of the first event: no KEY, no END */

@@ -17,6 +17,9 @@ slm_status slm_session_shape_read(slm_session_shape *shape, const slm_config *co
     slm_status status = slm_params_read(&p, sizeof p, params, err);
     if (status)
         return status;
+    if (config->arch->encoder)
+        return slm_fail(err, SLM_E_MISMATCH, "session: architecture '%s' is an encoder: it makes vectors (slm_encoder_new), no text",
+                        config->arch->name);
     if (p.context > SLM_LIMIT_CONTEXT)
         return slm_fail(err, SLM_E_ARG, "context is %u (allowed 0 .. %d)", p.context, SLM_LIMIT_CONTEXT);
     if (p.kv != SLM_KV_F16 && p.kv != SLM_KV_F32)
@@ -148,7 +151,7 @@ slm_status slm_session_enter(slm_session *s, slm_watch *watch, unsigned *saved, 
     if (atomic_flag_test_and_set(&s->busy))
         return slm_fail(err, SLM_E_STATE, "session: another call is running on it at position %zu", s->position);
     *saved = slm_fp_enter();
-    *watch = (slm_watch){ &s->cancel, s->deadline_ms ? slm_clock_ns() + s->deadline_ms * UINT64_C(1000000) : 0 };
+    *watch = (slm_watch){ &s->cancel, s->deadline_ms ? slm_clock_ns() + s->deadline_ms * UINT64_C(1000000) : 0, false };
     return SLM_OK;
 }
 
@@ -180,20 +183,25 @@ slm_status slm_session_begin(slm_session *s, slm_sequence *sequence, const int32
     return status;
 }
 
-slm_status slm_session_end(slm_session *s, const slm_sequence *sequence)
+/* Takes over what was evaluated. */
+static void grow(slm_session *s, const int32_t *tokens, size_t n)
 {
-    if (sequence->status) {
-        slm_kv_trim(&s->kv, s->position);
-        return sequence->status;
-    }
-    memcpy(s->tokens + s->position, sequence->tokens, sequence->n * sizeof *s->tokens);
-    s->position += sequence->n;
+    memcpy(s->tokens + s->position, tokens, n * sizeof *s->tokens);
+    s->position += n;
     s->has_logits = true;
-    return SLM_OK;
 }
 
-slm_status slm_session_eval(slm_session *s, const int32_t *tokens, size_t n, slm_logits_fn *row, void *user, const slm_watch *watch,
-                            slm_error *err)
+slm_status slm_session_end(slm_session *s, const slm_sequence *sequence)
+{
+    if (sequence->status)
+        slm_kv_trim(&s->kv, s->position);
+    else
+        grow(s, sequence->tokens, sequence->n);
+    return sequence->status;
+}
+
+slm_status slm_session_try(slm_session *s, const int32_t *tokens, size_t n, slm_logits_fn *row, void *user, const slm_watch *watch,
+                           slm_error *err)
 {
     slm_sequence sequence;
     slm_status status = slm_session_begin(s, &sequence, tokens, n, watch, err);
@@ -201,14 +209,24 @@ slm_status slm_session_eval(slm_session *s, const int32_t *tokens, size_t n, slm
         return status;
     if (!s->work)
         status = slm_work_new(&s->work, s->model, &s->model->heap, s->chunk, s->context, s->context, 1, err);
-    if (status) {
-        slm_kv_trim(&s->kv, s->position);
-        return status;
+    if (!status) {
+        sequence.row = row;
+        sequence.user = user;
+        slm_decode(s->model, s->work, &sequence, 1);
+        status = sequence.status;
     }
-    sequence.row = row;
-    sequence.user = user;
-    slm_decode(s->model, s->work, &sequence, 1);
-    return slm_session_end(s, &sequence);
+    if (status)
+        slm_kv_trim(&s->kv, s->position);
+    return status;
+}
+
+slm_status slm_session_eval(slm_session *s, const int32_t *tokens, size_t n, slm_logits_fn *row, void *user, const slm_watch *watch,
+                            slm_error *err)
+{
+    const slm_status status = slm_session_try(s, tokens, n, row, user, watch, err);
+    if (!status)
+        grow(s, tokens, n);
+    return status;
 }
 
 slm_status slm_session_feed_rows(slm_session *session, const int32_t *tokens, size_t n, slm_logits_fn *row, void *user, slm_error *err)

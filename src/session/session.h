@@ -59,6 +59,10 @@ slm_status slm_session_begin(slm_session *session, slm_sequence *sequence, const
                              slm_error *err);
 slm_status slm_session_end(slm_session *session, const slm_sequence *sequence);
 
+/* Evaluates tokens within a call that has entered, and leaves the sequence as it is: cache and logits hold what lies beyond it. */
+slm_status slm_session_try(slm_session *session, const int32_t *tokens, size_t n, slm_logits_fn *row, void *user, const slm_watch *watch,
+                           slm_error *err);
+
 /* feed within a call that has entered. row may be NULL. */
 slm_status slm_session_eval(slm_session *session, const int32_t *tokens, size_t n, slm_logits_fn *row, void *user, const slm_watch *watch,
                             slm_error *err);

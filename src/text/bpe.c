@@ -172,8 +172,10 @@ static uint32_t whole(slm_encoder *e, const uint8_t *piece, size_t n)
     return slm_find_plain(t, out, used);
 }
 
-static slm_status encode_piece(slm_encoder *e, const uint8_t *piece, size_t n)
+/* Bytes [begin, begin + n) of the text. */
+static slm_status encode_piece(slm_encoder *e, const uint8_t *text, size_t begin, size_t n)
 {
+    const uint8_t *piece = text + begin;
     const slm_tokenizer *t = e->tokenizer;
     slm_status status;
 
@@ -182,7 +184,7 @@ static slm_status encode_piece(slm_encoder *e, const uint8_t *piece, size_t n)
         if (e->scratch.failed)
             return slm_buf_status(&e->scratch, "a piece of text", e->err);
         if (id != SLM_NO_ID) {
-            slm_emit(e, id);
+            slm_emit_range(e, id, begin, begin + n);
             return SLM_OK;
         }
     }
@@ -194,12 +196,12 @@ static slm_status encode_piece(slm_encoder *e, const uint8_t *piece, size_t n)
     slm_merge(&e->merger, n, pair, t);
     for (uint32_t i = 0; i != SLM_NO_ID; i = s[i].next) {
         if (s[i].id < t->texts.n) {
-            slm_emit(e, s[i].id);
+            slm_emit_range(e, s[i].id, begin + s[i].start, begin + s[i].start + s[i].len);
             continue;
         }
-        for (uint32_t k = 0; k < s[i].len; k++)
-            if (t->bytes[piece[s[i].start + k]] < t->texts.n)
-                slm_emit(e, t->bytes[piece[s[i].start + k]]);
+        for (uint32_t k = s[i].start; k < s[i].start + s[i].len; k++)
+            if (t->bytes[piece[k]] < t->texts.n)
+                slm_emit_range(e, t->bytes[piece[k]], begin + k, begin + k + 1);
     }
     return SLM_OK;
 }
@@ -209,7 +211,7 @@ slm_status slm_bpe_encode(slm_encoder *e, const uint8_t *text, size_t n)
     slm_pieces pieces = slm_pieces_over(e->tokenizer->pre, text, n);
     size_t begin, end;
     while (slm_pieces_next(&pieces, &begin, &end)) {
-        slm_status status = encode_piece(e, text + begin, end - begin);
+        slm_status status = encode_piece(e, text, begin, end - begin);
         if (status)
             return status;
     }

@@ -3,7 +3,7 @@
 #ifndef SLM_TEXT_MERGE_H
 #define SLM_TEXT_MERGE_H
 
-#include "text/texts.h"
+#include "core/texts.h"
 
 /* A run of bytes of the text that is one symbol, in a doubly linked list. */
 typedef struct slm_symbol {

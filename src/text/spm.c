@@ -12,7 +12,6 @@
 #include "core/size.h"
 #include "text/utf8.h"
 
-#include <math.h>
 
 static const uint8_t space[3] = { 0xe2, 0x96, 0x81 };   /* U+2581 */
 
@@ -43,45 +42,18 @@ int slm_spm_byte(const uint8_t *text, size_t n)
     return hex(text[3]) << 4 | hex(text[4]);
 }
 
-static slm_status read_scores(slm_tokenizer *t, const slm_keys *keys, const char *file, slm_error *err)
-{
-    static const char name[] = "tokenizer.ggml.scores";
-    const slm_key *scores;
-    slm_status status = slm_keys_array(keys, name, SLM_KEY_F32, &scores, err);
-    if (status)
-        return status;
-    if (scores && scores->count != t->texts.n)
-        return slm_fail(err, SLM_E_FORMAT, "%s: %s: %llu scores for %zu tokens", file, name, (unsigned long long)scores->count, t->texts.n);
-    if (!(t->order = slm_heap_array(t->heap, t->texts.n, sizeof *t->order)))
-        return slm_fail(err, SLM_E_MEMORY, "%s: order of %zu tokens", file, t->texts.n);
-    for (uint32_t id = 0; id < t->texts.n; id++) {
-        const float score = scores ? (float)slm_key_number_at(scores, id) : 0;
-        if (isnan(score))
-            return slm_fail(err, SLM_E_FORMAT, "%s: %s: the score of token %u is NaN", file, name, id);
-        t->order[id] = slm_token_plain(t->kind, t->types[id]) ? order_of(score) : SLM_NO_ID;
-    }
-    return SLM_OK;
-}
-
 slm_status slm_spm_load(slm_tokenizer *t, const slm_keys *keys, const char *file, slm_error *err)
 {
-    slm_status status = read_scores(t, keys, file, err);
+    const slm_key *scores;
+    slm_status status = slm_vocab_scores(t, keys, &scores, file, err);
     if (status)
         return status;
-    memset(t->bytes, 0xff, sizeof t->bytes);
-    t->words_apart = true;
-    for (uint32_t id = 0; id < t->texts.n; id++) {
-        size_t n;
-        const uint8_t *text = slm_texts_at(&t->texts, id, &n);
-        if (t->types[id] == SLM_TOKEN_BYTE) {
-            const int byte = slm_spm_byte(text, n);
-            if (byte >= 0 && t->bytes[byte] == SLM_NO_ID)
-                t->bytes[byte] = id;
-        }
-        for (size_t i = 1; t->order[id] != SLM_NO_ID && i < n; i++)
-            if (is_space(text + i, n - i) && !(i >= 3 && is_space(text + i - 3, 3)))
-                t->words_apart = false;
-    }
+    if (!(t->order = slm_heap_array(t->heap, t->texts.n, sizeof *t->order)))
+        return slm_fail(err, SLM_E_MEMORY, "%s: order of %zu tokens", file, t->texts.n);
+    for (uint32_t id = 0; id < t->texts.n; id++)
+        t->order[id] = slm_token_plain(t->kind, t->types[id]) ? order_of(scores ? (float)slm_key_number_at(scores, id) : 0) : SLM_NO_ID;
+    slm_vocab_bytes(t);
+    t->words_apart = slm_vocab_words_apart(t);
     for (unsigned byte = 0; byte < 256; byte++)
         if (t->bytes[byte] == SLM_NO_ID && t->unk == SLM_NO_ID)
             return slm_fail(err, SLM_E_FORMAT, "%s: tokenizer.ggml.tokens: no token <0x%02X> and no unknown token to stand for it", file, byte);
@@ -105,20 +77,22 @@ static uint32_t pair(const void *ctx, const slm_symbol *left, const slm_symbol *
 }
 
 /* The byte tokens of a code point, or the unknown token. */
-static void fall_back(slm_encoder *e, const uint8_t *bytes, size_t n)
+static void fall_back(slm_encoder *e, const uint8_t *bytes, size_t begin, size_t n)
 {
     const slm_tokenizer *t = e->tokenizer;
     for (size_t i = 0; i < n; i++)
         if (t->bytes[bytes[i]] == SLM_NO_ID) {
-            slm_emit(e, t->unk);
+            slm_emit_range(e, t->unk, begin, begin + n);
             return;
         }
     for (size_t i = 0; i < n; i++)
-        slm_emit(e, t->bytes[bytes[i]]);
+        slm_emit_range(e, t->bytes[bytes[i]], begin + i, begin + i + 1);
 }
 
-static slm_status encode_word(slm_encoder *e, const uint8_t *text, size_t n)
+/* Bytes [begin, begin + n) of the scratch text. */
+static slm_status encode_word(slm_encoder *e, size_t begin, size_t n)
 {
+    const uint8_t *text = e->scratch.data + begin;
     const word w = { e->tokenizer, text };
     size_t count = 0;
     slm_status status;
@@ -139,11 +113,17 @@ static slm_status encode_word(slm_encoder *e, const uint8_t *text, size_t n)
     slm_merge(&e->merger, count, pair, &w);
     for (uint32_t i = 0; i != SLM_NO_ID; i = s[i].next) {
         if (s[i].id != SLM_NO_ID)
-            slm_emit(e, s[i].id);
+            slm_emit_range(e, s[i].id, begin + s[i].start, begin + s[i].start + s[i].len);
         else
-            fall_back(e, text + s[i].start, s[i].len);
+            fall_back(e, text + s[i].start, begin + s[i].start, s[i].len);
     }
     return SLM_OK;
+}
+
+static void put(slm_encoder *e, const uint8_t *bytes, size_t n, size_t in, size_t n_in)
+{
+    slm_trace_put(&e->trace, e->scratch.size, n, in, n_in, n == n_in);
+    slm_buf_add(&e->scratch, bytes, n);
 }
 
 slm_status slm_spm_encode(slm_encoder *e, const uint8_t *text, size_t n)
@@ -151,13 +131,13 @@ slm_status slm_spm_encode(slm_encoder *e, const uint8_t *text, size_t n)
     slm_buf *out = &e->scratch;
     out->size = 0;
     if (e->tokenizer->add_space_prefix)
-        slm_buf_add(out, space, sizeof space);
+        put(e, space, sizeof space, 0, 0);
     for (size_t i = 0; i < n;) {
         const uint8_t *next = memchr(text + i, ' ', n - i);
         const size_t plain = next ? (size_t)(next - text) - i : n - i;
-        slm_buf_add(out, text + i, plain);
+        put(e, text + i, plain, i, plain);
         if (next)
-            slm_buf_add(out, space, sizeof space);
+            put(e, space, sizeof space, i + plain, 1);
         i += plain + (next != NULL);
     }
     if (out->failed)
@@ -168,7 +148,7 @@ slm_status slm_spm_encode(slm_encoder *e, const uint8_t *text, size_t n)
     for (size_t i = 1; i <= out->size; i++) {
         if (i < out->size && !(e->tokenizer->words_apart && is_space(p + i, out->size - i) && !(i >= begin + 3 && is_space(p + i - 3, 3))))
             continue;
-        slm_status status = encode_word(e, p + begin, i - begin);
+        slm_status status = encode_word(e, begin, i - begin);
         if (status)
             return status;
         begin = i;

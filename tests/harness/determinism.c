@@ -7,9 +7,11 @@
 #include "slm.h"
 
 #include <fenv.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 #include <xmmintrin.h>
 
@@ -20,39 +22,49 @@ typedef struct way {
     unsigned isa, threads, chunk, first, truncate, csr;
     enum { FED, FORKED, SAVED, BATCHED } then;
     unsigned place;
+    enum { OWN, OPENMP, REVERSED, DELAYED, REFUSING } team;
 } way;
 
 /* isa 0: all; chunk: of the session, or of the batch; first: tokens fed by a call of their own; truncate: fed, dropped and fed again from
  * here. After the first: a fork goes on (while its origin goes elsewhere), or what was saved and loaded, or the session as item `place`
  * of a batch, a token a step, the others with pieces of any size. */
 static const way ways[] = {
-    { "all at once, one thread",        0, 1, 0,  0,  0,  0, FED, 0 },
-    { "2 threads",                      0, 2, 0,  0,  0,  0, FED, 0 },
-    { "3 threads",                      0, 3, 0,  0,  0,  0, FED, 0 },
-    { "8 threads",                      0, 8, 0,  0,  0,  0, FED, 0 },
-    { "chunks of 1",                    0, 2, 1,  0,  0,  0, FED, 0 },
-    { "chunks of 2",                    0, 1, 2,  0,  0,  0, FED, 0 },
-    { "chunks of 7",                    0, 2, 7,  0,  0,  0, FED, 0 },
-    { "chunks of 64",                   0, 2, 64, 0,  0,  0, FED, 0 },
-    { "in calls of 33 and the rest",    0, 2, 0,  33, 0,  0, FED, 0 },
-    { "truncated to 65 and fed again",  0, 2, 0,  0,  65, 0, FED, 0 },
-    { "truncated to 3 and fed again",   0, 1, 5,  0,  3,  0, FED, 0 },
-    { "host flushes subnormals",        0, 2, 0,  0,  0,  0x9fc0, FED, 0 },
-    { "host rounds up",                 0, 2, 9,  0,  0,  0x5f80, FED, 0 },
-    { "avx2",                           SLM_ISA_AVX2, 2, 0, 0, 0, 0, FED, 0 },
-    { "avx2, chunks of 5",              SLM_ISA_AVX2, 1, 5, 0, 0, 0, FED, 0 },
-    { "scalar",                         SLM_ISA_SCALAR, 2, 0, 0, 0, 0, FED, 0 },
-    { "a fork at 1",                    0, 2, 0,  1,  0,  0, FORKED, 0 },
-    { "a fork at 37",                   0, 1, 7,  37, 0,  0, FORKED, 0 },
-    { "a fork at 64",                   0, 2, 0,  64, 0,  0, FORKED, 0 },
-    { "a fork at 70",                   0, 2, 0,  70, 0,  0, FORKED, 0 },
-    { "saved and loaded at 1",          0, 2, 0,  1,  0,  0, SAVED, 0 },
-    { "saved and loaded at 64",         0, 1, 0,  64, 0,  0, SAVED, 0 },
-    { "saved and loaded at 77",         0, 2, 3,  77, 0,  0, SAVED, 0 },
-    { "first of a batch",               0, 1, 0,  10, 0,  0, BATCHED, 0 },
-    { "second of a batch, 9 a pass",    0, 1, 9,  1,  0,  0, BATCHED, 1 },
-    { "third of a batch, avx2",         SLM_ISA_AVX2, 2, 0, 60, 0, 0, BATCHED, 2 },
-    { "last of a batch, 2 threads",     0, 2, 0,  60, 0,  0, BATCHED, 3 },
+    { "all at once, one thread",        0, 1, 0,  0,  0,  0, FED, 0, OWN },
+    { "2 threads",                      0, 2, 0,  0,  0,  0, FED, 0, OWN },
+    { "3 threads",                      0, 3, 0,  0,  0,  0, FED, 0, OWN },
+    { "4 threads",                      0, 4, 0,  0,  0,  0, FED, 0, OWN },
+    { "5 threads",                      0, 5, 0,  0,  0,  0, FED, 0, OWN },
+    { "6 threads",                      0, 6, 0,  0,  0,  0, FED, 0, OWN },
+    { "7 threads",                      0, 7, 0,  0,  0,  0, FED, 0, OWN },
+    { "8 threads",                      0, 8, 0,  0,  0,  0, FED, 0, OWN },
+    { "threads of OpenMP",              0, 3, 0,  0,  0,  0, FED, 0, OPENMP },
+    { "tasks in reverse order",         0, 6, 0,  0,  0,  0, FED, 0, REVERSED },
+    { "tasks in reverse, one a pass",   0, 3, 1,  0,  0,  0, FED, 0, REVERSED },
+    { "tasks that come late",           0, 4, 32, 0,  0,  0, FED, 0, DELAYED },
+    { "tasks that are refused",         0, 4, 0,  0,  0,  0, FED, 0, REFUSING },
+    { "chunks of 1",                    0, 2, 1,  0,  0,  0, FED, 0, OWN },
+    { "chunks of 2",                    0, 1, 2,  0,  0,  0, FED, 0, OWN },
+    { "chunks of 7",                    0, 2, 7,  0,  0,  0, FED, 0, OWN },
+    { "chunks of 64",                   0, 2, 64, 0,  0,  0, FED, 0, OWN },
+    { "in calls of 33 and the rest",    0, 2, 0,  33, 0,  0, FED, 0, OWN },
+    { "truncated to 65 and fed again",  0, 2, 0,  0,  65, 0, FED, 0, OWN },
+    { "truncated to 3 and fed again",   0, 1, 5,  0,  3,  0, FED, 0, OWN },
+    { "host flushes subnormals",        0, 2, 0,  0,  0,  0x9fc0, FED, 0, OWN },
+    { "host rounds up",                 0, 2, 9,  0,  0,  0x5f80, FED, 0, OWN },
+    { "avx2",                           SLM_ISA_AVX2, 2, 0, 0, 0, 0, FED, 0, OWN },
+    { "avx2, chunks of 5",              SLM_ISA_AVX2, 1, 5, 0, 0, 0, FED, 0, OWN },
+    { "scalar",                         SLM_ISA_SCALAR, 2, 0, 0, 0, 0, FED, 0, OWN },
+    { "a fork at 1",                    0, 2, 0,  1,  0,  0, FORKED, 0, OWN },
+    { "a fork at 37",                   0, 1, 7,  37, 0,  0, FORKED, 0, OWN },
+    { "a fork at 64",                   0, 2, 0,  64, 0,  0, FORKED, 0, OWN },
+    { "a fork at 70",                   0, 2, 0,  70, 0,  0, FORKED, 0, OWN },
+    { "saved and loaded at 1",          0, 2, 0,  1,  0,  0, SAVED, 0, OWN },
+    { "saved and loaded at 64",         0, 1, 0,  64, 0,  0, SAVED, 0, OWN },
+    { "saved and loaded at 77",         0, 2, 3,  77, 0,  0, SAVED, 0, OWN },
+    { "first of a batch",               0, 1, 0,  10, 0,  0, BATCHED, 0, OWN },
+    { "second of a batch, 9 a pass",    0, 1, 9,  1,  0,  0, BATCHED, 1, OWN },
+    { "third of a batch, avx2",         SLM_ISA_AVX2, 2, 0, 60, 0, 0, BATCHED, 2, OWN },
+    { "last of a batch, 2 threads",     0, 2, 0,  60, 0,  0, BATCHED, 3, OWN },
 };
 
 typedef struct rows {
@@ -65,6 +77,60 @@ static int keep(void *user, size_t index, const float *logits, size_t vocab)
     rows *r = user;
     memcpy(r->logits + (r->at + index) * vocab, logits, vocab * sizeof *logits);
     return 0;
+}
+
+/* Executors that do what they may: any order, one after another, late and from other threads, or not at all. */
+static int reversed(void *user, size_t n, void (*task)(void *arg, size_t index), void *ctx)
+{
+    (void)user;
+    while (n > 0)
+        task(ctx, --n);
+    return 0;
+}
+
+typedef struct late {
+    void (*task)(void *arg, size_t index);
+    void *ctx;
+    size_t index;
+} late;
+
+static void *come_late(void *arg)
+{
+    const late *l = arg;
+    const struct timespec ns = { 0, (long)(l->index * 7919 % 5) * 20000 };
+    (void)nanosleep(&ns, NULL);
+    l->task(l->ctx, l->index);
+    return NULL;
+}
+
+static int delayed(void *user, size_t n, void (*task)(void *arg, size_t index), void *ctx)
+{
+    enum { AT_ONCE = 4 };
+    (void)user;
+    for (size_t from = 0; from < n; from += AT_ONCE) {
+        pthread_t threads[AT_ONCE];
+        late l[AT_ONCE];
+        size_t started = 0;
+        for (size_t i = from; i < n && i < from + AT_ONCE; i++) {
+            l[started] = (late){ task, ctx, i };
+            if (pthread_create(&threads[started], NULL, come_late, &l[started]) == 0)
+                started++;
+            else
+                task(ctx, i);
+        }
+        while (started > 0)
+            (void)pthread_join(threads[--started], NULL);
+    }
+    return 0;
+}
+
+static int refusing(void *user, size_t n, void (*task)(void *arg, size_t index), void *ctx)
+{
+    (void)user;
+    (void)n;
+    (void)task;
+    (void)ctx;
+    return 1;
 }
 
 static int fail(const char *model, const char *how, const char *text)
@@ -164,6 +230,9 @@ static int run(const char *path, const way *w, char hash[65])
         _mm_setcsr(w->csr);
     mp.isa = w->isa;
     mp.threads = w->threads;
+    const slm_executor executor = { NULL, w->threads ? w->threads : 1, 0, w->team == REVERSED ? reversed : w->team == DELAYED ? delayed : refusing };
+    mp.executor = w->team >= REVERSED ? &executor : NULL;
+    mp.openmp = w->team == OPENMP;
     sp.chunk = w->chunk;
     sp.context = TOKENS;
     slm_status status = slm_model_open(&model, path, &mp, &err);

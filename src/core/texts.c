@@ -1,5 +1,5 @@
 /* texts.c -- numbered texts and their table. */
-#include "text/texts.h"
+#include "core/texts.h"
 
 #include "core/clock.h"
 #include "core/random.h"

@@ -2,8 +2,8 @@
  *
  * A slot is 8 bytes, the upper half of the hash and the number, so that a probe touches the blob only where the text is most
  * likely the one looked for. The hash is seeded per table: a file cannot be made to collide. No result depends on the seed. */
-#ifndef SLM_TEXT_TEXTS_H
-#define SLM_TEXT_TEXTS_H
+#ifndef SLM_CORE_TEXTS_H
+#define SLM_CORE_TEXTS_H
 
 #include "core/heap.h"
 
