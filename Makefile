@@ -164,7 +164,8 @@ FAMILIES = qwen3 granite smollm3 olmo2 gemma gemma2 gemma3 gemma3-pattern starco
         stablelm-parallel gpt2
 SAME  = $(wildcard models/*/*.gguf $(SHARED)/models/stories260k/*.gguf $(SHARED)/models/golden/llama-*.gguf $(SHARED)/models/golden/qwen2.gguf \
         $(wildcard $(FAMILIES:%=$(SHARED)/models/golden/%.gguf)) \
-        $(SHARED)/models/golden/quantized/g96-*16.gguf $(SHARED)/models/golden/quantized/g96-F32.gguf $(SHARED)/models/golden/quantized/g96-Q[48]_0.gguf)
+        $(SHARED)/models/golden/quantized/g96-*16.gguf $(SHARED)/models/golden/quantized/g96-F32.gguf $(SHARED)/models/golden/quantized/g96-Q[48]_0.gguf) \
+        $(addprefix w8a8:,$(wildcard models/tiny-stories/*.gguf $(SHARED)/models/golden/gemma2.gguf $(SHARED)/models/golden/quantized/g96-F32.gguf))
 OTHER_CC ?= $(shell command -v clang-14)
 $(BUILD)/bin/determinism: $(BUILD)/tests/harness/determinism.o $(BUILD)/libslm.a
 	@mkdir -p $(@D)
