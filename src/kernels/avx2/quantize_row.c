@@ -1,9 +1,6 @@
 /* quantize_row.c -- a row to 8 bits on AVX2; the greatest value and what is not finite are found as on AVX-512, as integers. */
 #include "kernels/avx2/lanes.h"
-#include "kernels/kernels.h"
-#include "kernels/math.h"
-
-#include <string.h>
+#include "kernels/row.h"
 
 INLINE __m256 some(const float *x, size_t n, size_t from)
 {
@@ -27,24 +24,18 @@ INLINE int32_t sum_of(__m256i v)
 int slm_quantize_row_avx2(slm_xrow *out, const float *x, size_t n)
 {
     __m256i most = _mm256_setzero_si256(), sum = most;
+    float scale;
     for (size_t i = 0; i < n; i += 8)
         most = _mm256_max_epi32(most, _mm256_and_si256(_mm256_castps_si256(some(x, n, i)), _mm256_set1_epi32(0x7fffffff)));
-    const uint32_t bits = (uint32_t)most_of(most);
-    if (bits > 0x7f7fffff) {
-        memset(out, 0, sizeof *out + (n + 63) / 64 * 64);
-        out->d = slm_f32_of_bits(0x7fc00000);
+    if (!row_scale(out, &scale, (uint32_t)most_of(most), n))
         return 0;
-    }
-    const float amax = slm_f32_of_bits(bits);
-    const int zero = amax < 0x1p-100f;
-    const __m256 id = _mm256_set1_ps(zero ? 0 : 127.0f / amax);
+    const __m256 id = _mm256_set1_ps(scale);
     for (size_t i = 0; i < (n + 63) / 64 * 64; i += 16) {
         const __m256i a = _mm256_cvtps_epi32(_mm256_mul_ps(some(x, n, i), id)), b = _mm256_cvtps_epi32(_mm256_mul_ps(some(x, n, i + 8), id));
         const __m256i words = _mm256_permute4x64_epi64(_mm256_packs_epi32(a, b), 0xd8);      /* packs works within halves */
         sum = _mm256_add_epi32(sum, _mm256_add_epi32(a, b));
         _mm_storeu_si128((void *)(out->q + i), _mm_packs_epi16(_mm256_castsi256_si128(words), _mm256_extracti128_si256(words, 1)));
     }
-    out->d = zero ? 0 : amax / 127.0f;
     out->nsum = -sum_of(sum);
     return 1;
 }

@@ -2,10 +2,7 @@
  * so one integer maximum finds both the scale and what is not finite. The conversion rounds to nearest even by itself, which for
  * |x| < 2^22 is the reference's integer. */
 #include "kernels/avx512/lanes.h"
-#include "kernels/kernels.h"
-#include "kernels/math.h"
-
-#include <string.h>
+#include "kernels/row.h"
 
 INLINE __m512 some(const float *x, size_t n, size_t from)
 {
@@ -15,17 +12,12 @@ INLINE __m512 some(const float *x, size_t n, size_t from)
 int slm_quantize_row_avx512(slm_xrow *out, const float *x, size_t n)
 {
     __m512i most = _mm512_setzero_si512(), sum = most;
+    float scale;
     for (size_t i = 0; i < n; i += 16)
         most = _mm512_max_epi32(most, _mm512_and_si512(_mm512_castps_si512(some(x, n, i)), _mm512_set1_epi32(0x7fffffff)));
-    const uint32_t bits = (uint32_t)_mm512_reduce_max_epi32(most);
-    if (bits > 0x7f7fffff) {
-        memset(out, 0, sizeof *out + (n + 63) / 64 * 64);
-        out->d = slm_f32_of_bits(0x7fc00000);
+    if (!row_scale(out, &scale, (uint32_t)_mm512_reduce_max_epi32(most), n))
         return 0;
-    }
-    const float amax = slm_f32_of_bits(bits);
-    const int zero = amax < 0x1p-100f;
-    const __m512 id = _mm512_set1_ps(zero ? 0 : 127.0f / amax);
+    const __m512 id = _mm512_set1_ps(scale);
     for (size_t i = 0; i < n; i += 64) {
         UNROLL
         for (size_t j = 0; j < 64; j += 16) {
@@ -34,7 +26,6 @@ int slm_quantize_row_avx512(slm_xrow *out, const float *x, size_t n)
             _mm_storeu_si128((void *)(out->q + i + j), q);
         }
     }
-    out->d = zero ? 0 : amax / 127.0f;
     out->nsum = -_mm512_reduce_add_epi32(sum);
     return 1;
 }
