@@ -2,7 +2,7 @@
  *
  * One register is four k of 16 rows. The inner loop is vpdpbusd and nothing else, so it can come near the peak:
  *
- *   1 to 12       one panel after another in one forward stream with prefetch; with fewer than 8 tokens several chains for each, which hide
+ *   1 to 12       one panel after another in one forward stream with prefetch; several chains for each token hide
  *                 the latency.
  *   to 24         the same in two tiles, for the second of which the panel is in a cache.
  *   more          tiles of 6 tokens x 4 panels: 24 sums, 4 weights and a broadcast of the 32 registers; ten loads for 24 multiplications. In
@@ -56,7 +56,7 @@ INLINE __mmask16 lanes(size_t rows)
 INLINE void tile(int T, int P, float *y, size_t ldy, const uint8_t *w, size_t stride, const uint8_t *x, size_t ldx, size_t from, size_t n,
                  bool first, bool last, const uint8_t *next, __mmask16 mask)
 {
-    const int chains = P > 1 || T > 7 ? 1 : T == 1 ? 8 : T == 2 ? 4 : 2;    /* of a token: powers of two */
+    const int chains = P > 1 ? 1 : T == 1 ? 8 : T == 2 ? 4 : 2;    /* of a token: powers of two */
     const uint8_t *at = w + HEAD + from * SLM_STEP_W8A8, *q = x + sizeof(slm_xrow) + from * 64;
     __m512i sum[ROOM], v[PANELS];
     UNROLL
