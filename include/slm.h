@@ -237,7 +237,9 @@ typedef struct slm_quantize_params {
  * version cannot write. Since 0.1.0 */
 SLM_API slm_status slm_quantize_file(const char *in, const char *out, const slm_quantize_params *params, slm_error *err);
 
-/* Writes a model file of another format (llama2.c) as GGUF, weights unchanged. params: type is NULL. Since 0.1.0 */
+/* Writes a model of another format (a Hugging Face folder, a llama2.c checkpoint, a split GGUF) as one GGUF, weights unchanged but for
+ * what GGUF wants otherwise (docs/convert.md). Streamed: at no time is a whole model in memory. A folder without a tokenizer gives a
+ * file without one. params: type is NULL. Since 0.1.0 */
 SLM_API slm_status slm_convert_file(const char *in, const char *out, const slm_quantize_params *params, slm_error *err);
 
 /* Writes the model file `in` as a packed file `out`: weights as they lie in memory, to be mapped and used in place, opened in no time.
@@ -442,6 +444,10 @@ SLM_API slm_status slm_model_get_info(const slm_model *model, slm_model_info *in
 /* The tokenizer of the model, owned by it; NULL if the file has none. Since 0.1.0 */
 SLM_API const slm_tokenizer *slm_model_tokenizer(const slm_model *model);
 
+/* The text of the model's chat template (key tokenizer.chat_template), terminated, *len (may be NULL) its bytes, for slm_template_new; NULL
+ * if the file has none. It was not looked at: what is wrong with it is said by slm_template_new. Owned by the model. Since 0.1.0 */
+SLM_API const char *slm_model_chat_template(const slm_model *model, size_t *len);
+
 /* ---- session --------------------------------------------------------------------------------------------------------------- */
 
 typedef struct slm_session slm_session;
@@ -461,6 +467,20 @@ typedef struct slm_session_params {
  * cache grows with the sequence by pages of 64 positions; the memory for computing is taken by the first feed. Since 0.1.0 */
 SLM_API slm_status slm_session_new(slm_session **out, slm_model *model, const slm_session_params *params, slm_error *err);
 SLM_API void slm_session_free(slm_session *session);
+
+/* A step of the passes that a session was fed in. */
+typedef struct slm_profile_row {
+    const char *name;      /* "q k v", "attention", ...; for good */
+    uint64_t    runs;
+    uint64_t    ns;        /* on the clock of the calling thread */
+    uint64_t    bytes;     /* of weights or cache read; 0 where neither is */
+    uint64_t    macs;      /* multiplications in them */
+} slm_profile_row;
+
+/* Where the time went since the call before, steps without any time included; the first call begins to measure and gives zeros. The last row,
+ * "waiting", is the part of all others in which the caller waited for threads. rows [room] gets at most room of them, *n how many there
+ * are: SLM_E_LIMIT if that is more. Measuring costs about 50 ns a step; feeding in a batch is not measured. SLM_E_MEMORY. Since 0.1.0 */
+SLM_API slm_status slm_session_profile(slm_session *session, slm_profile_row *rows, size_t room, size_t *n, slm_error *err);
 
 /* A second session with the same tokens, logits and params. The two go on independently and may be used by two threads.
  *   out      set on success; ended with slm_session_free, before or after `session`
@@ -727,8 +747,9 @@ typedef struct slm_sampling {
     const slm_bias *bias;        /* [n_bias]                                                                 0.1.0 */
     const int32_t  *recent;      /* [n_recent] the tokens before the draw. slm_session_generate puts its own 0.1.0 */
     size_t   n_recent;
+    struct slm_guide *guide;     /* keeps to a constraint, for slm_session_step and slm_sample; NULL: none    0.1.0 */
 } slm_sampling;
-#define SLM_SAMPLING_INIT { sizeof(slm_sampling), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, NULL, NULL, 0 }
+#define SLM_SAMPLING_INIT { sizeof(slm_sampling), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, NULL, NULL, 0, NULL }
 
 /* Picks a token from one row of logits by `sampling` for position `position`. SLM_E_NUMERIC if a logit is NaN or +infinity or all are
  * -infinity; SLM_E_ARG for a setting outside its range or NaN. Source of top-p: Holtzman et al. 2020; min-p: Nguyen et al. 2024;
@@ -765,6 +786,26 @@ SLM_API slm_status slm_constraint_regex(slm_constraint **out, const slm_tokenize
 SLM_API slm_status slm_constraint_schema(slm_constraint **out, const slm_tokenizer *tokenizer, const char *schema, size_t len, slm_error *err);
 
 SLM_API void slm_constraint_free(slm_constraint *constraint);
+
+/* One text that is kept within a constraint by a caller who feeds it himself, token by token: set as `guide` of slm_sampling.
+ * slm_session_step then picks among what fits, and the guide goes on with it. For slm_batch_step: slm_sample with the guide for each session,
+ * one step for all, slm_guide_push for each that succeeded. A picked end token ends the text; it is fed or not, as one likes. */
+typedef struct slm_guide slm_guide;
+
+/* A guide for the text that comes next in the session, of at most max_tokens (0: the session's room).
+ *   session  is looked at by this call only
+ * Returns  SLM_OK, SLM_E_ARG, SLM_E_MEMORY, SLM_E_MISMATCH for a constraint of another vocabulary, SLM_E_CONTEXT if not even the shortest
+ *          text fits. Owns the tokenizer's memory: freed before the constraint. Threads: one call at a time. Since 0.1.0 */
+SLM_API slm_status slm_guide_new(slm_guide **out, slm_constraint *constraint, const slm_session *session, size_t max_tokens, slm_error *err);
+SLM_API void slm_guide_free(slm_guide *guide);
+
+/* Goes on by a token. SLM_E_ARG for one that does not fit or leaves no end within the tokens left; SLM_E_STATE when done; SLM_E_MEMORY,
+ * SLM_E_LIMIT. The guide is then as before. What slm_sample picked last fits always. Since 0.1.0 */
+SLM_API slm_status slm_guide_push(slm_guide *guide, int32_t token, slm_error *err);
+
+/* Nothing more may come (picking is then SLM_E_STATE); and: the text so far is a whole one of the language. Since 0.1.0 */
+SLM_API int slm_guide_is_done(const slm_guide *guide);
+SLM_API int slm_guide_is_whole(const slm_guide *guide);
 
 /* Receives each token when it is fed, before its text: one [1] with its log-probability, top [n_top] the likeliest at its place. Both
  * of the model's own distribution, before bias, temperature, filters and constraint. A result other than 0 ends the generation as in
@@ -842,12 +883,25 @@ enum {                           /* what may happen to the contents of a request
     SLM_PRIVACY_MAY_LEAVE  = 2
 };
 
+/* What a model asks to be done. Its strings are terminated and never NULL in a reply. */
+typedef struct slm_tool_call {
+    const char *id;              /* names the call for its answer; "" or NULL: none */
+    const char *name;
+    const char *arguments;       /* [arguments_len] a JSON object */
+    size_t      arguments_len;
+} slm_tool_call;
+
 /* One turn of a conversation. The text never becomes control tokens. */
 typedef struct slm_message {
-    const char *role;            /* "system", "user", "assistant" */
+    const char *role;            /* "system", "user", "assistant", "tool" */
     const char *text;            /* [len] */
     size_t      len;
+    const slm_tool_call *calls;  /* [n_calls] assistant: what it asked for, as in the reply that brought it     0.1.0 */
+    size_t      n_calls;
+    const char *call_id;         /* tool: the id of the call that the text answers; NULL: none                   0.1.0 */
+    const char *name;            /* tool: what was called; NULL: not said                                        0.1.0 */
 } slm_message;
+#define SLM_MESSAGE(role, text, len) { role, text, len, NULL, 0, NULL, NULL }
 
 /* Everything a request points at is read during the call only. */
 typedef struct slm_request {
@@ -872,8 +926,17 @@ typedef struct slm_request {
     slm_text_fn        *text;         /* generate, chat: receives the answer as it is made; may be NULL      0.1.0 */
     void               *user;         /* of text */
     const char         *now;          /* chat: local time as in slm_render_params; NULL: a template that asks fails 0.1.0 */
+    /* What the answer must be; at most one of the three, else SLM_E_ARG. An engine that cannot keep to it refuses the request. */
+    const char         *schema;       /* [schema_len] generate, chat: JSON that validates, as slm_constraint_schema 0.1.0 */
+    size_t              schema_len;
+    const char         *regex;        /* generate, chat: terminated; a match as a whole, as slm_constraint_regex  0.1.0 */
+    /* What the model may call. [tools_len] chat: a JSON array of {"type":"function","function":{"name","description","parameters"}},
+     * handed to the model as it stands. Calls come back in the reply, and are not part of its text.             0.1.0 */
+    const char         *tools;
+    size_t              tools_len;
 } slm_request;
-#define SLM_REQUEST_INIT { sizeof(slm_request), 0, 0, NULL, 0, NULL, 0, NULL, 0, NULL, 0, NULL, NULL, 0, 0, 0, 0, NULL, NULL, NULL, NULL }
+#define SLM_REQUEST_INIT { sizeof(slm_request), 0, 0, NULL, 0, NULL, 0, NULL, 0, NULL, 0, NULL, NULL, 0, 0, 0, 0, NULL, NULL, NULL, NULL, \
+                           NULL, 0, NULL, NULL, 0 }
 
 /* What the model thought of one token it saw: always at temperature 1 and over the whole vocabulary, however it was picked. */
 typedef struct slm_token_score {
@@ -939,8 +1002,10 @@ typedef struct slm_reply {
     uint32_t               partial;      /* 1: the call failed after this much of the answer was made */
     uint32_t               left;         /* 1: contents of the request left this machine */
     uint32_t               reserved;
+    const slm_tool_call   *calls;        /* [n_calls] chat: what the model asks for, arguments checked to be a JSON object 0.1.0 */
+    size_t                 n_calls;
 } slm_reply;
-#define SLM_REPLY_INIT { sizeof(slm_reply), NULL, NULL, NULL, 0, NULL, NULL, NULL, NULL, 0, NULL, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+#define SLM_REPLY_INIT { sizeof(slm_reply), NULL, NULL, NULL, 0, NULL, NULL, NULL, NULL, 0, NULL, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, NULL, 0 }
 
 /* Frees what the reply points at and makes it an SLM_REPLY_INIT again. */
 SLM_API void slm_reply_free(slm_reply *reply);
@@ -993,8 +1058,7 @@ typedef struct slm_engine_local_params {
     uint32_t    chunk;     /* likewise                                                                           0.1.0 */
     uint32_t    kv;        /* likewise                                                                           0.1.0 */
     uint32_t    idle;      /* sessions kept between calls, 1 .. 16; 0: 2                                         0.1.0 */
-    const char *chat_template;      /* [chat_template_len] read by the call only; NULL: it does not chat. A model file has one as key
-                                       tokenizer.chat_template                                                   0.1.0 */
+    const char *chat_template;      /* [chat_template_len] read by the call only; NULL: the model's own, if it has one 0.1.0 */
     size_t      chat_template_len;
 } slm_engine_local_params;
 #define SLM_ENGINE_LOCAL_PARAMS_INIT { sizeof(slm_engine_local_params), NULL, 0, 0, 0, 0, NULL, 0 }

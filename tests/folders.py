@@ -4,6 +4,9 @@
   folders.py make GGUF FOLDER [--shards N] [--dtype F32|F16|BF16]    writes config.json, safetensors, chat template
   folders.py check SLM DIR [NAME ...]     each golden model of DIR: to a folder, converted back: the same tensors to the bit, and the same
                                           logits to the bit from the file, the folder itself and shards of it
+  folders.py variants SLM SHARED          other families of the same kind, narrower types, and the real BERT of SHARED/models
+  folders.py tokenizers SLM SHARED        folders with the tokenizers of SHARED/tokenizers/hf: the ids they are known to give, from the
+                                          folder and from the converted file, whose vocabulary is as long as the embedding has rows
   folders.py convert SLM DIR OUT          the converted models with the fixtures beside them, for check.py
 
 Names and numbers stand here a second time and in the other direction, so that a mistake in the library's table shows. Python 3.8 alone.
@@ -18,17 +21,19 @@ KINDS = {0: 'B', 1: 'b', 2: 'H', 3: 'h', 4: 'I', 5: 'i', 6: 'f', 7: '?', 10: 'Q'
 class Gguf:
     def __init__(self, path):
         self.data, self.pos, self.keys, self.tensors = open(path, 'rb').read(), 8, {}, {}
+        self.places = {}
         n_tensors, n_keys = self.take('QQ')
         for _ in range(n_keys):
             name = self.text()
-            self.keys[name] = self.value(self.take('I')[0])
+            kind = self.take('I')[0]
+            self.places[name] = self.pos
+            self.keys[name] = self.value(kind)
         table = []
         for _ in range(n_tensors):
             name = self.text()
             dims = self.take('%dQ' % self.take('I')[0])
             table.append((name, dims) + self.take('IQ'))
         start = (self.pos + 31) // 32 * 32
-        self.places = {}
         for name, dims, kind, offset in table:
             if kind != 0:
                 sys.exit('%s: tensor %s is not F32' % (path, name))
@@ -273,20 +278,27 @@ def plus_one(values):
     return array.array('f', (v + 1 for v in values))
 
 
-def reference(path, work):
-    """The model itself, or for gemma a copy whose norms are floats plus 1: not every float is, and a folder can hold no other."""
+def changed(path, copy, change=None, keys=()):
+    """A copy of the model in which change(name, values) gives a tensor its values, None: as they are, and keys have other floats."""
     g = Gguf(path)
-    a = g.keys['general.architecture']
-    if not a.startswith('gemma'):
-        return path
     data = bytearray(g.data)
     for name, (_, values) in g.tensors.items():
-        if name.endswith('_norm.weight'):
-            data[g.places[name]:g.places[name] + 4 * len(values)] = plus_one(minus_one(values)).tobytes()
-    copy = os.path.join(work, 'reference-' + os.path.basename(path))
+        new = change(name, values) if change else None
+        if new is not None:
+            data[g.places[name]:g.places[name] + 4 * len(values)] = new.tobytes()
+    for name, value in keys:
+        struct.pack_into('<f', data, g.places[name], value)
     with open(copy, 'wb') as f:
         f.write(data)
     return copy
+
+
+def reference(path, work):
+    """The model itself, or for gemma a copy whose norms are floats plus 1: not every float is, and a folder can hold no other."""
+    if not Gguf(path).keys['general.architecture'].startswith('gemma'):
+        return path
+    return changed(path, os.path.join(work, 'reference-' + os.path.basename(path)),
+                   lambda name, values: plus_one(minus_one(values)) if name.endswith('_norm.weight') else None)
 
 
 def tensors_of(g):
@@ -429,6 +441,140 @@ def check(slm, folder, names):
     return 1 if FAILED or not n else 0
 
 
+def same(slm, what, want, got, tokens, work, types=True):
+    """The same tensors, and the same logits unless `tokens` is None."""
+    a, b = hashes(slm, want), hashes(slm, got)
+    if not types and not isinstance(b, str):
+        a, b = ({n: t[1:] for n, t in h.items()} for h in (a, b))
+    say(not isinstance(a, str) and a == b, what + ' tensors', differ(a, b))
+    if tokens:
+        a, b = logits(slm, want, tokens, work), logits(slm, got, tokens, work)
+        say(isinstance(a, bytes) and a == b, what + ' logits', b if isinstance(b, str) else 'other bits')
+
+
+def with_config(**more):
+    return lambda config, tensors: (dict(config, **more), tensors)
+
+
+def as_roberta(config, tensors):
+    """Two rows of positions that are never used, one type of tokens."""
+    out = {'roberta.' + n: v for n, v in tensors.items()}
+    for n, ((rows, cols), values) in ((n, v) for n, v in list(out.items()) if 'position' in n):
+        out[n] = ((rows + 2, cols), array.array('f', [7] * (2 * cols)) + values)
+    return dict(config, model_type='roberta', max_position_embeddings=config['max_position_embeddings'] + 2, pad_token_id=1), out
+
+
+def as_distilbert(config, tensors):
+    out = {}
+    back = {v: k for k, v in BERT.items()}
+    for n, v in tensors.items():
+        base, suffix = n.rsplit('.', 1)
+        layer = base.split('.')[2] if base.startswith('encoder.layer.') else None
+        key = back[base.split('.', 3)[3] if layer is not None else base]
+        if key != 'token_types':
+            out[(DISTILBERT['layer'] % layer if layer is not None else '') + DISTILBERT[key] + '.' + suffix] = v
+    out['vocab_projector.bias'] = ((1,), array.array('f', [1]))
+    return {'model_type': 'distilbert', 'max_position_embeddings': config['max_position_embeddings'], 'dim': config['hidden_size'],
+            'n_layers': config['num_hidden_layers'], 'hidden_dim': config['intermediate_size'], 'n_heads': config['num_attention_heads'],
+            'activation': 'gelu', 'vocab_size': config['vocab_size']}, out
+
+
+def with_images(config, tensors):
+    """A config of a model with images: the text's part is nested and leaves out what is as usual."""
+    text = {k: v for k, v in config.items() if k not in ('architectures', 'model_type', 'rope_local_base_freq')}
+    out = {'language_model.' + n: v for n, v in tensors.items()}
+    out['vision_tower.vision_model.embeddings.patch_embedding.weight'] = ((2, 1, 1, 1, 2), array.array('f', [1] * 4))
+    return {'model_type': 'gemma3', 'text_config': text, 'vision_config': {'hidden_size': 4}}, out
+
+
+def variants(slm, shared):
+    golden, tokens = os.path.join(shared, 'models/golden'), list(range(3, 40))
+    with tempfile.TemporaryDirectory() as work:
+        def path(name):
+            return os.path.join(golden, name + '.gguf')
+
+        def one(what, name, change, want):
+            folder = os.path.join(work, what)
+            make(path(name), folder, only=change)
+            same(slm, what, want, folder, tokens, work)
+
+        one('mistral', 'llama-plain', with_config(model_type='mistral', sliding_window=8), path('llama-plain'))
+        one('gpt2 without prefix', 'gpt2', lambda c, t: (c, {n.replace('transformer.', ''): v for n, v in t.items()}), path('gpt2'))
+        one('bert of old', 'bert', lambda c, t: (c, {'bert.' + n.replace('LayerNorm.weight', 'LayerNorm.gamma').replace(
+            'LayerNorm.bias', 'LayerNorm.beta'): v for n, v in t.items()}), path('bert'))
+        one('roberta', 'bert', as_roberta, path('bert'))
+        no_types = changed(path('bert'), os.path.join(work, 'no-types.gguf'),
+                           lambda n, v: array.array('f', bytes(4 * len(v))) if n == 'token_types.weight' else None,
+                           [('bert.attention.layer_norm_epsilon', 1e-12)])
+        folder = os.path.join(work, 'distilbert')
+        make(no_types, folder, only=as_distilbert)
+        say(hashes(slm, folder).get('token_types.weight', [0, 0])[1] == (64, 1), 'distilbert types', 'no row of zeros')
+        a, b = logits(slm, no_types, tokens, work), logits(slm, folder, tokens, work)
+        say(isinstance(a, bytes) and a == b, 'distilbert', b if isinstance(b, str) else 'other bits')
+        one('gemma3 with images', 'gemma3', with_images, reference(path('gemma3'), work))
+        for dtype in ('F16', 'BF16'):
+            widen = (lambda b: array.array('f', struct.unpack('<%de' % (len(b) // 2), b))) if dtype == 'F16' else \
+                    (lambda b: array.array('f', array.array('I', (h << 16 for h in array.array('H', b))).tobytes()))
+            for name in ('llama-bias', 'gpt2', 'phi3'):
+                folder, out = os.path.join(work, name + dtype), os.path.join(work, name + dtype + '.gguf')
+                want = changed(path(name), os.path.join(work, 'narrow.gguf'), lambda n, v: widen(narrow(v, dtype)))
+                make(path(name), folder, dtype=dtype)
+                code, _, err = run(slm, 'convert', '-q', folder, out)
+                say(code == 0, name + ' ' + dtype, err)
+                same(slm, '%s of %s' % (name, dtype), want, out, None, work, types=False)
+                same(slm, '%s of %s, folder' % (name, dtype), out, folder, tokens, work)
+        code, _, err = run(slm, 'convert', '-q', os.path.join(work, 'gpt2F16'), os.path.join(work, 'q.gguf'), '--type', 'q8_0')
+        kinds = {t[0] for t in hashes(slm, os.path.join(work, 'q.gguf')).values()} if code == 0 else err
+        say(kinds == {'F32', 'Q8_0', 'F16'} or kinds == {'F32', 'Q8_0'}, 'convert --type q8_0', kinds)
+        real = os.path.join(shared, 'models/g2p-bart-encoder-as-bert')
+        same(slm, 'the real BERT', os.path.join(real, 'model.gguf'), real, list(range(1, 20)), work)
+        whole = os.path.join(shared, 'models/g2p-bart-en-us')
+        a, b = (logits(slm, m, list(range(1, 20)), work) for m in (real, whole))
+        say(isinstance(a, bytes) and a == b, 'the BART it comes from', b if isinstance(b, str) else 'other bits')
+    print('folders: variants, %d failed' % len(FAILED))
+    return 1 if FAILED else 0
+
+
+TOKENIZERS = {'bert-base-uncased': ('bert', 30528), 'phi-2': ('phi2', 51200), 'phi-3-mini': ('phi3', 32064), 't5-small': ('t5encoder', 32128)}
+END = {'phi-2': 50256, 'phi-3-mini': [32000, 32007, 32001], 't5-small': 1, 'bert-base-uncased': None}
+
+
+def tokenize(slm, model, cases, flags=()):
+    stdin = ''.join(json.dumps({'text': c['text']}) + '\n' for c in cases).encode()
+    p = subprocess.run([slm, 'tokenize', '-m', model, '--json'] + list(flags), input=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    return [json.loads(l)['ids'] for l in p.stdout.decode().splitlines()] if p.returncode == 0 else p.stderr.decode().strip()
+
+
+def tokenizers(slm, shared):
+    with tempfile.TemporaryDirectory() as work:
+        for name, (model, vocab) in TOKENIZERS.items():
+            def widen(config, tensors):
+                key = next(n for n in tensors if n.endswith(('embed_tokens.weight', 'word_embeddings.weight', 'shared.weight')))
+                width = tensors[key][0][1]
+                for n in (key, 'lm_head.weight'):
+                    if n in tensors:
+                        tensors[n] = ((vocab, width), array.array('f', bytes(4 * vocab * width)))
+                if 'lm_head.bias' in tensors:
+                    tensors['lm_head.bias'] = ((vocab,), array.array('f', bytes(4 * vocab)))
+                return dict(config, vocab_size=vocab, eos_token_id=END[name]), tensors
+            folder, out = os.path.join(work, name), os.path.join(work, name + '.gguf')
+            make(os.path.join(shared, 'models/golden', model + '.gguf'), folder, only=widen)
+            shutil.copy(os.path.join(shared, 'tokenizers/hf', name + '.tokenizer.json'), os.path.join(folder, 'tokenizer.json'))
+            with open(os.path.join(folder, 'tokenizer_config.json'), 'w') as f:
+                json.dump({'added_tokens_decoder': {}, 'chat_template': '{{ messages }}'}, f)
+            code, _, err = run(slm, 'convert', '-q', folder, out)
+            say(code == 0, name + ' convert', err)
+            cases = [json.loads(l) for l in open(os.path.join(shared, 'tokenizers/hf', name + '.jsonl'), encoding='utf-8')]
+            for path in (out, folder):
+                got = tokenize(slm, path, cases)
+                bad = got if isinstance(got, str) else [(c['text'][:30], c['ids'][:8], g[:8]) for c, g in zip(cases, got) if c['ids'] != g][:2]
+                say(not bad and len(got) == len(cases), name + ' ids', bad)
+            code, got, err = run(slm, 'logits', '-m', out, '--tokens', '1,2,3', '--out', os.path.join(work, 'logits'))
+            say(code == 0, name + ' runs', err)
+    print('folders: %d tokenizers, %d failed' % (len(TOKENIZERS), len(FAILED)))
+    return 1 if FAILED else 0
+
+
 def convert(slm, folder, out):
     os.makedirs(out, exist_ok=True)
     with tempfile.TemporaryDirectory() as work:
@@ -449,6 +595,10 @@ def main(args):
         return 0
     if len(args) >= 3 and args[0] == 'check':
         return check(args[1], args[2], args[3:])
+    if len(args) == 3 and args[0] == 'variants':
+        return variants(*args[1:])
+    if len(args) == 3 and args[0] == 'tokenizers':
+        return tokenizers(*args[1:])
     if len(args) == 4 and args[0] == 'convert':
         return convert(*args[1:])
     print(__doc__)

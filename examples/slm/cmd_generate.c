@@ -7,8 +7,8 @@
 typedef struct options {
     const char *prompt, *file, *kv;
     const char *schema, *regex, *draft_model;
-    uint64_t max_tokens, top_k, seed, context, chunk, logprobs, penalty_window, draft;
-    double temp, top_p, min_p, typical, repeat_penalty, frequency_penalty, presence_penalty, dry;
+    uint64_t max_tokens, context, chunk, logprobs, draft;
+    cli_sampling sampling;
     cli_list stop, choice;
     bool echo, special;
 } options;
@@ -107,18 +107,6 @@ static double per_second(size_t n, double ms)
     return ms > 0 ? (double)n * 1e3 / ms : 0;
 }
 
-static const char *reason(slm_stop stop)
-{
-    switch (stop) {
-    case SLM_STOP_EOS:      return "eos";
-    case SLM_STOP_STRING:   return "stop";
-    case SLM_STOP_CONTEXT:  return "context";
-    case SLM_STOP_CALLBACK: return "output";
-    case SLM_STOP_LENGTH:   break;
-    }
-    return "length";
-}
-
 static void statistics(const cli *c, const options *o, const slm_model *model, const sink *s, const timing *t, const slm_generation *made)
 {
     if (c->common.json) {
@@ -127,7 +115,7 @@ static void statistics(const cli *c, const options *o, const slm_model *model, c
         cli_json_text(&j, "text", s->text ? s->text : "", s->n);
         cli_json_count(&j, "prompt_tokens", t->prompt);
         cli_json_count(&j, "tokens", made->tokens);
-        cli_json_word(&j, "reason", reason(made->reason));
+        cli_json_word(&j, "reason", cli_stop_name(made->reason));
         if (o->draft) {
             cli_json_count(&j, "drafted", (size_t)made->drafted);
             cli_json_count(&j, "accepted", (size_t)made->accepted);
@@ -140,7 +128,7 @@ static void statistics(const cli *c, const options *o, const slm_model *model, c
         cli_json_line(&j);
     } else if (!c->common.quiet) {
         fprintf(stderr, "loaded in %.0f ms; prompt %zu tokens, %.1f/s; generated %zu tokens, %.1f/s; ended by %s\n", t->load, t->prompt,
-                per_second(t->prompt, t->prefill), made->tokens, per_second(made->tokens, t->decode), reason(made->reason));
+                per_second(t->prompt, t->prefill), made->tokens, per_second(made->tokens, t->decode), cli_stop_name(made->reason));
     }
 }
 
@@ -190,19 +178,8 @@ static slm_status open_drafter(cli *c, const options *o, slm_model **model, slm_
 static slm_status generate(cli *c, slm_session *session, slm_session *drafter, const options *o, slm_constraint *constraint, sink *s,
                            slm_generation *made)
 {
-    slm_sampling sampling = SLM_SAMPLING_INIT;
+    const slm_sampling sampling = cli_sampling_of(&o->sampling);
     slm_generate_params params = SLM_GENERATE_PARAMS_INIT;
-    sampling.temperature = (float)o->temp;
-    sampling.top_p = (float)o->top_p;
-    sampling.min_p = (float)o->min_p;
-    sampling.top_k = (uint32_t)o->top_k;
-    sampling.seed = o->seed;
-    sampling.typical_p = (float)o->typical;
-    sampling.repeat_penalty = (float)o->repeat_penalty;
-    sampling.frequency_penalty = (float)o->frequency_penalty;
-    sampling.presence_penalty = (float)o->presence_penalty;
-    sampling.dry_multiplier = (float)o->dry;
-    sampling.penalty_window = (uint32_t)o->penalty_window;
     params.constraint = constraint;
     params.draft = (uint32_t)o->draft;
     params.drafter = drafter;
@@ -301,20 +278,7 @@ static const cli_option table[] = {
     { CLI_COUNT,  'n', "max-tokens", "N",    "256", 0, 4294967295.0, AT(max_tokens),
       "tokens at most; 0: until the text ends or the context is full" },
     { CLI_LIST,   0,   "stop",       "STR",  NULL, 0, 0, AT(stop), "ends before this string; may be given several times" },
-    CLI_HEAD("choice of the next token"),
-    { CLI_REAL,   0,   "temp",       "T",    "0.8", 0, 1000, AT(temp), "temperature; 0: always the likeliest token" },
-    { CLI_COUNT,  0,   "top-k",      "K",    "0", 0, 4294967295.0, AT(top_k), "among the K likeliest; 0: all" },
-    { CLI_REAL,   0,   "top-p",      "P",    "0.95", 0, 1, AT(top_p),
-      "among the likeliest that make up P together; 0 or 1: all" },
-    { CLI_REAL,   0,   "min-p",      "P",    "0", 0, 1, AT(min_p),
-      "among those with at least P times the highest probability; 0: all" },
-    { CLI_REAL,   0,   "typical",    "P",    "0", 0, 1, AT(typical), "among the most typical that make up P together; 0 or 1: all" },
-    { CLI_REAL,   0,   "repeat-penalty", "R", "1", 0.01, 100, AT(repeat_penalty), "divides the logits of recent tokens; 1: off" },
-    { CLI_REAL,   0,   "frequency-penalty", "F", "0", -100, 100, AT(frequency_penalty), "for each time a token was seen; 0: off" },
-    { CLI_REAL,   0,   "presence-penalty", "F", "0", -100, 100, AT(presence_penalty), "for a token seen at all; 0: off" },
-    { CLI_REAL,   0,   "dry",        "F",    "0", 0, 100, AT(dry), "against repeating runs of tokens (multiplier of DRY); 0: off" },
-    { CLI_COUNT,  0,   "penalty-window", "N", "64", 1, 4294967295.0, AT(penalty_window), "tokens that penalties look back" },
-    { CLI_COUNT,  's', "seed",       "S",    "0", 0, 0, AT(seed), "another seed gives another text, the same seed the same" },
+    CLI_SAMPLING_OPTIONS(options, sampling),
     CLI_HEAD("what the text must be"),
     { CLI_TEXT,   0,   "schema",     "FILE", NULL, 0, 0, AT(schema), "JSON that validates against the schema in a file (- is stdin)" },
     { CLI_TEXT,   0,   "regex",      "R",    NULL, 0, 0, AT(regex), "a text that matches as a whole" },

@@ -47,6 +47,7 @@ struct slm_team {
     atomic_bool quit;
     _Atomic uint64_t run;        /* generation << 32 | OPEN | workers inside */
     atomic_size_t next;          /* task */
+    atomic_uint_fast64_t waited_ns;
     size_t n;
     slm_task_fn *fn;
     void *ctx;
@@ -158,8 +159,11 @@ static void run_pthread(slm_team *team, size_t n, slm_task_fn *fn, void *ctx)
     const unsigned saved = slm_fp_enter();
     take_tasks(team);
     slm_fp_leave(saved);
-    (void)atomic_fetch_and(&team->run, ~OPEN);
+    if ((atomic_fetch_and(&team->run, ~OPEN) & INSIDE) == 0)
+        return;
+    const uint64_t start = slm_clock_ns();
     wait_until(team, &team->done, all_left, 0);
+    atomic_fetch_add_explicit(&team->waited_ns, slm_clock_ns() - start, memory_order_relaxed);
 }
 
 static slm_status start_threads(slm_team *team, slm_error *err)
@@ -257,6 +261,11 @@ void slm_team_free(slm_team *team)
     }
     slm_heap_free(team->heap, team->threads);
     slm_heap_free(team->heap, team);
+}
+
+uint64_t slm_team_waited_ns(slm_team *team)
+{
+    return atomic_load_explicit(&team->waited_ns, memory_order_relaxed);
 }
 
 uint32_t slm_team_width(const slm_team *team)

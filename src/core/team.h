@@ -24,6 +24,9 @@ slm_status slm_team_new(slm_team **out, slm_heap *heap, slm_team_kind kind, uint
 void slm_team_free(slm_team *team);
 uint32_t slm_team_width(const slm_team *team);
 
+/* How long callers of runs on own threads have waited for the others when they had nothing left to do themselves; all runs together. */
+uint64_t slm_team_waited_ns(slm_team *team);
+
 /* Every task runs with the floating-point state of slm_fp_enter(). */
 void slm_team_run(slm_team *team, size_t n, slm_task_fn *fn, void *ctx);
 

@@ -156,10 +156,31 @@ slm_status slm_texts_enter(slm_texts *t, uint32_t id, bool *fresh, slm_error *er
     return SLM_OK;
 }
 
+uint32_t slm_texts_find_hashed(const slm_texts *t, const void *bytes, size_t n, uint64_t h)
+{
+    const uint64_t found = t->slots[slot(t, bytes, n, h)];
+    return found == UINT64_MAX ? SLM_NO_ID : (uint32_t)found;
+}
+
 uint32_t slm_texts_find(const slm_texts *t, const void *bytes, size_t n)
 {
-    if (n > t->longest)
-        return SLM_NO_ID;
-    const uint64_t found = t->slots[slot(t, bytes, n, hash(bytes, n, t->seed))];
-    return found == UINT64_MAX ? SLM_NO_ID : (uint32_t)found;
+    return n > t->longest ? SLM_NO_ID : slm_texts_find_hashed(t, bytes, n, hash(bytes, n, t->seed));
+}
+
+uint64_t slm_texts_hash(const slm_texts *t, const void *bytes, size_t n)
+{
+    return hash(bytes, n, t->seed);
+}
+
+void slm_texts_expect(const slm_texts *t, uint64_t h, int stage)
+{
+    const uint64_t *at = &t->slots[(size_t)h & t->mask];
+    if (stage == 0)
+        __builtin_prefetch(at);
+    else if (*at == UINT64_MAX || (*at ^ h) >> 32)
+        return;                                 /* another text's: the search goes on elsewhere */
+    else if (stage == 1)
+        __builtin_prefetch(&t->start[(uint32_t)*at]);
+    else
+        __builtin_prefetch(t->blob + t->start[(uint32_t)*at]);
 }

@@ -35,6 +35,12 @@ slm_status slm_texts_enter(slm_texts *texts, uint32_t id, bool *fresh, slm_error
 /* The number of the entered text that equals these bytes, or SLM_NO_ID. */
 uint32_t slm_texts_find(const slm_texts *texts, const void *bytes, size_t n);
 
+/* For look-ups in bulk in a table larger than the cache. The hash of a text; a look-up that is given it; and, some look-ups ahead, what brings
+ * into the cache its slot (stage 0), then where the text in that slot stands (1), then that text (2). */
+uint64_t slm_texts_hash(const slm_texts *texts, const void *bytes, size_t n);
+uint32_t slm_texts_find_hashed(const slm_texts *texts, const void *bytes, size_t n, uint64_t hash);
+void slm_texts_expect(const slm_texts *texts, uint64_t hash, int stage);
+
 static inline const uint8_t *slm_texts_at(const slm_texts *texts, uint32_t id, size_t *n)
 {
     *n = texts->start[id + 1] - texts->start[id];

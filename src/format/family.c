@@ -132,6 +132,19 @@ static const slm_family_key distilbert_keys[] = {
     END
 };
 
+static const slm_family_key bart_keys[] = {
+    U32("context_length", "max_position_embeddings"),
+    U32("embedding_length", "d_model"),
+    U32("block_count", "encoder_layers"),
+    U32("feed_forward_length", "encoder_ffn_dim"),
+    U32("attention.head_count", "encoder_attention_heads"),
+    U32("attention.head_count_kv", "encoder_attention_heads"),
+    REAL("attention.layer_norm_epsilon", 1e-5),
+    MAY("vocab_size", "vocab_size"),
+    NUMBER("tokenizer.ggml.token_type_count", 1),
+    END
+};
+
 static const slm_family_key nomic_keys[] = {
     U32("context_length", "max_trained_positions|n_positions"),
     U32("embedding_length", "n_embd"),
@@ -326,6 +339,21 @@ static const slm_family_tensor distilbert_tensors[] = {
     LAST
 };
 
+static const slm_family_tensor bart_tensors[] = {       /* its encoder is a BERT */
+    { "token_embd", "shared", SLM_OP_COPY },
+    { "position_embd", "encoder.embed_positions", SLM_OP_SKIP },
+    { "token_embd_norm", "encoder.layernorm_embedding", SLM_OP_COPY },
+    { "blk.%.attn_q", "encoder.layers.%.self_attn.q_proj", SLM_OP_COPY },
+    { "blk.%.attn_k", "encoder.layers.%.self_attn.k_proj", SLM_OP_COPY },
+    { "blk.%.attn_v", "encoder.layers.%.self_attn.v_proj", SLM_OP_COPY },
+    { "blk.%.attn_output", "encoder.layers.%.self_attn.out_proj", SLM_OP_COPY },
+    { "blk.%.attn_output_norm", "encoder.layers.%.self_attn_layer_norm", SLM_OP_COPY },
+    { "blk.%.ffn_up", "encoder.layers.%.fc1", SLM_OP_COPY },
+    { "blk.%.ffn_down", "encoder.layers.%.fc2", SLM_OP_COPY },
+    { "blk.%.layer_output_norm", "encoder.layers.%.final_layer_norm", SLM_OP_COPY },
+    LAST
+};
+
 static const slm_family_tensor nomic_tensors[] = {
     { "token_embd", "embeddings.word_embeddings", SLM_OP_COPY },
     { "token_types", "embeddings.token_type_embeddings", SLM_OP_COPY },
@@ -392,6 +420,7 @@ static const slm_family_must bert_must[] = {
     { "hidden_act", "gelu" }, { "position_embedding_type", "absolute" }, { "is_decoder", "false" }, { NULL, NULL }
 };
 static const slm_family_must distilbert_must[] = { { "activation", "gelu" }, { NULL, NULL } };
+static const slm_family_must bart_must[] = { { "activation_function", "gelu" }, { "scale_embedding", "false" }, { NULL, NULL } };
 static const slm_family_must nomic_must[] = {
     { "activation_function", "swiglu" }, { "prenorm", "false" }, { "parallel_block", "false" }, { "rotary_emb_fraction", "1|1.0" },
     { "rotary_emb_interleaved", "false" }, { "rotary_scaling_factor", "1|1.0" }, { "use_rms_norm", "false" }, { "num_experts", "0" },
@@ -456,6 +485,9 @@ const slm_family slm_families[] = {
     { .model_type = "distilbert", .arch = "bert", .prefixes = "distilbert.|",
       .ignored = "vocab_transform.*|vocab_layer_norm.*|vocab_projector.*|pre_classifier.*|" HEADS, .keys = { distilbert_keys },
       .tensors = { distilbert_tensors, no_types }, .must = { distilbert_must }, .encoder = true },
+    { .model_type = "bart", .arch = "bert", .prefixes = "model.|",
+      .ignored = "decoder.*|final_logits_bias|encoder.embed_tokens.*|classification_head.*|" HEADS, .keys = { bart_keys },
+      .tensors = { bart_tensors, no_types }, .must = { bart_must }, .encoder = true, .skipped = 2 },
     { .model_type = "nomic_bert", .arch = "nomic-bert", .prefixes = "bert.|", .ignored = HEADS "|" BUFFERS, .keys = { nomic_keys },
       .tensors = { nomic_tensors, no_types }, .must = { nomic_must }, .encoder = true },
     { .model_type = "modernbert", .arch = "modern-bert", .prefixes = "model.|", .ignored = "head.*|decoder.*|classifier.*|" BUFFERS,

@@ -15,7 +15,7 @@ typedef enum slm_family_op {
     SLM_OP_TURN_Q, SLM_OP_TURN_K,   /* rows of each head: from halves to pairs, as rope of GGUF's llama wants them */
     SLM_OP_PLUS_ONE,                /* norms that are published without the 1 they are applied with */
     SLM_OP_TRANSPOSE,               /* stored [in][out]. A bias is copied */
-    SLM_OP_SKIP,                    /* the first pad_token_id + 1 rows are never used and go */
+    SLM_OP_SKIP,                    /* the first rows are never used and go: as many as the family says */
     SLM_OP_ZEROS                    /* of the row without a name in `hf`: one row of zeros, where no tensor gives this one */
 } slm_family_op;
 
@@ -55,6 +55,7 @@ typedef struct slm_family {
     bool encoder;                   /* not causal; its pooling is looked for */
     bool query_scale;               /* query_pre_attn_scalar must be what the GGUF implies */
     double rotary;                  /* share of a head that is turned, where the config does not say it; 0: no key is written */
+    uint32_t skipped;               /* rows that SKIP leaves out; 0: pad_token_id + 1, and the context is that much shorter */
     uint32_t pattern;               /* windowed layers without a key: the last of every n is global; 0: no windows of this kind */
     uint32_t wide_layers;           /* a model of so many layers scales scores by 1/sqrt(embedding/heads) */
     uint32_t no_rope_every;         /* the last of every n layers rotates nothing; 0: all rotate */

@@ -290,6 +290,12 @@ static slm_status name_file(slm_file *file, const char *name, slm_error *err)
     return SLM_OK;
 }
 
+const char *slm_file_formats(void)
+{
+    return "GGUF v2 and v3, in one file or split; packed files; Hugging Face folders; safetensors; llama2.c checkpoints (v0, v1, v2) with `tokenizer.bin`; "
+           "`tokenizer.json` and SentencePiece models";
+}
+
 /* Everything but the object itself. from_disk: the source is the file at `name`. */
 static slm_status fill(slm_file *file, slm_source *source, const char *name, const char *tokenizer_path, bool from_disk, slm_error *err)
 {

@@ -63,6 +63,9 @@ slm_status slm_file_load_source(struct slm_file **out, slm_heap *heap, slm_sourc
 slm_status slm_file_load_input(struct slm_file **out, slm_heap *heap, const char *path, const slm_input *input, const char *tokenizer_path,
                                slm_error *err);
 
+/* What can be opened, for people. */
+const char *slm_file_formats(void);
+
 /* The name of its type: GGUF's, or that of safetensors; "?" for an unknown number. */
 const char *slm_tensor_type_name(const slm_tensor *t);
 

@@ -433,7 +433,7 @@ static slm_status read_skipped(plan *p, slm_error *err)
     const slm_value_at *v = slm_folder_find(p->f, "pad_token_id");
     double pad = 1;
     const slm_status status = v ? slm_document_number(&p->f->config, v, "pad_token_id", &pad, err) : SLM_OK;
-    p->skipped = !status && pad >= 0 && pad < 1e6 ? (uint32_t)pad + 1 : 0;
+    p->skipped = p->f->family->skipped ? p->f->family->skipped : !status && pad >= 0 && pad < 1e6 ? (uint32_t)pad + 1 : 0;
     return status;
 }
 

@@ -222,7 +222,7 @@ static slm_status cut_context(slm_folder *f, slm_error *err)
     char name[128];
     uint64_t context;
     bool cut = false;
-    for (size_t l = 0; l < 3 && f->family->tensors[l]; l++)
+    for (size_t l = 0; !f->family->skipped && l < 3 && f->family->tensors[l]; l++)
         for (const slm_family_tensor *t = f->family->tensors[l]; t->gguf; t++)
             cut = cut || t->op == SLM_OP_SKIP;
     slm_status status = slm_folder_number(f, "context_length", 0, &context, err);

@@ -119,7 +119,7 @@ static void attention(void *ctx, size_t index)
     }
 }
 
-/* Bytes of cache the attention of a layer reads. */
+/* Bytes of cache the attention of a layer reads, if each token reads its own. */
 static size_t attention_bytes(const slm_pass *p)
 {
     const slm_config *c = &p->model->config;
@@ -138,6 +138,22 @@ static void quantize_attention(void *ctx, size_t t)
         slm_pass_quantize(p, &p->w->att, t);
 }
 
+/* Causal: token t of a segment sees first + t + 1 keys; windows are not taken into account. */
+static void count(const slm_pass *p)
+{
+    const slm_config *c = &p->model->config;
+    size_t keys = 0, pairs = 0;
+    if (!p->w->profile)
+        return;
+    for (size_t i = 0; i < p->n_segments; i++) {
+        const slm_segment *s = &p->w->segments[i];
+        keys += s->first + s->n;
+        pairs += s->n * s->first + s->n * (s->n + 1) / 2;
+    }
+    slm_pass_lap(p, SLM_OP_ATTENTION, 2 * keys * c->kv_heads * c->head_size * p->w->segments[0].sequence->kv->element,
+                 2 * pairs * c->heads * c->head_size);
+}
+
 void slm_pass_attention(slm_pass *p)
 {
     const slm_model *m = p->model;
@@ -145,4 +161,5 @@ void slm_pass_attention(slm_pass *p)
     slm_team_run(m->team, slm_max(1, slm_min(slm_team_width(m->team), attention_bytes(p) / SLM_PASS_TASK_BYTES)), attention, p);
     if (!p->layer->o.type->float_x)
         slm_pass_each_row(p, m->config.heads * m->config.head_size, quantize_attention);
+    count(p);
 }

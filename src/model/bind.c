@@ -465,6 +465,8 @@ slm_status slm_model_bind(slm_model *model, const slm_file *file, slm_progress_f
         status = matrix(&b, &model->head, "output.weight", c->embedding, c->vocab, c->arch->head == SLM_HEAD_OWN);
     if (!status && c->arch->head != SLM_HEAD_NONE)
         status = vector(&b, &model->output_bias, "output.bias", c->vocab, c->arch->head_bias);
+    if (!status && b.done < b.total)    /* vectors and what nobody reads: the last report is of the whole */
+        status = report(&b, b.total - b.done);
     if (status)
         return status;
     const slm_matrix *looked_up[] = { &model->positions, &model->token_types, model->head.type || c->arch->encoder ? &model->embedding : NULL };

@@ -53,9 +53,10 @@ static void head(const slm_pass *p, size_t from, size_t rows, float *logits)
     slm_operand x = p->w->in;
     x.f += from * x.ld;
     x.q += from * x.blocks;
-    slm_product_run(m, &(slm_product){ .m = { slm_model_head(m) }, .y = { logits }, .ldy = { m->config.vocab }, .count = 1, .tokens = rows, .x = &x });
+    slm_pass_product(p, SLM_OP_HEAD, &(slm_product){ .m = { slm_model_head(m) }, .y = { logits }, .ldy = { m->config.vocab }, .count = 1, .tokens = rows, .x = &x });
     for (size_t r = 0; r < rows; r++)
         finish(m, logits + r * m->config.vocab);
+    slm_pass_lap(p, SLM_OP_HEAD, 0, 0);
 }
 
 /* One row to whom it belongs. A sequence that is stopped by its callback gets no more of them. */

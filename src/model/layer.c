@@ -219,6 +219,7 @@ static void join(slm_pass *p, const joint *j, const slm_matrix *const *readers, 
     p->joint = j;
     p->quantize = wants_blocks(readers, n);
     slm_pass_each_row(p, 2 * p->model->config.embedding, add_and_norm);
+    slm_pass_lap(p, SLM_OP_NORM, 0, 0);
 }
 
 /* Sequences with a value that is not finite end here. */
@@ -245,23 +246,25 @@ static void run_layer(slm_pass *p, const slm_layer *before)
 
     join(p, &(joint){ .add = before, .bias = before ? before->down_bias : NULL, .post = before ? &before->post_ffn : NULL,
                       .norm = &l->attn_norm }, readers, l->parallel ? 5 : 3);
-    slm_product_run(m, &(slm_product){ .m = { &l->q, &l->k, &l->v }, .y = { w->qkv[0], w->qkv[1], w->qkv[2] },
+    slm_pass_product(p, SLM_OP_QKV, &(slm_product){ .m = { &l->q, &l->k, &l->v }, .y = { w->qkv[0], w->qkv[1], w->qkv[2] },
                                .ldy = { c->heads * d, c->kv_heads * d, c->kv_heads * d }, .count = 3, .tokens = p->n, .x = &w->in });
     slm_pass_each_row(p, (c->heads + 4 * c->kv_heads) * d, store_kv);
+    slm_pass_lap(p, SLM_OP_ROPE, 0, 0);
     drop_bad(p, "layer", p->index);
     if (!p->alive)
         return;
     slm_pass_attention(p);
-    slm_product_run(m, &(slm_product){ .m = { &l->o }, .y = { w->delta }, .ldy = { e }, .count = 1, .tokens = p->n, .x = &w->att });
+    slm_pass_product(p, SLM_OP_OUTPUT, &(slm_product){ .m = { &l->o }, .y = { w->delta }, .ldy = { e }, .count = 1, .tokens = p->n, .x = &w->att });
     join(p, &(joint){ .add = true, .bias = l->o_bias, .post = &l->post_attn, .norm = l->parallel ? NULL : &l->ffn_norm }, readers + 3, 2);
     if (l->gate.type)
-        slm_product_run(m, &(slm_product){ .m = { &l->gate, &l->up }, .y = { w->gate, w->up }, .ldy = { f, f }, .count = 2, .tokens = p->n,
+        slm_pass_product(p, SLM_OP_UP, &(slm_product){ .m = { &l->gate, &l->up }, .y = { w->gate, w->up }, .ldy = { f, f }, .count = 2, .tokens = p->n,
                                    .x = &w->in });
     else
-        slm_product_run(m, &(slm_product){ .m = { &l->up }, .y = { w->up }, .ldy = { f }, .count = 1, .tokens = p->n, .x = &w->in });
+        slm_pass_product(p, SLM_OP_UP, &(slm_product){ .m = { &l->up }, .y = { w->up }, .ldy = { f }, .count = 1, .tokens = p->n, .x = &w->in });
     p->quantize = !l->down.type->float_x;
     slm_pass_each_row(p, 4 * f, activate);
-    slm_product_run(m, &(slm_product){ .m = { &l->down }, .y = { w->delta }, .ldy = { e }, .count = 1, .tokens = p->n, .x = &w->act });
+    slm_pass_lap(p, SLM_OP_ACTIVATION, 0, 0);
+    slm_pass_product(p, SLM_OP_DOWN, &(slm_product){ .m = { &l->down }, .y = { w->delta }, .ldy = { e }, .count = 1, .tokens = p->n, .x = &w->act });
 }
 
 /* Sequences whose time is over or that were cancelled end here. */
@@ -278,7 +281,9 @@ static void look(slm_pass *p)
 void slm_pass_run(slm_pass *p, const slm_matrix *head)
 {
     const slm_model *m = p->model;
+    slm_profile_start(p->w->profile, m->team);
     slm_team_run(m->team, p->n, embed, p);
+    slm_pass_lap(p, SLM_OP_EMBED, 0, 0);
     for (size_t i = 0; i < m->config.layers; i++) {
         look(p);
         if (!p->alive)

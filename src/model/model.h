@@ -48,6 +48,8 @@ struct slm_model {
     double *rope_w[SLM_ROPE_SETS];      /* [rope_size / 2] each; NULL: no layer asks for it */
     double rope_m[SLM_ROPE_SETS];
     char *name;
+    char *chat_template;        /* [chat_template_len] and a NUL; NULL: none. Set by the floor that opens models */
+    size_t chat_template_len;
     char id[65];                /* valid from id_state 2 on: slm_model_identity */
     atomic_int id_state;
     uint64_t parameters, weight_bytes, step_bytes, matrix_params;

@@ -6,6 +6,7 @@
 #ifndef SLM_MODEL_PASS_H
 #define SLM_MODEL_PASS_H
 
+#include "model/profile.h"
 #include "model/work.h"
 
 enum {
@@ -62,6 +63,7 @@ struct slm_work {
     slm_row *rows;              /* [chunk] */
     slm_segment *segments;      /* [most_segments] */
     size_t most_segments;
+    slm_profile *profile;       /* of the session; NULL: nothing is measured */
 };
 
 /* What the tasks of a step see. */
@@ -84,10 +86,18 @@ typedef struct slm_product {
     size_t ldy[3];
     size_t count, tokens;
     const slm_operand *x;
-    const slm_kernels *kernels;             /* from here on slm_product_run's own */
+    const slm_kernels *kernels;             /* from here on slm_pass_product's own */
     size_t panels, unit, n_tasks;
 } slm_product;
-void slm_product_run(const slm_model *model, slm_product *p);
+
+/* Runs the product, which is the step `op` of the pass. */
+void slm_pass_product(const slm_pass *pass, slm_op op, slm_product *p);
+
+/* The step `op`, which is no product, is done. bytes, macs: what it read and multiplied, if that is worth counting. */
+static inline void slm_pass_lap(const slm_pass *p, slm_op op, size_t bytes, size_t macs)
+{
+    slm_profile_lap(p->w->profile, p->model->team, op, bytes, macs);
+}
 
 static inline bool slm_is_finite(float x)
 {

@@ -44,16 +44,22 @@ static void make_rows(const slm_model *model, slm_product *p)
 
 /* One token: a contiguous range for each thread, one forward stream. Many: more and smaller parts in units of the products' tiles, so that
  * a thread that is held up does not hold up the others. */
-void slm_product_run(const slm_model *model, slm_product *p)
+void slm_pass_product(const slm_pass *pass, slm_op op, slm_product *p)
 {
+    const slm_model *model = pass->model;
+    size_t bytes = 0, weights = 0;
     const size_t width = slm_team_width(model->team);
     p->kernels = &model->kernels;
     p->panels = 0;
     make_rows(model, p);
-    for (size_t i = 0; i < p->count; i++)
+    for (size_t i = 0; i < p->count; i++) {
         p->panels += slm_matrix_panels(p->m[i]);
+        bytes += slm_matrix_panels(p->m[i]) * p->m[i]->panel_bytes;
+        weights += p->m[i]->rows * p->m[i]->cols;
+    }
     p->unit = p->tokens > 16 ? 4 : 1;
     p->n_tasks = slm_max(1, slm_min(slm_ceil_div(p->panels, p->unit), p->tokens > 16 ? 4 * width : width));
     p->n_tasks = slm_min(p->n_tasks, slm_max(1, p->panels * p->m[0]->panel_bytes * p->tokens / SLM_PASS_TASK_BYTES));
     slm_team_run(model->team, p->n_tasks, product_part, p);
+    slm_pass_lap(pass, op, bytes, weights * p->tokens);
 }

@@ -67,13 +67,14 @@ slm_status slm_written_keys(slm_keys *keys, const slm_mix *mix, slm_error *err)
 
 uint32_t slm_tensor_layer(const char *name)
 {
+    const size_t prefix = strncmp(name, "enc.", 4) ? 4 : 8;     /* of a T5 encoder's */
     uint32_t layer = 0;
-    size_t i = 4;
-    if (strncmp(name, "blk.", 4))
+    size_t i = prefix;
+    if (strncmp(name + prefix - 4, "blk.", 4))
         return UINT32_MAX;
-    for (; name[i] >= '0' && name[i] <= '9' && i < 10; i++)
+    for (; name[i] >= '0' && name[i] <= '9' && i < prefix + 6; i++)
         layer = layer * 10 + (uint32_t)(name[i] - '0');
-    return i > 4 && name[i] == '.' ? layer : UINT32_MAX;
+    return i > prefix && name[i] == '.' ? layer : UINT32_MAX;
 }
 
 static bool ends_with(const char *name, const char *end)
@@ -86,7 +87,8 @@ static bool ends_with(const char *name, const char *end)
 static bool is_product(const char *name, uint32_t n_dims)
 {
     return n_dims >= 2 && ends_with(name, ".weight") && !ends_with(name, "_norm.weight") && !ends_with(name, "ffn_gate_inp.weight") &&
-           strcmp(name, "position_embd.weight") && strcmp(name, "token_types.weight") && strcmp(name, "rope_freqs.weight");
+           !ends_with(name, "attn_rel_b.weight") && strcmp(name, "position_embd.weight") && strcmp(name, "token_types.weight") &&
+           strcmp(name, "rope_freqs.weight");
 }
 
 /* The layers whose values and down projections cost most when rounded. */

@@ -124,6 +124,11 @@ slm_status slm_work_new(slm_work **out, const slm_model *model, slm_heap *heap, 
     return SLM_OK;
 }
 
+void slm_work_measure(slm_work *work, slm_profile *profile)
+{
+    work->profile = profile;
+}
+
 void slm_work_free(slm_work *work)
 {
     if (!work)

@@ -5,6 +5,7 @@
 #include "core/clock.h"
 #include "model/kv.h"
 #include "model/model.h"
+#include "model/profile.h"
 
 /* Memory for passes of up to `chunk` tokens over the weights; allocated once, used by one call at a time. */
 typedef struct slm_work slm_work;
@@ -14,6 +15,9 @@ typedef struct slm_work slm_work;
 slm_status slm_work_new(slm_work **out, const slm_model *model, slm_heap *heap, size_t chunk, size_t most, size_t context, size_t sequences,
                         slm_error *err);
 void slm_work_free(slm_work *work);
+
+/* From now on the passes of the work are measured into *profile, which stays the caller's. */
+void slm_work_measure(slm_work *work, slm_profile *profile);
 
 /* What slm_work_new takes from the heap with a team of `width`; saturates. */
 uint64_t slm_work_heap_bytes(const slm_config *config, size_t width, size_t chunk, size_t most, size_t context, size_t sequences);

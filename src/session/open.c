@@ -6,6 +6,8 @@
 #include "format/packed.h"
 #include "session/session.h"
 
+#include <string.h>
+
 slm_status slm_model_file(slm_file **out, slm_heap *heap, const char *path, const slm_model_params *p, slm_error *err)
 {
     return slm_file_load_input(out, heap, path, p->input, p->tokenizer_path, err);
@@ -14,6 +16,22 @@ slm_status slm_model_file(slm_file **out, slm_heap *heap, const char *path, cons
 bool slm_model_maps(const slm_file *file, const slm_model_params *p)
 {
     return file->packed && !p->no_map && file->source.fd >= 0;
+}
+
+static slm_status keep_template(slm_model *model, const slm_keys *keys, slm_error *err)
+{
+    const char *text;
+    size_t n;
+    bool found;
+    slm_status status = slm_keys_str(keys, "tokenizer.chat_template", &text, &n, &found, err);
+    if (status || !found)
+        return status;
+    if (!(model->chat_template = slm_heap_alloc(&model->heap, n + 1)))
+        return slm_fail(err, SLM_E_MEMORY, "chat template of %zu bytes", n);
+    memcpy(model->chat_template, text, n);
+    model->chat_template[n] = 0;
+    model->chat_template_len = n;
+    return SLM_OK;
 }
 
 static slm_status fill(slm_model *model, const char *path, const slm_model_params *p, slm_error *err)
@@ -33,6 +51,8 @@ static slm_status fill(slm_model *model, const char *path, const slm_model_param
         status = slm_model_bind(model, file, p->progress, p->progress_user, err);
     if (!status)
         status = slm_tokenizer_load(&model->tokenizer, &model->heap, &file->keys, path, err);
+    if (!status)
+        status = keep_template(model, &file->keys, err);
     slm_tokenizer_info info = SLM_TOKENIZER_INFO_INIT;
     if (!status && model->tokenizer && slm_tokenizer_get_info(model->tokenizer, &info, NULL) == SLM_OK && info.vocab != model->config.vocab)
         status = slm_fail(err, SLM_E_MISMATCH, "%s: tokenizer: %u tokens, the model has %u", path, info.vocab, model->config.vocab);
@@ -77,6 +97,7 @@ void slm_model_let_go(slm_model *model)
     if (atomic_fetch_sub(&model->holds, 1) != 1)
         return;
     slm_tokenizer_free(model->tokenizer);
+    slm_heap_free(&model->heap, model->chat_template);
     slm_model_release(model);
     slm_heap_free_owner(model);
 }
@@ -90,6 +111,13 @@ void slm_model_free(slm_model *model)
 const slm_tokenizer *slm_model_tokenizer(const slm_model *model)
 {
     return model->tokenizer;
+}
+
+const char *slm_model_chat_template(const slm_model *model, size_t *len)
+{
+    if (len)
+        *len = model->chat_template_len;
+    return model->chat_template;
 }
 
 slm_status slm_model_get_info(const slm_model *model, slm_model_info *info, slm_error *err)

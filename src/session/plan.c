@@ -81,11 +81,16 @@ static slm_status compute(slm_plan_info *plan, const slm_file *file, const slm_h
     uint64_t tokenizer = 0, tokenizer_peak = 0;
     const size_t width = p->threads ? p->threads : p->executor ? p->executor->width : slm_cpu_threads();
     const uint64_t metadata = atomic_load(&heap->current);
+    const char *text;
+    size_t n = 0;
+    bool found = false;
     slm_status status = slm_config_read(&c, file, err);
     if (!status)
         status = c.arch->encoder ? read_encoder_shape(&shape, &c, sp, err) : slm_session_shape_read(&shape, &c, sp, err);
     if (!status)
         status = count_tokenizer(file, path, p, &tokenizer, &tokenizer_peak, err);
+    if (!status)
+        status = slm_keys_str(&file->keys, "tokenizer.chat_template", &text, &n, &found, err);
     if (status)
         return status;
     for (size_t i = 0; i < file->n_tensors; i++)
@@ -95,7 +100,7 @@ static slm_status compute(slm_plan_info *plan, const slm_file *file, const slm_h
                             (c.rope_size ? slm_config_rope_sets(&c) * slm_heap_cost(c.rope_size / 2 * sizeof(double)) : 0);
     plan->weight_bytes = s.weights;
     plan->mapped_bytes = s.mapped;
-    plan->model_bytes = tables + s.heap + tokenizer;
+    plan->model_bytes = tables + s.heap + tokenizer + (found ? slm_heap_cost(n + 1) : 0);
     plan->open_peak = most(atomic_load(&heap->peak) + tables, metadata + tables + s.heap + most(s.scratch, tokenizer_peak));
     if (c.arch->encoder) {
         plan->session_bytes = slm_encoder_heap_bytes(&c, shape.context, shape.f32, width, &plan->kv_bytes, &plan->work_bytes);

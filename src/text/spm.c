@@ -66,10 +66,11 @@ typedef struct word {
     const uint8_t *text;
 } word;
 
-static uint32_t pair(const void *ctx, const slm_symbol *left, const slm_symbol *right, uint32_t *merged)
+static uint32_t pair(const void *ctx, uint32_t left, uint32_t right, size_t start, size_t len, uint32_t *merged)
 {
     const word *w = ctx;
-    const uint32_t id = slm_texts_find(&w->tokenizer->texts, w->text + left->start, (size_t)left->len + right->len);
+    const uint32_t id = slm_texts_find(&w->tokenizer->texts, w->text + start, len);
+    (void)left, (void)right;
     if (id == SLM_NO_ID)
         return SLM_NO_ID;
     *merged = id;
@@ -89,34 +90,75 @@ static void fall_back(slm_encoder *e, const uint8_t *bytes, size_t begin, size_t
         slm_emit_range(e, t->bytes[bytes[i]], begin + i, begin + i + 1);
 }
 
-/* Bytes [begin, begin + n) of the scratch text. */
-static slm_status encode_word(slm_encoder *e, size_t begin, size_t n)
+/* A symbol that no other one joined: bytes [start, start + len) from byte `begin` of the scratch text. */
+static void emit_symbol(slm_encoder *e, uint32_t id, size_t begin, size_t start, size_t len)
 {
-    const uint8_t *text = e->scratch.data + begin;
-    const word w = { e->tokenizer, text };
+    if (id != SLM_NO_ID)
+        slm_emit_range(e, id, begin + start, begin + start + len);
+    else
+        fall_back(e, e->scratch.data + begin + start, begin + start, len);
+}
+
+/* The symbols of a word are its code points. */
+static inline size_t next_symbol(const slm_tokenizer *t, const uint8_t *text, size_t at, size_t n, uint32_t *id)
+{
+    uint32_t cp;
+    bool ok;
+    const size_t len = slm_utf8_next(text + at, n - at, &cp, &ok);
+    *id = slm_find_plain(t, text + at, len);
+    return len;
+}
+
+static void encode_short(slm_encoder *e, const word *w, size_t begin, size_t n)
+{
+    slm_short s;
+    s.n = 0;
+    for (size_t i = 0; i < n; s.n++) {
+        s.start[s.n] = (uint32_t)i;
+        i += next_symbol(w->tokenizer, w->text, i, n, &s.id[s.n]);
+    }
+    s.start[s.n] = (uint32_t)n;
+    for (size_t i = 0; i + 1 < s.n; i++)
+        s.key[i] = pair(w, s.id[i], s.id[i + 1], s.start[i], s.start[i + 2] - s.start[i], &s.merged[i]);
+    slm_merge_short(&s, pair, w);
+    for (size_t i = 0; i < s.n; i++)
+        emit_symbol(e, s.id[i], begin, s.start[i], s.start[i + 1] - s.start[i]);
+}
+
+static slm_status encode_long(slm_encoder *e, const word *w, size_t begin, size_t n)
+{
     size_t count = 0;
     slm_status status;
-
     for (size_t i = 0; i < n; i++)
-        count += (text[i] & 0xc0) != 0x80;
+        count += (w->text[i] & 0xc0) != 0x80;
     if ((status = slm_merger_reserve(&e->merger, count, e->err)))
         return status;
     slm_symbol *s = e->merger.symbols;
     count = 0;
     for (size_t i = 0; i < n; count++) {
-        uint32_t cp;
-        bool ok;
-        const size_t len = slm_utf8_next(text + i, n - i, &cp, &ok);
-        s[count] = (slm_symbol){ .start = (uint32_t)i, .len = (uint32_t)len, .id = slm_find_plain(e->tokenizer, text + i, len) };
-        i += len;
+        s[count].start = (uint32_t)i;
+        s[count].len = (uint32_t)next_symbol(w->tokenizer, w->text, i, n, &s[count].id);
+        i += s[count].len;
     }
-    slm_merge(&e->merger, count, pair, &w);
-    for (uint32_t i = 0; i != SLM_NO_ID; i = s[i].next) {
-        if (s[i].id != SLM_NO_ID)
-            slm_emit_range(e, s[i].id, begin + s[i].start, begin + s[i].start + s[i].len);
-        else
-            fall_back(e, text + s[i].start, begin + s[i].start, s[i].len);
-    }
+    slm_merge(&e->merger, count, pair, w);
+    for (uint32_t i = 0; i != SLM_NO_ID; i = s[i].next)
+        emit_symbol(e, s[i].id, begin, s[i].start, s[i].len);
+    return SLM_OK;
+}
+
+/* Bytes [begin, begin + n) of the scratch text. */
+static slm_status encode_word(slm_encoder *e, size_t begin, size_t n)
+{
+    const word w = { e->tokenizer, e->scratch.data + begin };
+    const size_t first = e->ids.size / sizeof(uint32_t);
+    slm_memo *memo = e->merger.memo && n <= SLM_MEMO_BYTES ? slm_memo_at(&e->merger, w.text, n) : NULL;
+    if (memo && slm_emit_known(e, memo, w.text, n))
+        return SLM_OK;
+    if (n > SLM_SHORT)
+        return encode_long(e, &w, begin, n);
+    encode_short(e, &w, begin, n);
+    if (memo)
+        slm_emit_remember(e, memo, w.text, n, first);
     return SLM_OK;
 }
 

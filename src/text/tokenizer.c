@@ -3,6 +3,7 @@
  * Loading believes nothing: counts agree, ids lie in the vocabulary, byte tokens say which byte, and every token plain text may
  * need is there. Encoding makes the text well-formed, cuts special tokens out of it and hands the pieces between them to the
  * file of the kind. The rules are in docs/tokenizers.md. */
+#include "text/trie.h"
 #include "text/vocab.h"
 
 #include "core/params.h"
@@ -118,9 +119,15 @@ static slm_status read_types(slm_tokenizer *t, const slm_keys *keys, const char 
 /* Tokens that plain text may yield go first: where a control token has the same text, text still finds the other. */
 static slm_status index_texts(slm_tokenizer *t, slm_error *err)
 {
+    enum { AHEAD = 12 };
     for (int plain = 1; plain >= 0; plain--)
         for (uint32_t id = 0; id < t->texts.n; id++) {
             bool fresh;
+            size_t n;
+            if (id + AHEAD < t->texts.n) {
+                const uint8_t *later = slm_texts_at(&t->texts, id + AHEAD, &n);
+                slm_texts_expect(&t->texts, slm_texts_hash(&t->texts, later, n), 0);
+            }
             if (slm_token_plain(t->kind, t->types[id]) != (plain == 1))
                 continue;
             slm_status status = slm_texts_enter(&t->texts, id, &fresh, err);
@@ -325,6 +332,7 @@ void slm_tokenizer_free(slm_tokenizer *t)
 {
     if (!t)
         return;
+    slm_trie_free(atomic_load(&t->trie));
     slm_texts_free(&t->texts);
     slm_special_free(&t->user, t->heap);
     slm_special_free(&t->special, t->heap);
@@ -332,6 +340,8 @@ void slm_tokenizer_free(slm_tokenizer *t)
     slm_heap_free(t->heap, t->ends);
     slm_heap_free(t->heap, t->order);
     slm_heap_free(t->heap, t->rules);
+    slm_heap_free(t->heap, t->maybe);
+    slm_heap_free(t->heap, t->pairs);
     slm_heap_free(t->heap, t->scores);
     slm_prefixes_free(&t->prefixes);
     slm_charsmap_free(&t->charsmap, t->heap);
@@ -423,7 +433,9 @@ slm_status slm_encode_between(slm_encoder *e, const uint8_t *text, size_t n)
     if (n == 0)
         return SLM_OK;
     e->trace.parts.size = 0;
-    slm_status status = kinds[e->tokenizer->kind].encode(e, text, n);
+    slm_status status = e->ranged ? SLM_OK : slm_merger_remember(&e->merger, n, e->err);
+    if (!status)
+        status = kinds[e->tokenizer->kind].encode(e, text, n);
     if (!status && e->ranged && !(status = slm_buf_status(&e->trace.parts, "where tokens come from", e->err))) {
         slm_text_range *ranges = ranges_from(e, first, &n);
         slm_trace_map(&e->trace, ranges, n);

@@ -12,6 +12,8 @@
 #include "text/trace.h"
 #include "text/prefixes.h"
 
+#include <stdatomic.h>
+
 /* Token types as files number them. 0 is what old files have for a plain token. */
 enum { SLM_TOKEN_NONE, SLM_TOKEN_NORMAL, SLM_TOKEN_UNKNOWN, SLM_TOKEN_CONTROL, SLM_TOKEN_USER, SLM_TOKEN_UNUSED, SLM_TOKEN_BYTE };
 
@@ -22,6 +24,11 @@ typedef enum slm_vocab_kind { SLM_VOCAB_SPM, SLM_VOCAB_BPE, SLM_VOCAB_WORDPIECE,
 typedef struct slm_merge_rule {
     uint32_t left, right, rank, merged;     /* rank SLM_NO_ID: an empty slot */
 } slm_merge_rule;
+
+/* What two bytes become by the first merge. */
+typedef struct slm_byte_pair {
+    uint32_t rank, merged;                  /* rank SLM_NO_ID: they do not join */
+} slm_byte_pair;
 
 struct slm_tokenizer {
     slm_heap   own;             /* first: slm_heap_new_owner; used if opened by slm_tokenizer_open */
@@ -58,7 +65,12 @@ struct slm_tokenizer {
     const slm_pre  *pre;
     slm_merge_rule *rules;      /* [rules_mask + 1] open addressing */
     size_t     rules_mask;
+    uint64_t  *maybe;           /* [maybe_mask + 1] bits, four times as many as slots: a pair without its bit has no rule */
+    size_t     maybe_mask;
+    slm_byte_pair *pairs;       /* [256][256] the rules of the symbols of two bytes */
     uint64_t   seed;
+
+    struct slm_trie *_Atomic trie;      /* slm_tokenizer_trie; NULL until somebody asks */
 };
 
 /* One call of encode. */
@@ -76,9 +88,33 @@ typedef struct slm_encoder {
 
 static inline void slm_emit(slm_encoder *e, uint32_t id)
 {
-    uint8_t *at = slm_buf_grow(&e->ids, sizeof id);
-    if (at)
-        memcpy(at, &id, sizeof id);
+    slm_buf *b = &e->ids;
+    uint8_t *at;
+    if (b->room - b->size >= sizeof id && !b->failed) {         /* nearly always: a call for each token would be felt */
+        at = b->data + b->size;
+        b->size += sizeof id;
+    } else if (!(at = slm_buf_grow(b, sizeof id))) {
+        return;
+    }
+    memcpy(at, &id, sizeof id);
+}
+
+/* The tokens of a piece that the memo knows. Ranges are not kept there. */
+static inline bool slm_emit_known(slm_encoder *e, const slm_memo *memo, const uint8_t *piece, size_t n)
+{
+    if (!slm_memo_is(memo, piece, n))
+        return false;
+    for (size_t i = 0; i < memo->n; i++)
+        slm_emit(e, memo->ids[i]);
+    return true;
+}
+
+/* The tokens from number `first` on are the memo of that piece. */
+static inline void slm_emit_remember(const slm_encoder *e, slm_memo *memo, const uint8_t *piece, size_t n, size_t first)
+{
+    const uint32_t *ids = (const uint32_t *)(const void *)e->ids.data;
+    if (!e->ids.failed)
+        slm_memo_set(memo, piece, n, ids + first, e->ids.size / sizeof *ids - first);
 }
 
 /* The same for bytes [begin, end) of the text the kind works on: that given to it, or its rewritten form. */

@@ -1,5 +1,6 @@
 /* determinism.c -- one hash of all logits a model, whatever the threads, chunks, instruction set, cache pages, what came before, and
- * whether the session is a fork, was saved and loaded, or is stepped with others.
+ * whether the session is a fork, was saved and loaded, or is stepped with others. Of an encoder the hidden states, and the vectors of the text
+ * alone and among others.
  *
  * Usage: determinism [--stored FILE] MODEL...
  * A MODEL with w8a8: in front of its name is packed in that type first.
@@ -252,16 +253,84 @@ static slm_status open_model(slm_model **model, const char *path, const way *w, 
     return status;
 }
 
+/* Sessions alone fork, save, truncate and go on. */
+static int applies(const way *w, int encoder)
+{
+    return !encoder || w->then == BATCHED || ((w->then == FED || w->then >= PACKED) && !w->first && !w->truncate);
+}
+
+/* States [TOKENS][width], then the vector by the mean and that of the last token; the text as item `place` of many in a batch. */
+static slm_status encode(slm_model *model, const way *w, const int32_t *tokens, size_t vocab, rows *r, slm_error *err)
+{
+    slm_encoder_params ep = SLM_ENCODER_PARAMS_INIT;
+    slm_embed_params p = SLM_EMBED_PARAMS_INIT;
+    slm_encoder *encoder = NULL;
+    slm_embed_item items[ITEMS];
+    int32_t others[ITEMS][TOKENS];
+    const size_t n = w->then == BATCHED ? ITEMS : 1;
+    float *spare = calloc(ITEMS, r->vocab * sizeof *spare);
+    ep.chunk = w->chunk;
+    slm_status status = spare ? slm_encoder_new(&encoder, model, &ep, err) : SLM_E_MEMORY;
+    if (!status)
+        status = slm_encoder_states(encoder, r->logits, tokens, TOKENS, err);
+    for (p.pooling = SLM_POOLING_MEAN; !status && p.pooling <= SLM_POOLING_LAST; p.pooling += 2) {
+        for (size_t k = 0; k < n; k++) {
+            const size_t length = 1 + (k * 37 + w->chunk) % TOKENS;
+            for (size_t t = 0; t < length; t++)
+                others[k][t] = token_of(k + 1, t, vocab);
+            items[k] = (slm_embed_item){ NULL, 0, others[k], length, spare + k * r->vocab, NULL, SLM_OK, 0 };
+        }
+        items[w->place].tokens = tokens;
+        items[w->place].n = TOKENS;
+        items[w->place].vector = r->logits + (TOKENS + p.pooling / 2) * r->vocab;
+        status = slm_embed(encoder, items, n, &p, err);
+    }
+    slm_encoder_free(encoder);
+    free(spare);
+    return status;
+}
+
+/* The logits of the tokens [TOKENS], row by row. */
+static slm_status decode(slm_model *model, const way *w, const int32_t *tokens, rows *r, slm_error *err)
+{
+    slm_session_params sp = SLM_SESSION_PARAMS_INIT;
+    slm_session *session = NULL;
+    sp.chunk = w->chunk;
+    sp.context = TOKENS;
+    slm_status status = slm_session_new(&session, model, &sp, err);
+    if (!status && w->first) {
+        status = slm_session_feed_rows(session, tokens, w->first, keep, r, err);
+        r->at = w->first;
+    }
+    if (!status && w->then == FORKED)
+        status = fork_away(&session, r->vocab, err);
+    if (!status && w->then == SAVED)
+        status = save_and_load(&session, model, &sp, err);
+    if (!status && w->then == BATCHED)
+        status = in_a_batch(session, model, w, tokens, r, err);
+    else if (!status)
+        status = slm_session_feed_rows(session, tokens + r->at, TOKENS - r->at, keep, r, err);
+    if (!status && w->truncate) {
+        memset(r->logits + w->truncate * r->vocab, 0, (TOKENS - w->truncate) * r->vocab * sizeof *r->logits);
+        r->at = w->truncate;
+        status = slm_session_truncate(session, w->truncate, err);
+        if (!status)
+            status = slm_session_feed_rows(session, tokens + r->at, TOKENS - r->at, keep, r, err);
+    }
+    slm_session_free(session);
+    return status;
+}
+
+/* hash stays empty where the way is none for this model. */
 static int run(const char *path, const way *w, char hash[65])
 {
     slm_error err = { 0 };
     slm_model_params mp = SLM_MODEL_PARAMS_INIT;
-    slm_session_params sp = SLM_SESSION_PARAMS_INIT;
     slm_model_info info = SLM_MODEL_INFO_INIT;
     slm_model *model = NULL;
-    slm_session *session = NULL;
     rows r = { NULL, 0, 0 };
     int32_t tokens[TOKENS];
+    size_t n = TOKENS;
     const unsigned csr = _mm_getcsr();
     if (w->csr)
         _mm_setcsr(w->csr);
@@ -270,43 +339,21 @@ static int run(const char *path, const way *w, char hash[65])
     const slm_executor executor = { NULL, w->threads ? w->threads : 1, 0, w->team == REVERSED ? reversed : w->team == DELAYED ? delayed : refusing };
     mp.executor = w->team >= REVERSED ? &executor : NULL;
     mp.openmp = w->team == OPENMP;
-    sp.chunk = w->chunk;
-    sp.context = TOKENS;
     slm_status status = open_model(&model, path, w, &mp, &err);
     if (!status)
         status = slm_model_get_info(model, &info, &err);
-    if (!status)
-        status = slm_session_new(&session, model, &sp, &err);
-    if (!status) {
+    if (!status && applies(w, (int)info.encoder)) {
         for (size_t i = 0; i < TOKENS; i++)
             tokens[i] = token_of(0, i, info.vocab);
-        r.vocab = info.vocab;
-        r.logits = calloc(TOKENS * r.vocab, sizeof *r.logits);
-    }
-    if (!status && w->first) {
-        status = slm_session_feed_rows(session, tokens, w->first, keep, &r, &err);
-        r.at = w->first;
-    }
-    if (!status && w->then == FORKED)
-        status = fork_away(&session, info.vocab, &err);
-    if (!status && w->then == SAVED)
-        status = save_and_load(&session, model, &sp, &err);
-    if (!status && w->then == BATCHED)
-        status = in_a_batch(session, model, w, tokens, &r, &err);
-    else if (!status)
-        status = slm_session_feed_rows(session, tokens + r.at, TOKENS - r.at, keep, &r, &err);
-    if (!status && w->truncate) {
-        memset(r.logits + w->truncate * r.vocab, 0, (TOKENS - w->truncate) * r.vocab * sizeof *r.logits);
-        r.at = w->truncate;
-        status = slm_session_truncate(session, w->truncate, &err);
-        if (!status)
-            status = slm_session_feed_rows(session, tokens + r.at, TOKENS - r.at, keep, &r, &err);
+        r.vocab = info.encoder ? info.embedding : info.vocab;
+        n += info.encoder ? 2 : 0;
+        r.logits = calloc(n * r.vocab, sizeof *r.logits);
+        status = info.encoder ? encode(model, w, tokens, info.vocab, &r, &err) : decode(model, w, tokens, &r, &err);
     }
     _mm_setcsr(csr);
-    if (!status)
-        slm_sha256(hash, r.logits, TOKENS * r.vocab * sizeof *r.logits);
+    if (!status && r.logits)
+        slm_sha256(hash, r.logits, n * r.vocab * sizeof *r.logits);
     free(r.logits);
-    slm_session_free(session);
     slm_model_free(model);
     return status ? fail(path, w->name, err.text) : 0;
 }
@@ -346,11 +393,12 @@ int main(int argc, char **argv)
                 (void)fprintf(stderr, "determinism: skipped: %s: this CPU has no such instruction set\n", ways[k].name);
                 continue;
             }
+            other[0] = 0;
             if (run(argv[i], &ways[k], k ? other : first)) {
                 failed++;
                 break;
             }
-            if (k && strcmp(first, other) != 0)
+            if (k && other[0] && strcmp(first, other) != 0)
                 failed += fail(name, ways[k].name, "other bits than all at once by one thread");
         }
         stored(file, name, want);

@@ -1,5 +1,5 @@
-/* constraint_trie.c -- makes the trie: decoded bytes of all tokens, sorted, then nodes from the common prefixes of neighbours. */
-#include "session/constraint_trie.h"
+/* trie.c -- makes the trie: decoded bytes of all tokens, sorted, then nodes from the common prefixes of neighbours. */
+#include "text/trie.h"
 
 #include "core/random.h"
 #include "core/size.h"
@@ -122,8 +122,47 @@ static slm_status link_nodes(slm_trie *trie, const build *b)
     return SLM_OK;
 }
 
-slm_status slm_trie_init(slm_trie *trie, slm_heap *heap, const slm_tokenizer *t, slm_error *err)
+uint64_t slm_trie_bit(uint8_t b)
 {
+    enum { DIGIT = 32, A_TO_F, G_TO_Z, A_TO_F_SMALL, G_TO_Z_SMALL, BLANK, TAB, LINE, RETURN, CONTROL, FOLLOWS, TWO, THREE, FOUR };
+    static const char marks[] = "!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~";
+    const char *mark = b >= '!' && b <= '~' ? strchr(marks, b) : NULL;
+    const unsigned group = mark            ? (unsigned)(mark - marks)
+                           : b >= 0xf0     ? FOUR
+                           : b >= 0xe0     ? THREE
+                           : b >= 0xc0     ? TWO
+                           : b >= 0x80     ? FOLLOWS
+                           : b >= 'g'      ? (b <= 'z' ? G_TO_Z_SMALL : CONTROL)
+                           : b >= 'a'      ? A_TO_F_SMALL
+                           : b >= 'G'      ? G_TO_Z
+                           : b >= 'A'      ? A_TO_F
+                           : b >= '0'      ? DIGIT
+                           : b == ' '      ? BLANK
+                           : b == '\t'     ? TAB
+                           : b == '\n'     ? LINE
+                           : b == '\r'     ? RETURN
+                                           : CONTROL;
+    return UINT64_C(1) << group;
+}
+
+/* Children stand behind their parent, so from the end on every child is done before it is asked. */
+static slm_status gather(slm_trie *trie)
+{
+    trie->subtree = slm_heap_array(trie->heap, trie->n + 1, sizeof *trie->subtree);
+    if (!trie->subtree)
+        return SLM_E_MEMORY;
+    for (size_t i = trie->n; i-- > 0;) {
+        uint64_t bits = slm_trie_bit(trie->nodes[i].byte);
+        for (uint32_t k = (uint32_t)i + 1; k < trie->nodes[i].next; k = trie->nodes[k].next)
+            bits |= trie->subtree[k];
+        trie->subtree[i] = bits;
+    }
+    return SLM_OK;
+}
+
+static slm_status make(slm_trie *trie, const slm_tokenizer *t)
+{
+    slm_heap *heap = t->heap;
     const size_t vocab = t->texts.n;
     build b = { .n = 0 };
     *trie = (slm_trie){ .heap = heap, .words = (vocab + 63) / 64, .fingerprint = slm_trie_fingerprint(t) };
@@ -149,20 +188,41 @@ slm_status slm_trie_init(slm_trie *trie, slm_heap *heap, const slm_tokenizer *t,
     slm_heap_free(heap, b.items);
     slm_heap_free(heap, b.other);
     slm_buf_free(&b.bytes);
-    if (status)
-        return slm_fail(err, status, "constraint: trie of %zu tokens", vocab);
+    return status ? status : gather(trie);
+}
+
+/* Of several threads that find none each makes one, and the first to be done hands its own to all. */
+slm_status slm_tokenizer_trie(const slm_trie **out, const slm_tokenizer *t, slm_error *err)
+{
+    slm_trie *_Atomic *place = (slm_trie *_Atomic *)&t->trie;       /* the one part of a tokenizer that is written after loading */
+    slm_trie *have = atomic_load(place);
+    if (!have) {
+        slm_trie *mine = slm_heap_zalloc(t->heap, sizeof *mine);
+        const slm_status status = mine ? make(mine, t) : SLM_E_MEMORY;
+        if (status) {
+            slm_trie_free(mine);
+            return slm_fail(err, status, "constraint: trie of %zu tokens", t->texts.n);
+        }
+        if (atomic_compare_exchange_strong(place, &have, mine))
+            have = mine;
+        else
+            slm_trie_free(mine);
+    }
+    *out = have;
     return SLM_OK;
 }
 
 void slm_trie_free(slm_trie *trie)
 {
-    if (!trie->heap)
+    slm_heap *heap = trie ? trie->heap : NULL;
+    if (!trie)
         return;
-    slm_heap_free(trie->heap, trie->nodes);
-    slm_heap_free(trie->heap, trie->order);
-    slm_heap_free(trie->heap, trie->strips);
-    slm_heap_free(trie->heap, trie->ends);
-    *trie = (slm_trie){ .heap = NULL };
+    slm_heap_free(heap, trie->nodes);
+    slm_heap_free(heap, trie->order);
+    slm_heap_free(heap, trie->strips);
+    slm_heap_free(heap, trie->ends);
+    slm_heap_free(heap, trie->subtree);
+    slm_heap_free(heap, trie);
 }
 
 static uint64_t mix(uint64_t h, const void *bytes, size_t n)
