@@ -9,17 +9,33 @@
 #include "format/packed.h"
 #include "quant/matrix.h"
 
+#include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <math.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 enum { HEAD = 256, SAYS = 88, SAYS_END = 152, HASHED = 248 };
+
+/* The library's calls come here: the program's own symbol wins. */
+static int refused;             /* errno of the next maps; 0: they succeed */
+void *mmap(void *at, size_t n, int protection, int flags, int fd, off_t offset)
+{
+    if (refused && fd >= 0) {
+        errno = refused;
+        return MAP_FAILED;
+    }
+    const long got = syscall(SYS_mmap, at, n, protection, flags, fd, offset);
+    return got == -1 ? MAP_FAILED : (void *)got;
+}
 
 static void make_gguf(const char *path, const char *type)
 {
@@ -551,6 +567,36 @@ static void a_file_that_changes_is_noticed(void **state)
 
 /* ---- refusals and killings ---- */
 
+static size_t descriptors(void)
+{
+    size_t n = 0;
+    DIR *d = opendir("/proc/self/fd");
+    while (d && readdir(d))
+        n++;
+    if (d)
+        (void)closedir(d);
+    return n;
+}
+
+static void a_map_that_the_system_refuses_is_no_model(void **state)
+{
+    (void)state;
+    const char *path = make_packed("m.slm", "q8_0");
+    const size_t open_now = descriptors();
+    slm_error err = { 0 };
+    slm_model *model = NULL;
+    refused = ENOMEM;
+    const slm_status status = slm_model_open(&model, path, NULL, &err);
+    refused = 0;
+    check_status(status, SLM_E_IO, &err);
+    assert_int_equal(err.code, ENOMEM);
+    check_text(&err, "mapping");
+    assert_null(model);
+    assert_int_equal(descriptors(), open_now);
+    slm_model_free(open_as(path, 0, 0, NULL));
+    assert_int_equal(descriptors(), open_now);
+}
+
 typedef struct scenario {
     const char *gguf, *packed;
     uint32_t no_map;
@@ -722,6 +768,7 @@ int main(void)
         cmocka_unit_test(only_packed_files_have_w8a8),
         cmocka_unit_test(w8a8_rows_keep_their_scale),
         cmocka_unit_test(a_file_that_changes_is_noticed),
+        cmocka_unit_test(a_map_that_the_system_refuses_is_no_model),
         cmocka_unit_test(every_allocation_may_fail),
         cmocka_unit_test(a_session_file_is_checked_without_its_model),
         cmocka_unit_test(a_killed_packer_leaves_a_whole_file),
