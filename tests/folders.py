@@ -335,6 +335,52 @@ def tensors_of(g):
     return out
 
 
+# ---- tokenizers --------------------------------------------------------------------------------------------------------------
+
+def varint(n):
+    out = b''
+    while n > 127:
+        out += bytes([n & 127 | 128])
+        n >>= 7
+    return out + bytes([n])
+
+
+def write_tokenizer(g, folder):
+    """tokenizer.model of SentencePiece BPE, tokenizer.json of byte-level BPE and WordPiece; none for unigram."""
+    key = lambda k, default=None: g.keys.get('tokenizer.ggml.' + k, default)
+    tokens, kind = key('tokens'), key('model')
+    if kind == 'llama':
+        pieces = b''
+        for text, score, type_ in zip(tokens, key('scores'), key('token_type')):
+            piece = text.encode()
+            body = b'\x0a' + varint(len(piece)) + piece + b'\x15' + struct.pack('<f', score) + b'\x18' + varint(type_)
+            pieces += b'\x0a' + varint(len(body)) + body
+        trainer = b'\x18\x02' + b'\x98\x03\x01'       # model_type BPE, byte_fallback
+        prefix = b'\x18' + bytes([int(key('add_space_prefix', True))]) + b'\x20\x00'     # of the normalizer: add_dummy_prefix, remove_extra_whitespaces
+        with open(os.path.join(folder, 'tokenizer.model'), 'wb') as f:
+            f.write(pieces + b'\x12' + varint(len(trainer)) + trainer + b'\x1a' + varint(len(prefix)) + prefix)
+        return
+    special = {i for i, t in enumerate(key('token_type')) if t in (2, 3)}
+    added = [{'id': i, 'content': tokens[i], 'special': True, 'single_word': False, 'lstrip': False, 'rstrip': False, 'normalized': False}
+             for i in sorted(special)]
+    t = {'version': '1.0', 'truncation': None, 'padding': None, 'added_tokens': added, 'normalizer': None, 'post_processor': None, 'decoder': None}
+    if kind == 'gpt2':
+        t['pre_tokenizer'] = {'type': 'ByteLevel', 'add_prefix_space': False, 'trim_offsets': True, 'use_regex': True}
+        t['model'] = {'type': 'BPE', 'dropout': None, 'unk_token': None, 'continuing_subword_prefix': '', 'end_of_word_suffix': '', 'fuse_unk': False,
+                      'vocab': {x: i for i, x in enumerate(tokens) if i not in special}, 'merges': key('merges')}
+    elif kind == 'bert':
+        t['normalizer'] = {'type': 'BertNormalizer', 'clean_text': True, 'handle_chinese_chars': True, 'strip_accents': None, 'lowercase': True}
+        t['pre_tokenizer'] = {'type': 'BertPreTokenizer'}
+        t['model'] = {'type': 'WordPiece', 'unk_token': '[UNK]', 'continuing_subword_prefix': '##', 'max_input_chars_per_word': 100,
+                      'vocab': {x if i in special else x[1:] if x.startswith('\u2581') else '##' + x: i for i, x in enumerate(tokens)}}
+    else:
+        return
+    with open(os.path.join(folder, 'tokenizer.json'), 'w') as f:
+        json.dump(t, f)
+    with open(os.path.join(folder, 'tokenizer_config.json'), 'w') as f:
+        json.dump({n + '_token': tokens[key(n + '_token_id')] for n in ('bos', 'eos') if key(n + '_token_id') is not None}, f)
+
+
 def make(path, folder, shards=1, dtype='F32', only=None):
     g = Gguf(path)
     os.makedirs(folder, exist_ok=True)
@@ -344,6 +390,8 @@ def make(path, folder, shards=1, dtype='F32', only=None):
         config, tensors = only(config, tensors)
     with open(os.path.join(folder, 'config.json'), 'w') as f:
         json.dump(config, f, indent=1)
+    if not only:
+        write_tokenizer(g, folder)
     stored = {n: (dtype, s, narrow(v, dtype)) for n, (s, v) in tensors.items()}
     if shards == 1:
         write_safetensors(os.path.join(folder, 'model.safetensors'), stored)
@@ -421,6 +469,12 @@ def check_one(slm, name, meta, model, work):
     for what, path in (('converted', out), ('folder', folder)):
         got = hashes(slm, path)
         say(got == want, '%s %s tensors' % (name, what), differ(want, got))
+    cases = [{'text': 'the house and a cat that sat there'}]
+    want = tokenize(slm, model, cases)
+    for what, path in (('converted', out), ('folder', folder)) if os.path.exists(os.path.join(folder, 'tokenizer_config.json')) or \
+            os.path.exists(os.path.join(folder, 'tokenizer.model')) else ():
+        got = tokenize(slm, path, cases)
+        say(got == want and isinstance(want, list), '%s %s ids' % (name, what), (want, got))
     if not runs(slm, model, meta, work):
         print('%s: not run by this version: tensors only' % name)
         return

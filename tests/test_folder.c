@@ -51,6 +51,15 @@ static void add(weights *w, const char *dtype, const char *name, size_t rows, si
     put(&w->head, entry);
 }
 
+static void begin_empty(weights *w)
+{
+    memset(w, 0, sizeof *w);
+    slm_heap_init(&w->heap, NULL, 0);
+    slm_buf_init(&w->head, &w->heap, 1 << 20);
+    slm_buf_init(&w->data, &w->heap, 64 << 20);
+    put(&w->head, "{");
+}
+
 /* A llama of one layer, 2 heads of 4, width 8, feed-forward 6, 5 tokens. */
 static void begin_weights(weights *w, const char *dtype)
 {
@@ -62,11 +71,7 @@ static void begin_weights(weights *w, const char *dtype)
         { "model.layers.0.self_attn.o_proj.weight", 8, 8 }, { "model.layers.0.mlp.gate_proj.weight", 6, 8 },
         { "model.layers.0.mlp.up_proj.weight", 6, 8 }, { "model.layers.0.mlp.down_proj.weight", 8, 6 },
     };
-    memset(w, 0, sizeof *w);
-    slm_heap_init(&w->heap, NULL, 0);
-    slm_buf_init(&w->head, &w->heap, 1 << 20);
-    slm_buf_init(&w->data, &w->heap, 1 << 20);
-    put(&w->head, "{");
+    begin_empty(w);
     for (size_t i = 0; i < COUNT(list); i++)
         add(w, dtype, list[i].name, list[i].rows, list[i].cols);
 }
@@ -74,7 +79,7 @@ static void begin_weights(weights *w, const char *dtype)
 static void end_weights(weights *w, const char *file)
 {
     slm_buf all;
-    slm_buf_init(&all, &w->heap, 1 << 20);
+    slm_buf_init(&all, &w->heap, 128 << 20);
     put(&w->head, "}");
     slm_buf_u64(&all, w->head.size);
     slm_buf_add(&all, w->head.data, w->head.size);
@@ -185,11 +190,7 @@ static void transposed_matrices_can_be_read_in_any_part(void **state)
 {
     (void)state;
     weights w;
-    memset(&w, 0, sizeof w);
-    slm_heap_init(&w.heap, NULL, 0);
-    slm_buf_init(&w.head, &w.heap, 1 << 20);
-    slm_buf_init(&w.data, &w.heap, 1 << 20);
-    put(&w.head, "{");
+    begin_empty(&w);
     add(&w, "F32", "h.0.attn.c_attn.weight", 7, 1100);      /* more rows of the result than fit the buffer */
     end_weights(&w, "model.safetensors");
     put_file("config.json", "{\"model_type\":\"gpt2\",\"n_positions\":8,\"n_embd\":8,\"n_layer\":1,\"n_head\":2,\"layer_norm_epsilon\":1e-5}");
@@ -426,6 +427,50 @@ static void every_allocation_may_fail(void **state)
     assert_true(fail_alloc_every("folder", make, drop, scratch) > 10);
 }
 
+static slm_status convert(void *ctx, const slm_allocator *allocator, void **out, slm_error *err)
+{
+    char path[96];
+    slm_quantize_params params = SLM_QUANTIZE_PARAMS_INIT;
+    params.allocator = allocator;
+    params.threads = 1;
+    (void)snprintf(path, sizeof path, "%s/out.gguf", scratch);
+    const slm_status status = slm_convert_file(ctx, path, &params, err);
+    if (status)
+        assert_int_equal(access(path, F_OK), -1);       /* whole or not at all */
+    else
+        *out = ctx;
+    return status;
+}
+
+static void drop_converted(void *ctx, void *object)
+{
+    (void)ctx;
+    (void)object;
+    assert_int_equal(unlink(in_scratch("out.gguf")), 0);
+}
+
+static void every_allocation_of_a_conversion_may_fail(void **state)
+{
+    (void)state;
+    make_folder(LLAMA);
+    assert_true(fail_alloc_every("convert a folder", convert, drop_converted, scratch) > 10);
+}
+
+static void a_conversion_takes_little_memory(void **state)
+{
+    (void)state;
+    weights w;
+    slm_error err = { 0 };
+    slm_quantize_params params = SLM_QUANTIZE_PARAMS_INIT;
+    begin_empty(&w);
+    add(&w, "F32", "model.embed_tokens.weight", 1200, 8192);        /* 37.5 MiB */
+    end_weights(&w, "model.safetensors");
+    put_file("config.json", LLAMA);
+    params.memory_limit = 16 << 20;
+    if (slm_convert_file(scratch, in_scratch("out.gguf"), &params, &err) != SLM_OK)
+        fail_msg("%s", err.text);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, make_scratch, drop_scratch)
 
 int main(void)
@@ -443,6 +488,8 @@ int main(void)
         TEST(limits_of_a_config_hold),
         TEST(further_layouts_of_a_config_are_read),
         TEST(every_allocation_may_fail),
+        TEST(every_allocation_of_a_conversion_may_fail),
+        TEST(a_conversion_takes_little_memory),
     };
     return cmocka_run_group_tests_name("folder", tests, NULL, NULL) != 0;
 }

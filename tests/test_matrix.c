@@ -31,7 +31,7 @@ static void for_each_type(void (*check)(const slm_type *type))
         fill(type);
         check(type);
     }
-    assert_int_equal(n, 11);
+    assert_int_equal(n, 15);
 }
 
 static void packed(const slm_type *type, slm_matrix *m, slm_heap *heap)
@@ -74,6 +74,7 @@ static void check_error(const slm_type *type)
         { "F32", 0 }, { "F16", 0x1p-11f }, { "BF16", 0x1p-8f }, { "Q8_0", 0.0045f }, { "Q4_0", 0.126f },
         /* half a step of the span, at most twice the largest value; with 6 bits of scale and minimum, a little more */
         { "Q4_1", 0.068f }, { "Q5_0", 0.063f }, { "Q5_1", 0.033f }, { "Q4_K", 0.12f }, { "Q5_K", 0.07f }, { "Q6_K", 0.04f },
+        { "Q2_K", 0.5f }, { "Q3_K", 0.3f }, { "IQ4_NL", 0.12f }, { "IQ4_XS", 0.13f },
     };
     float allowed = -1;
     for (size_t i = 0; i < sizeof bounds / sizeof *bounds; i++)
@@ -131,6 +132,12 @@ static void products_are_the_products_of_the_dequantized_values(void **state)
     for_each_type(check_product);
 }
 
+/* Where a block has its f16 scale. */
+static size_t scale_at(const char *name)
+{
+    return !strcmp(name, "Q6_K") ? 208 : !strcmp(name, "Q3_K") ? 108 : !strcmp(name, "Q2_K") ? 80 : 0;
+}
+
 static void check_nonfinite(const slm_type *type)
 {
     uint64_t bytes;
@@ -142,7 +149,7 @@ static void check_nonfinite(const slm_type *type)
     if (type->bytes == 4)
         memcpy(at, "\0\0\x80\x7f", 4);
     else
-        memcpy(strcmp(type->name, "Q6_K") ? at : at + 208, strcmp(type->name, "BF16") == 0 ? "\x80\x7f" : "\0\x7c", 2);
+        memcpy(at + scale_at(type->name), strcmp(type->name, "BF16") == 0 ? "\x80\x7f" : "\0\x7c", 2);
     assert_int_equal(type->nonfinite(disk, 5 * cols), SIZE_MAX);
     assert_int_equal(type->nonfinite(disk, 6 * cols), 5 * cols / type->block + 2);
     uint8_t *panel = aligned_alloc(64, (cols + 63) / 64 * type->step);
@@ -156,10 +163,10 @@ static void check_nonfinite(const slm_type *type)
 /* Minima are looked at too. */
 static void check_nonfinite_minimum(const slm_type *type)
 {
-    static const char *const with_minimum[] = { "Q4_1", "Q5_1", "Q4_K", "Q5_K" };
-    for (size_t i = 0; i < 4; i++)
+    static const char *const with_minimum[] = { "Q4_1", "Q5_1", "Q4_K", "Q5_K", "Q2_K" };
+    for (size_t i = 0; i < 5; i++)
         if (!strcmp(type->name, with_minimum[i])) {
-            memcpy(disk + 3 * type->bytes + 2, "\1\xfe", 2);
+            memcpy(disk + 3 * type->bytes + scale_at(type->name) + 2, "\1\xfe", 2);
             assert_int_equal(type->nonfinite(disk, ROWS * cols), 3);
         }
 }

@@ -134,6 +134,12 @@ static const struct golden { const char *source, *file, *type; uint64_t file_typ
     { "g96-F32", "g96-Q4_K_M.gguf", "q4_k_m", 15 }, { "g256-F16", "g256-Q4_K_M.gguf", "q4_k_m", 15 },
     { "g96-F32", "g96-Q5_K_M.gguf", "q5_k_m", 17 }, { "g256-F16", "g256-Q5_K_M.gguf", "q5_k_m", 17 },
     { "g256-F16", "g256-Q6_K.gguf", "q6_k", 18 },
+    { "g256-F16", "g256-Q2_K.gguf", "q2_k", 10 },
+    { "g96-F32", "g96-Q3_K_M.gguf", "q3_k_m", 12 }, { "g256-F16", "g256-Q3_K_M.gguf", "q3_k_m", 12 },
+    { "g96-F32", "g96-IQ4_NL.gguf", "iq4_nl", 25 }, { "g256-F16", "g256-IQ4_NL.gguf", "iq4_nl", 25 },
+    { "g256-F16", "g256-IQ4_XS.gguf", "iq4_xs", 30 },
+    /* the files that were not kept, having the same weights */
+    { "g96-F32", "g96-Q4_0.gguf", "q2_k", 10 }, { "g96-F32", "g96-Q8_0.gguf", "q6_k", 18 }, { "g96-F32", "g96-IQ4_NL.gguf", "iq4_xs", 30 },
 };
 
 static void types_and_errors_are_those_of_the_table(void **state)
@@ -228,6 +234,9 @@ static void heads_and_odd_rows_keep_a_finer_type(void **state)
     assert_string_equal(type_in(out, "blk.0.ffn_down.weight"), "F16");
     quantize(SHARED "models/golden/gpt2.gguf", out, "q8_0");
     assert_string_equal(type_in(out, "position_embd.weight"), "F32");
+    quantize(SHARED "models/golden/stablelm-parallel.gguf", out, "q4_0");
+    assert_string_equal(type_in(out, "blk.0.attn_q_norm.weight"), "F32");   /* two dimensions, and no product */
+    assert_string_equal(type_in(out, "blk.0.attn_k_norm.weight"), "F32");
     quantize(SHARED "models/golden/llama-llama3rope.gguf", out, "f16");
     assert_string_equal(type_in(out, "rope_freqs.weight"), "F32");
 }
@@ -249,7 +258,7 @@ static void threads_change_no_byte(void **state)
 {
     (void)state;
     NEEDS_SHARED;
-    static const char *const types[] = { "f16", "q8_0", "q4_0", "q5_1", "q4_k_m" };
+    static const char *const types[] = { "f16", "q8_0", "q4_0", "q5_1", "q4_k_m", "iq4_nl" };
     for (size_t i = 0; i < COUNT(types); i++) {
         double mse[64];
         for (uint32_t threads = 1; threads <= 5; threads++) {
@@ -342,6 +351,23 @@ static void fails(const char *in, const char *type, slm_status want, const char 
     assert_int_equal(files_in_scratch(), before);
 }
 
+/* A copy of a file whose tensor says that it is of another type. */
+static const char *with_type_number(const char *tensor, uint8_t number)
+{
+    const char *path = in_scratch("other.gguf");
+    size_t n, at = 0;
+    uint8_t *bytes = slurp(QUANTIZED "g256-IQ4_XS.gguf", &n);
+    while (memcmp(bytes + at, tensor, strlen(tensor)))
+        at++;
+    bytes[at + strlen(tensor) + 4 + 2 * 8] = number;       /* behind the number of dimensions and two of them */
+    FILE *f = fopen(path, "wb");
+    assert_non_null(f);
+    assert_int_equal(fwrite(bytes, 1, n, f), n);
+    assert_int_equal(fclose(f), 0);
+    free(bytes);
+    return path;
+}
+
 static void failures_leave_no_file(void **state)
 {
     (void)state;
@@ -351,7 +377,7 @@ static void failures_leave_no_file(void **state)
     fails(source, "q6_k_xl", SLM_E_UNSUPPORTED, "q8_0", 0);
     fails("/nowhere.gguf", "f16", SLM_E_NOT_FOUND, "/nowhere.gguf", 0);
     fails(QUANTIZED "dequant.json", "f16", SLM_E_FORMAT, "dequant.json", 0);
-    fails(QUANTIZED "g256-IQ4_XS.gguf", "f16", SLM_E_UNSUPPORTED, "IQ4_XS", 0);
+    fails(with_type_number("blk.1.ffn_up.weight", 21), "f16", SLM_E_UNSUPPORTED, "IQ3_S", 0);
     for (size_t i = 1; i < 22; i++)
         fails(source, "q4_0", SLM_E_CALLBACK, "stopped", i);
     slm_error err = { 0 };

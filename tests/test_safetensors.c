@@ -132,6 +132,24 @@ static void the_length_of_the_header_is_checked(void **state)
     }
 }
 
+static void names_have_at_most_512_bytes(void **state)
+{
+    (void)state;
+    for (size_t len = SLM_LIMIT_SAFETENSORS_NAME - 1; len <= SLM_LIMIT_SAFETENSORS_NAME + 1; len++) {
+        char header[SLM_LIMIT_SAFETENSORS_NAME + 128], text[SLM_LIMIT_SAFETENSORS_NAME + 2];
+        slm_error err;
+        slm_file *file;
+        size_t n;
+        memset(text, 'a', len);
+        text[len] = 0;
+        (void)snprintf(header, sizeof header, "{\"%s\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[0,1]}}", text);
+        uint8_t *bytes = build(header, strlen(header), 1, &n);
+        assert_int_equal(open_bytes(&file, bytes, n, &err), len <= SLM_LIMIT_SAFETENSORS_NAME ? SLM_OK : SLM_E_FORMAT);
+        slm_file_free(file);
+        free(bytes);
+    }
+}
+
 #define WHOLE "{\"__metadata__\":{\"format\":\"pt\"}," T("model.a", "F32", "[2,3]", 0, 24) "," T("model.b", "BF16", "[4]", 24, 32) "}"
 
 static void a_file_cut_at_any_byte_is_refused(void **state)
@@ -338,6 +356,7 @@ int main(void)
     struct CMUnitTest tests[RULES + 9];
     const struct CMUnitTest more[] = {
         cmocka_unit_test(the_length_of_the_header_is_checked),
+        cmocka_unit_test(names_have_at_most_512_bytes),
         cmocka_unit_test(a_file_cut_at_any_byte_is_refused),
         cmocka_unit_test(a_byte_of_the_header_changed_gives_a_status),
         cmocka_unit_test(values_are_those_of_the_file),

@@ -134,7 +134,8 @@ static void read_tokenizer(cli *c, facts *f, slm_tokenizer **tok)
 /* The k-th odd thing, or false after the last. */
 static bool odd(const slm_file *file, const facts *f, bool has_tokenizer, size_t k, char *text, size_t room)
 {
-    const uint64_t behind = slm_file_size(file) > f->end && f->end ? slm_file_size(file) - f->end : 0;
+    const bool one_file = !strncmp(slm_file_format(file), "GGUF v", 6);     /* offsets of a model in several count in each */
+    const uint64_t behind = one_file && slm_file_size(file) > f->end && f->end ? slm_file_size(file) - f->end : 0;
     int n = 0;
     text[0] = 0;
     if (f->unknown && k-- == 0)

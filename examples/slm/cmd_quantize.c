@@ -7,7 +7,7 @@
 #include <sys/stat.h>
 
 #define PACKED_TYPES TYPES "; with --pack also w8a8"
-#define TYPES "f32, f16, bf16, q8_0, q4_0, q4_1, q5_0, q5_1, q6_k, q4_k_m, q4_k_s or q5_k_m"
+#define TYPES "f32, f16, bf16, q8_0, q4_0, q4_1, q5_0, q5_1, q6_k, q5_k_m, q5_k_s, q4_k_m, q4_k_s, q3_k_l, q3_k_m, q3_k_s, q2_k, iq4_nl or iq4_xs"
 
 typedef struct options {
     const char *type;
@@ -222,7 +222,7 @@ static const cli_option make_options[] = {
 const cli_command cmd_make_model = {
     .name = "make-model", .brief = "writes a model of random weights, for benches", .example = "slm make-model smollm2-135m random.gguf",
     .arguments = { "SHAPE", "OUT" },
-    .about = "SHAPE is the name of a model whose true shape the file has: smollm2-135m, qwen2.5-0.5b, tinyllama-1.1b, llama-3.2-3b.\n"
-             "The vocabulary is made up. The same name and type give the same bytes every time.",
+    .about = "SHAPE is the name of a model whose true shape the file has: smollm2-135m, qwen2.5-0.5b, tinyllama-1.1b, llama-3.2-3b,\n"
+             "minilm-l6, distilbert. The vocabulary is made up. The same name and type give the same bytes every time.",
     .options = make_options, .size = sizeof(options), .no_model = true, .run = run_make
 };

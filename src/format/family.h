@@ -52,7 +52,7 @@ typedef struct slm_family {
     const slm_family_must *must[2];
     bool tied;                      /* the head is the embedding where tie_word_embeddings is not said */
     bool scaling;                   /* rope_scaling is understood */
-    bool encoder;                   /* not causal; its pooling is looked for */
+    bool encoder;                   /* not causal */
     bool query_scale;               /* query_pre_attn_scalar must be what the GGUF implies */
     double rotary;                  /* share of a head that is turned, where the config does not say it; 0: no key is written */
     uint32_t skipped;               /* rows that SKIP leaves out; 0: pad_token_id + 1, and the context is that much shorter */

@@ -584,6 +584,7 @@ static slm_status read_folder(slm_folder *f, reader *r, slm_error *err)
     if (!status)
         status = open_weights(f, err);
     r->raw = f->raw;            /* the reader's from here on */
+    f->file->source.size = status ? 0 : slm_file_size(f->raw);
     if (!status)
         status = make_tensors(f, r, err);
     if (!status)

@@ -246,9 +246,9 @@ static slm_status add_pooling(slm_folder *f, slm_error *err)
     char name[128];
     slm_document doc;
     bool found;
-    if (!f->family->encoder)
-        return SLM_OK;
-    slm_status status = slm_keys_add_bool(&f->file->keys, slm_folder_key(name, f, "attention.causal"), false, err);
+    slm_status status = SLM_OK;
+    if (f->family->encoder)
+        status = slm_keys_add_bool(&f->file->keys, slm_folder_key(name, f, "attention.causal"), false, err);
     if (!status)
         status = slm_document_open(&doc, f->file->heap, f->file->path, "1_Pooling/config.json", &found, err);
     if (status || !found)

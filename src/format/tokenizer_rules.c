@@ -167,13 +167,17 @@ static slm_status normalize(step *s)
 
 /* ---- pre-tokenizers ---- */
 
-enum { GPT2 = 1, LLAMA3, QWEN2, DIGIT, NEWLINE, LETTERS, MARKS, CJK_RUN };
+enum { GPT2 = 1, LLAMA3, QWEN2, DIGIT, NEWLINE, LETTERS, MARKS, CJK_RUN, TEKKEN, GPT4O };
 
 #define CONTRACTIONS "(?i:'s|'t|'re|'ve|'m|'ll|'d)"
 #define TIKTOKEN     "'(?i:[sdmt]|ll|ve|re)"
 #define WORD         "|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|"
 #define REST         "| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+"
 #define WORD_ONCE    "|[^\\r\\n\\p{L}\\p{N}]?+\\p{L}+|"         /* the same, written so as never to go back */
+#define CAPITALS     "[\\p{Lu}\\p{Lt}\\p{Lm}\\p{Lo}\\p{M}]"
+#define SMALL        "[\\p{Ll}\\p{Lm}\\p{Lo}\\p{M}]"
+#define CASED(more)  "[^\\r\\n\\p{L}\\p{N}]?" CAPITALS "*" SMALL "+" more "|[^\\r\\n\\p{L}\\p{N}]?" CAPITALS "+" SMALL "*" more "|"
+#define CASED_REST   "| ?[^\\s\\p{L}\\p{N}]+[\\r\\n/]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+"
 #define REST_ONCE    "| ?[^\\s\\p{L}\\p{N}]++[\\r\\n]*|\\s*[\\r\\n]|\\s+(?!\\S)|\\s+"
 
 static const struct { const char *regex; uint8_t stage; } expressions[] = {
@@ -185,6 +189,8 @@ static const struct { const char *regex; uint8_t stage; } expressions[] = {
     { TIKTOKEN WORD "\\p{N}{1,3}" REST, LLAMA3 },
     { CONTRACTIONS WORD "\\p{N}" REST, QWEN2 },
     { TIKTOKEN WORD_ONCE "\\p{N}" REST_ONCE, QWEN2 },
+    { CASED("") "\\p{N}" CASED_REST, TEKKEN },
+    { CASED(CONTRACTIONS "?") "\\p{N}{1,3}" CASED_REST, GPT4O },
     { "\\p{N}", DIGIT },
     { "[\\r\\n]", NEWLINE },
     { "\\s?\\p{L}+", LETTERS },
@@ -199,6 +205,8 @@ static const struct { uint8_t stages[SLM_RULES_STAGES]; bool whole; const char *
     { { LLAMA3 }, false, "dbrx" },
     { { QWEN2 }, false, "qwen2" },
     { { DIGIT, GPT2 }, false, "smollm" },
+    { { TEKKEN }, true, "tekken" },
+    { { GPT4O }, false, "gpt-4o" },
     { { NEWLINE, LETTERS, MARKS, CJK_RUN, DIGIT }, false, "deepseek-coder" },
 };
 
@@ -228,7 +236,7 @@ static slm_status split(step *s)
     const bool isolated = is_text(&s->f[BEHAVIOR], "Isolated") && !is_true(s, INVERT, false);
     const bool removed = is_text(&s->f[BEHAVIOR], "Removed") && is_true(s, INVERT, false);      /* the matches stay: all that it matches everywhere */
     for (size_t i = 0; regex && (isolated || removed) && i < sizeof expressions / sizeof *expressions; i++)
-        if (strcmp(expressions[i].regex, pattern) == 0 && (isolated || expressions[i].stage <= QWEN2))
+        if (strcmp(expressions[i].regex, pattern) == 0 && (isolated || expressions[i].stage <= QWEN2 || expressions[i].stage >= TEKKEN))
             return add_stage(s, expressions[i].stage);
     return slm_fail_at(s->err, SLM_E_UNSUPPORTED, s->f[PATTERN].pos, "%s: pre_tokenizer: the expression '%s' is not known (before byte %zu)",
                        s->f[TYPE].name, pattern, s->f[PATTERN].pos);

@@ -5,11 +5,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* A block of 32 activations (arithmetic contract C4): x is about d * q. nsum is minus the integer sum of q, so that an unsigned
- * weight's offset 2^b is taken out by starting the integer sum at nsum << b (C12). */
+/* A block of 32 activations (arithmetic contract C4): x is about d * q. nsum are minus the integer sums of the halves of q, so that
+ * an unsigned weight's offset is taken out by starting the integer sum at offset * nsum (C12). */
 typedef struct slm_xblock {
     float   d;
-    int32_t nsum;
+    int16_t nsum[2];
     int8_t  q[32];
 } slm_xblock;
 _Static_assert(sizeof(slm_xblock) == 40, "products read blocks of 40 bytes");
@@ -40,6 +40,12 @@ enum {
     SLM_STEP_Q4_K = 128 + 512,
     SLM_STEP_Q5_K = 128 + 512 + 128,
     SLM_STEP_Q6_K = 128 + 512 + 256,        /* q+32 */
+    /* Two low bits instead of nibbles: [2 blocks][2 halves][16 rows][4], bits 2(g%4) up of the part of groups g/4. Q2_K: f16 d [16],
+     * f16 -dmin [16], [2 blocks][2 halves][16] scales in the low nibble, minima in the high one. Q3_K: the head of Q6_K, and a plane. */
+    SLM_STEP_Q2_K = 128 + 256,
+    SLM_STEP_Q3_K = 128 + 256 + 128,        /* q+4 */
+    SLM_STEP_IQ4_NL = 64 + 512,             /* nibbles that a table maps */
+    SLM_STEP_IQ4_XS = 64 + 512,             /* f16 d [16], s8 scale [2 blocks][16] */
     SLM_STEP_W8A8 = 1024,       /* u8 q+128 [16 groups][16 rows][4 k]; a panel begins with f32 scale [16] */
     SLM_LAYOUT = 1,             /* of panels: other bytes for the same weights are another number, for packed files hold them */
     SLM_PAGE = 64               /* positions of a page of the cache */

@@ -111,6 +111,9 @@ static slm_status read_arch(slm_config *config, const slm_file *file, slm_error 
     slm_status status = slm_keys_str(&file->keys, "general.architecture", &name, &n, &found, err);
     if (status)
         return status;
+    if (!found && strcmp(file->format, "safetensors") == 0)
+        return slm_fail(err, SLM_E_UNSUPPORTED, "%s: %zu tensors without a config: name the folder, which has config.json", file->path,
+                        file->n_tensors);
     if (!found)
         return slm_fail(err, SLM_E_FORMAT, "%s: key 'general.architecture': is missing (1 key wanted, 0 found)", file->path);
     config->arch = slm_arch_find(name, n);

@@ -22,19 +22,27 @@ enum { CHUNK = 1 << 20, PIECE = 1 << 14, PIECES = CHUNK / PIECE, PART = 256, HEA
 
 /* ---- which type ------------------------------------------------------------------------------------------------------------ */
 
-enum { ID_F32 = 0, ID_Q5_0 = 6, ID_Q5_1 = 7, ID_Q8_0 = 8, ID_Q4_K = 12, ID_Q5_K = 13, ID_Q6_K = 14 };   /* GGUF's numbers */
+enum {              /* GGUF's numbers of types, and of files */
+    ID_F32 = 0, ID_Q4_0 = 2, ID_Q5_0 = 6, ID_Q5_1 = 7, ID_Q8_0 = 8, ID_Q2_K = 10, ID_Q3_K = 11, ID_Q4_K = 12, ID_Q5_K = 13, ID_Q6_K = 14,
+    ID_IQ4_NL = 20, ID_IQ4_XS = 23,
+    FILE_Q2_K = 10, FILE_Q3_K_S = 11, FILE_Q3_K_M = 12, FILE_Q3_K_L = 13, FILE_Q4_K_S = 14, FILE_Q4_K_M = 15, FILE_Q5_K_S = 16,
+    FILE_Q5_K_M = 17, FILE_IQ4_NL = 25, FILE_IQ4_XS = 30
+};
 
 static const slm_mix mixes[] = {
-    { "f32", 0, 0, 0, false },         { "f16", 1, 1, 0, false },         { "bf16", 30, 32, 0, false },
-    { "q8_0", 8, 7, 0, false },        { "q4_0", 2, 2, 0, false },        { "q4_1", 3, 3, 0, false },
-    { "q5_0", 6, 8, 0, false },        { "q5_1", 7, 9, 0, false },        { "q6_k", 14, 18, 0, false },
-    { "q4_k_m", 12, 15, 14, true },    { "q4_k_s", 12, 14, 13, false },   { "q5_k_m", 13, 17, 14, true },
-    { "w8a8", SLM_ID_W8A8, SLM_ID_W8A8, 0, false },
+    { "f32", 0, 0 },                        { "f16", 1, 1 },                        { "bf16", 30, 32 },
+    { "q8_0", ID_Q8_0, 7 },                 { "q4_0", ID_Q4_0, 2 },                 { "q4_1", 3, 3 },
+    { "q5_0", ID_Q5_0, 8 },                 { "q5_1", ID_Q5_1, 9 },                 { "q6_k", ID_Q6_K, 18 },
+    { "q5_k_m", ID_Q5_K, FILE_Q5_K_M },     { "q5_k_s", ID_Q5_K, FILE_Q5_K_S },     { "q4_k_m", ID_Q4_K, FILE_Q4_K_M },
+    { "q4_k_s", ID_Q4_K, FILE_Q4_K_S },     { "q3_k_l", ID_Q3_K, FILE_Q3_K_L },     { "q3_k_m", ID_Q3_K, FILE_Q3_K_M },
+    { "q3_k_s", ID_Q3_K, FILE_Q3_K_S },     { "q2_k", ID_Q2_K, FILE_Q2_K },         { "iq4_nl", ID_IQ4_NL, FILE_IQ4_NL },
+    { "iq4_xs", ID_IQ4_XS, FILE_IQ4_XS },
+    { "w8a8", SLM_ID_W8A8, SLM_ID_W8A8 },
 };
 
 slm_status slm_written_type(const slm_mix **mix, const char *option, bool packed, slm_error *err)
 {
-    char known[200] = "";
+    char known[256] = "";
     size_t n = 0;
     for (size_t i = 0; i < sizeof mixes / sizeof *mixes; i++) {
         const char *name = mixes[i].option;
@@ -98,8 +106,51 @@ static bool is_delicate(uint32_t layer, uint32_t layers)
     return layer < layers && (layer < eighth || layer >= (uint32_t)(7 * (uint64_t)layers / 8) || (layer - eighth) % 3 == 2);
 }
 
+/* What the published tool gives the matrices of a layer; the finer types go where an error costs most. */
+static uint32_t mixed_type(const char *name, const slm_mix *mix, uint32_t layers, uint32_t groups)
+{
+    const uint32_t layer = slm_tensor_layer(name);
+    const bool v = ends_with(name, ".attn_v.weight"), down = ends_with(name, ".ffn_down.weight");
+    const bool out = ends_with(name, ".attn_output.weight"), fused = ends_with(name, ".attn_qkv.weight");
+    switch (mix->file_type) {
+    case FILE_Q2_K:
+        return v ? groups >= 4 ? ID_Q4_K : ID_Q3_K : down || out ? ID_Q3_K : mix->id;
+    case FILE_Q3_K_M:
+        if (v || down)
+            return layer < (v ? 2 : layers / 16) ? ID_Q5_K : ID_Q4_K;
+        return out || fused ? ID_Q4_K : mix->id;
+    case FILE_Q3_K_L:
+        return v || down || out ? ID_Q5_K : fused ? ID_Q4_K : mix->id;
+    case FILE_Q4_K_S:
+        return (v && layer < 4) || (down && layer < layers / 8) ? ID_Q5_K : mix->id;
+    case FILE_Q4_K_M:
+        return (v || down) && is_delicate(layer, layers) ? ID_Q6_K : fused ? ID_Q5_K : mix->id;
+    case FILE_Q5_K_M:
+        return fused || ((v || down) && is_delicate(layer, layers)) ? ID_Q6_K : mix->id;
+    case FILE_IQ4_NL:
+    case FILE_IQ4_XS:
+        return (v && groups >= 4) || (down && layer < layers / 8) ? ID_Q5_K : mix->id;
+    default:
+        return mix->id;
+    }
+}
+
+/* A type whose blocks fit rows that are no multiple of 256. */
+static uint32_t narrow_type(uint32_t id)
+{
+    switch (id) {
+    case ID_Q2_K:
+    case ID_Q3_K:   return ID_Q4_0;
+    case ID_IQ4_XS: return ID_IQ4_NL;
+    case ID_Q4_K:   return ID_Q5_0;
+    case ID_Q5_K:   return ID_Q5_1;
+    case ID_Q6_K:   return ID_Q8_0;
+    default:        return id;
+    }
+}
+
 const slm_type *slm_tensor_type(const char *name, uint32_t n_dims, uint64_t cols, const slm_type *source, const slm_mix *mix,
-                                uint32_t layers, bool head)
+                                uint32_t layers, uint32_t groups, bool head)
 {
     if (n_dims < 2)
         return slm_type_by_id(ID_F32);
@@ -108,19 +159,9 @@ const slm_type *slm_tensor_type(const char *name, uint32_t n_dims, uint64_t cols
     const slm_type *type = slm_type_by_id(mix->id);
     if (type->block == 1 && !type->head)
         return type;
-    const uint32_t layer = slm_tensor_layer(name);
-    uint32_t id = mix->id;
     /* The head decides every token, and every token pays for it once: it keeps a finer type. */
-    if (head)
-        id = mix->id == ID_Q8_0 || mix->id == SLM_ID_W8A8 ? ID_Q8_0 : ID_Q6_K;
-    else if (mix->more && is_delicate(layer, layers) && (ends_with(name, ".attn_v.weight") || ends_with(name, ".ffn_down.weight")))
-        id = mix->values;
-    else if (mix->values && !mix->more && ((ends_with(name, ".attn_v.weight") && layer < 4) ||
-                                           (ends_with(name, ".ffn_down.weight") && layer < layers / 8)))
-        id = mix->values;
-    if (cols % 256)     /* the next finer type whose blocks fit */
-        id = id == ID_Q4_K ? ID_Q5_0 : id == ID_Q5_K ? ID_Q5_1 : id == ID_Q6_K ? ID_Q8_0 : id;
-    type = slm_type_by_id(id);
+    uint32_t id = !head ? mixed_type(name, mix, layers, groups) : mix->id == ID_Q8_0 || mix->id == SLM_ID_W8A8 ? ID_Q8_0 : ID_Q6_K;
+    type = slm_type_by_id(cols % 256 ? narrow_type(id) : id);
     return cols % type->block || (type->head && cols > SLM_LIMIT_W8A8_COLS) ? source : type;
 }
 
@@ -237,9 +278,17 @@ static slm_status convert_tensor(maker *m, size_t index, slm_error *err)
 
 /* ---- the whole file -------------------------------------------------------------------------------------------------------- */
 
+/* Query heads that share a head of keys and values, all heads being of one size. */
+static uint32_t groups_of(const slm_file *file)
+{
+    const slm_tensor *q = slm_file_find(file, "blk.0.attn_q.weight"), *k = slm_file_find(file, "blk.0.attn_k.weight");
+    return q && k && k->rows ? (uint32_t)(q->rows / k->rows) : 1;
+}
+
 slm_status slm_chosen_types(const slm_type **types, const slm_file *file, const slm_mix *want, slm_error *err)
 {
     uint32_t layers = 0;
+    const uint32_t groups = groups_of(file);
     const char *head = slm_file_find(file, "output.weight") ? "output.weight" : "token_embd.weight";
     if (file->packed)
         return slm_fail(err, SLM_E_UNSUPPORTED, "%s: is packed: make the new file from the one that its %zu tensors come from", file->path,
@@ -253,7 +302,8 @@ slm_status slm_chosen_types(const slm_type **types, const slm_file *file, const 
         if (!t->type)
             return slm_fail(err, SLM_E_UNSUPPORTED, "%s: tensor '%s': cannot read its type %u (%s)", file->path, t->shown, t->type_id,
                             slm_tensor_type_name(t));
-        types[i] = want ? slm_tensor_type(t->name, t->n_dims, t->dims[0], t->type, want, layers, !strcmp(t->name, head)) : t->type;
+        types[i] = want ? slm_tensor_type(t->name, t->n_dims, t->dims[0], t->type, want, layers, groups, !strcmp(t->name, head))
+                        : t->type;
     }
     return SLM_OK;
 }

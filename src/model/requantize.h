@@ -8,10 +8,7 @@
 typedef struct slm_mix {
     const char *option;
     uint32_t    id;         /* GGUF's number of the type of most matrices */
-    uint32_t    file_type;  /* general.file_type */
-    uint32_t    values;     /* id of the finer type of some attn_v and ffn_down; 0: as the others */
-    bool        more;       /* those of the first and last eighth of the layers and of each third one between; else attn_v of the
-                             * first four layers and ffn_down of the first eighth */
+    uint32_t    file_type;  /* general.file_type: decides which matrices get another type */
 } slm_mix;
 
 /* A mix by the name of params->type; packed: types of packed files too. SLM_E_ARG if it is NULL, SLM_E_UNSUPPORTED listing the known ones. */
@@ -23,9 +20,10 @@ slm_status slm_written_keys(slm_keys *keys, const slm_mix *mix, slm_error *err);
 /* The type a tensor gets in a file of that mix.
  *   source  its type now
  *   layers  of the model
+ *   groups  query heads that share a head of keys and values
  *   head    it makes the logits: output.weight, or the embedding of a file that has no output.weight */
 const slm_type *slm_tensor_type(const char *name, uint32_t n_dims, uint64_t cols, const slm_type *source, const slm_mix *mix,
-                                uint32_t layers, bool head);
+                                uint32_t layers, uint32_t groups, bool head);
 
 /* The types all tensors of a file get, [n_tensors]; want NULL: they keep theirs. SLM_E_UNSUPPORTED for one that cannot be read, and for a
  * packed file. */

@@ -1,29 +1,48 @@
-/* planes.c -- Q4_1, Q5_0, Q5_1, Q4_K, Q5_K and Q6_K: nibbles and planes of high bits. Source of the disk forms: the GGUF
- * specification. Their quantizers stand in search.c.
+/* planes.c -- the types of nibbles and planes of bits. Source of the disk forms: the GGUF specification and llama.cpp's ggml-common.h.
+ * Their quantizers stand in search.c.
  *
- *   Q4_1  20 bytes: f16 d, f16 m, nibbles as in Q4_0;                                value = d * q + m
- *   Q5_0  22 bytes: f16 d, u32 whose bit k is bit 4 of value k, nibbles;             value = d * (q - 16)
- *   Q5_1  24 bytes: f16 d, f16 m, the u32, nibbles;                                  value = d * q + m
- *   Q4_K  144 bytes, 256 values: f16 d, f16 dmin, 12 bytes with 6 bits of scale and of minimum of each 32, nibbles (32 bytes for
- *         64 values: the first 32 low);                                              value = d * scale * q - dmin * minimum
- *   Q5_K  176 bytes: as Q4_K, before the nibbles 32 bytes: bit b of byte k is bit 4 of value k of part b
- *   Q6_K  210 bytes: u8 low[128], u8 high[64], s8 scale[16], f16 d: of each half of 128 values, value 32 p + k has its low bits in
- *         nibble p/2 of byte 32 (p%2) + k and its high ones in bits 2p of byte k;    value = d * scale * (q - 32)
+ *   Q4_1    20 bytes: f16 d, f16 m, nibbles as in Q4_0;                              value = d * q + m
+ *   Q5_0    22 bytes: f16 d, u32 whose bit k is bit 4 of value k, nibbles;           value = d * (q - 16)
+ *   Q5_1    24 bytes: f16 d, f16 m, the u32, nibbles;                                value = d * q + m
+ *   IQ4_NL  18 bytes: f16 d, nibbles;                                                value = d * table[q]
+ *   256 values each:
+ *   Q4_K    144 bytes: f16 d, f16 dmin, 12 bytes with 6 bits of scale and of minimum of each 32, nibbles (32 bytes for 64 values: the
+ *           first 32 low);                                                           value = d * scale * q - dmin * minimum
+ *   Q5_K    176 bytes: as Q4_K, before the nibbles 32 bytes: bit b of byte k is bit 4 of value k of part b
+ *   Q6_K    210 bytes: u8 low[128], u8 high[64], s8 scale[16], f16 d: of each half of 128 values, value 32 p + k has its low bits in
+ *           nibble p/2 of byte 32 (p%2) + k and its high ones in bits 2p of byte k;  value = d * scale * (q - 32)
+ *   Q2_K    84 bytes: 16 bytes with 4 bits of scale and of minimum of each 16, u8 low[64]: of each half of 128 values, value 32 p + k
+ *           in bits 2p of byte k; f16 d, f16 dmin;                                   value = d * scale * q - dmin * minimum
+ *   Q3_K    110 bytes: u8 high[32] as in Q5_K, u8 low[64] as in Q2_K, 12 bytes with 6 bits of scale of each 16, f16 d;
+ *                                                                                    value = d * (scale - 32) * (q - 4)
+ *   IQ4_XS  136 bytes: f16 d, u16 with bits 4 and 5 and 4 bytes with bits 0 to 3 of the scales of each 32, nibbles as in Q4_0;
+ *                                                                                    value = d * (scale - 32) * table[q]
  *
- * Everything goes through `part`, 32 values in one form, which panels store as kernels.h says. */
+ * Everything goes through `slice`, 32 values as a lane of a panel step holds them (kernels.h), four bytes in a word: bits move between
+ * disk and panel by masks and shifts within the bytes of whole words, and planes are transposed as matrices of bits. */
 #include "kernels/block.h"
 #include "quant/codec.h"
 
-typedef struct part {
-    uint16_t d, m;          /* f16; m with the sign it is added with */
-    uint8_t  scale[2];      /* of the halves; s8 in Q6_K */
-    uint8_t  min;
-    uint8_t  q[32];         /* with the offset */
-} part;
+typedef struct slice {
+    uint32_t low[4], high[2];
+    uint16_t d, m;              /* f16; m with the sign it is added with */
+    uint8_t  scale[2], min[2];  /* of the halves, scales as panels hold them */
+} slice;
 
 INLINE size_t disk_bytes(int type)
 {
-    return type == SLM_Q4_1 ? 20 : type == SLM_Q5_0 ? 22 : type == SLM_Q5_1 ? 24 : type == SLM_Q4_K ? 144 : type == SLM_Q5_K ? 176 : 210;
+    switch (type) {
+    case SLM_Q4_1:   return 20;
+    case SLM_Q5_0:   return 22;
+    case SLM_Q5_1:   return 24;
+    case SLM_IQ4_NL: return 18;
+    case SLM_Q4_K:   return 144;
+    case SLM_Q5_K:   return 176;
+    case SLM_Q6_K:   return 210;
+    case SLM_Q2_K:   return 84;
+    case SLM_Q3_K:   return 110;
+    default:         return 136;
+    }
 }
 
 INLINE size_t disk_values(int type)
@@ -34,12 +53,12 @@ INLINE size_t disk_values(int type)
 /* The scale of a disk block, and the minimum (0 if the type has none). */
 INLINE uint16_t disk_d(int type, const uint8_t *block)
 {
-    return slm_half_at(type == SLM_Q6_K ? block + 208 : block);
+    return slm_half_at(block + (type == SLM_Q6_K ? 208 : type == SLM_Q3_K ? 108 : type == SLM_Q2_K ? 80 : 0));
 }
 
 INLINE uint16_t disk_m(int type, const uint8_t *block)
 {
-    return slm_block_has_min(type) ? slm_half_at(block + 2) : 0;
+    return slm_block_has_min(type) ? slm_half_at(block + (type == SLM_Q2_K ? 82 : 2)) : 0;
 }
 
 INLINE bool is_finite(int type, const uint8_t *block)
@@ -47,126 +66,259 @@ INLINE bool is_finite(int type, const uint8_t *block)
     return slm_half_finite(disk_d(type, block)) && slm_half_finite(disk_m(type, block));
 }
 
-INLINE void read_simple(int type, part *p, const uint8_t *block)
+/* ---- bits in words ---------------------------------------------------------------------------------------------------------- */
+
+INLINE uint32_t word(const uint8_t *bytes)
 {
-    const uint8_t *bits = block + (type == SLM_Q5_0 ? 2 : 4), *nibbles = block + disk_bytes(type) - 16;
-    for (size_t k = 0; k < 16; k++) {
-        p->q[k] = nibbles[k] & 15;
-        p->q[k + 16] = nibbles[k] >> 4;
+    uint32_t w;
+    memcpy(&w, bytes, sizeof w);
+    return w;
+}
+
+/* The bits of `mask` of b and those `shift` above them in a change places. */
+INLINE void exchange(uint32_t *a, uint32_t *b, int shift, uint32_t mask)
+{
+    const uint32_t other = (*a >> shift ^ *b) & mask;
+    *b ^= other;
+    *a ^= other << shift;
+}
+
+/* Pair of bits p of word g becomes pair g of word p, byte by byte. */
+INLINE void transpose_pairs(uint32_t w[4])
+{
+    for (int i = 0; i < 2; i++)
+        exchange(w + i, w + i + 2, 4, 0x0f0f0f0fu);
+    for (int i = 0; i < 4; i += 2)
+        exchange(w + i, w + i + 1, 2, 0x33333333u);
+}
+
+/* Bit b of word g becomes bit g of word b, byte by byte. */
+INLINE void transpose_bits(uint32_t w[8])
+{
+    for (int i = 0; i < 4; i++)
+        exchange(w + i, w + i + 4, 4, 0x0f0f0f0fu);
+    for (int i = 0; i < 8; i += i % 4 ? 3 : 1)
+        exchange(w + i, w + i + 2, 2, 0x33333333u);
+    for (int i = 0; i < 8; i += 2)
+        exchange(w + i, w + i + 1, 1, 0x55555555u);
+}
+
+/* Bit 4g + j becomes bit g of byte j. */
+INLINE uint32_t fifth_bits(const uint8_t bits[4])
+{
+    const uint32_t all = (uint32_t)bits[0] | (uint32_t)bits[1] << 8 | (uint32_t)bits[2] << 16 | (uint32_t)bits[3] << 24;
+    uint8_t byte[4];
+    for (int j = 0; j < 4; j++) {
+        uint32_t t = all >> j & 0x11111111u;
+        t = (t | t >> 3) & 0x03030303u;
+        t = (t | t >> 6) & 0x000f000fu;
+        byte[j] = (uint8_t)(t | t >> 12);
     }
-    if (type != SLM_Q4_1)
-        for (size_t k = 0; k < 32; k++)
-            p->q[k] |= (uint8_t)((bits[k / 8] >> k % 8 & 1) << 4);
+    return word(byte);
 }
 
-/* 6 bits each: the first four scales and minima in bytes 0-3 and 4-7, whose upper bits hold bits 4 and 5 of the others. */
-static void read_six_bits(part *p, const uint8_t *six, size_t b)
+/* ---- disk blocks to slices ---------------------------------------------------------------------------------------------------- */
+
+/* The small scales and minima of the halves of the eight slices. */
+INLINE void read_small(int type, slice *s, const uint8_t *block)
 {
-    p->scale[0] = (uint8_t)(b < 4 ? six[b] & 63 : (six[b + 4] & 15) | six[b - 4] >> 6 << 4);
-    p->min = (uint8_t)(b < 4 ? six[b + 4] & 63 : six[b + 4] >> 4 | six[b] >> 6 << 4);
-    p->scale[1] = p->scale[0];
+    uint32_t scale[4] = { 0 }, min[4] = { 0 };
+    if (type == SLM_Q4_K || type == SLM_Q5_K) {
+        /* the first four scales and minima, whose upper bits hold bits 4 and 5 of the others */
+        const uint32_t a = word(block + 4), b = word(block + 8), c = word(block + 12);
+        scale[0] = a & 0x3f3f3f3fu;
+        scale[1] = (c & 0x0f0f0f0fu) | (a >> 2 & 0x30303030u);
+        min[0] = b & 0x3f3f3f3fu;
+        min[1] = (c >> 4 & 0x0f0f0f0fu) | (b >> 2 & 0x30303030u);
+    } else if (type == SLM_Q6_K) {
+        memcpy(scale, block + 192, 16);
+    } else if (type == SLM_Q2_K) {
+        for (size_t i = 0; i < 4; i++) {
+            scale[i] = word(block + 4 * i) & 0x0f0f0f0fu;
+            min[i] = word(block + 4 * i) >> 4 & 0x0f0f0f0fu;
+        }
+    } else if (type == SLM_Q3_K) {
+        const uint32_t a = word(block + 96), b = word(block + 100), c = word(block + 104);
+        scale[0] = (a & 0x0f0f0f0fu) | (c << 4 & 0x30303030u);
+        scale[1] = (b & 0x0f0f0f0fu) | (c << 2 & 0x30303030u);
+        scale[2] = (a >> 4 & 0x0f0f0f0fu) | (c & 0x30303030u);
+        scale[3] = (b >> 4 & 0x0f0f0f0fu) | (c >> 2 & 0x30303030u);
+    } else {
+        const uint32_t high = slm_half_at(block + 2);
+        uint8_t six[8];
+        for (size_t b = 0; b < 8; b++)
+            six[b] = (uint8_t)((block[4 + b / 2] >> b % 2 * 4 & 15) | (high >> 2 * b & 3) << 4);
+        memcpy(scale, six, 8);
+    }
+    if (type == SLM_Q3_K || type == SLM_IQ4_XS)         /* minus 32: the sign is the sixth bit, turned */
+        for (size_t i = 0; i < 4; i++) {
+            const uint32_t below = ~scale[i] & 0x20202020u;
+            scale[i] = (scale[i] & 0x1f1f1f1fu) | below | below << 1 | below << 2;
+        }
+    const size_t halves = (size_t)slm_block_halves(type);
+    const uint8_t *const scales = (const uint8_t *)scale, *const mins = (const uint8_t *)min;
+    for (size_t b = 0; b < 8; b++)
+        for (size_t h = 0; h < 2; h++) {
+            s[b].scale[h] = scales[halves == 2 ? 2 * b + h : b];
+            s[b].min[h] = mins[halves == 2 ? 2 * b + h : b];
+        }
 }
 
-INLINE void read_super(int type, part *p, const uint8_t *block, size_t b)
+/* Four parts of 32 values that share bytes, part p in bits 2p: two words for each, at `at`[2 halves] of slice p. */
+INLINE void read_pairs(slice *s, size_t at, const uint8_t *bytes)
 {
-    if (type == SLM_Q6_K) {
-        const uint8_t *low = block + b / 4 * 64 + b % 2 * 32, *high = block + 128 + b / 4 * 32;
-        for (size_t k = 0; k < 32; k++)
-            p->q[k] = (uint8_t)((b % 4 < 2 ? low[k] & 15 : low[k] >> 4) | (high[k] >> b % 4 * 2 & 3) << 4);
-        memcpy(p->scale, block + 192 + 2 * b, 2);
+    for (size_t h = 0; h < 2; h++) {
+        uint32_t w[4];
+        for (size_t g = 0; g < 4; g++)
+            w[g] = word(bytes + 16 * h + 4 * g);
+        transpose_pairs(w);
+        for (size_t p = 0; p < 4; p++)
+            memcpy((uint8_t *)(s + p) + at + 4 * h, w + p, 4);
+    }
+}
+
+/* Eight parts that share bytes, part b in bit b. */
+INLINE void read_bits(slice *s, const uint8_t *bytes)
+{
+    uint32_t w[8];
+    for (size_t g = 0; g < 8; g++)
+        w[g] = word(bytes + 4 * g);
+    transpose_bits(w);
+    for (size_t b = 0; b < 8; b++)
+        s[b].high[0] = w[b];
+}
+
+/* Two parts of 32 values in the low and the high nibbles of 32 bytes. */
+INLINE void read_halves(slice *first, slice *second, const uint8_t *bytes)
+{
+    for (size_t g = 0; g < 4; g++) {
+        const uint32_t a = word(bytes + 4 * g), b = word(bytes + 16 + 4 * g);
+        first->low[g] = (a & 0x0f0f0f0fu) | (b << 4 & 0xf0f0f0f0u);
+        second->low[g] = (a >> 4 & 0x0f0f0f0fu) | (b & 0xf0f0f0f0u);
+    }
+}
+
+/* One disk block: a slice, or eight. */
+INLINE void read_block(int type, slice *s, const uint8_t *block)
+{
+    const uint16_t d = disk_d(type, block), m = disk_m(type, block);
+    if (!slm_block_is_super(type)) {
+        s->d = d;
+        s->m = m;
+        memcpy(s->low, block + disk_bytes(type) - 16, 16);
+        if (slm_block_high(type))
+            s->high[0] = fifth_bits(block + disk_bytes(type) - 20);
         return;
     }
-    const uint8_t *nibbles = block + disk_bytes(type) - 128 + b / 2 * 32;
-    read_six_bits(p, block + 4, b);
-    for (size_t k = 0; k < 32; k++)
-        p->q[k] = b % 2 ? nibbles[k] >> 4 : nibbles[k] & 15;
-    if (type == SLM_Q5_K)
-        for (size_t k = 0; k < 32; k++)
-            p->q[k] |= (uint8_t)((block[16 + k] >> b & 1) << 4);
-}
-
-/* Values 32 b .. of a row. */
-INLINE void read_part(int type, part *p, const uint8_t *row, size_t b)
-{
-    const size_t parts = disk_values(type) / 32;
-    const uint8_t *block = row + b / parts * disk_bytes(type);
-    p->d = disk_d(type, block);
-    p->m = disk_m(type, block);
-    if (slm_block_is_super(type)) {
-        p->m ^= 0x8000;                 /* -(dmin * x) is (-dmin) * x, bit by bit */
-        read_super(type, p, block, b % parts);
-    } else {
-        read_simple(type, p, block);
+    for (size_t b = 0; b < 8; b++) {
+        s[b].d = d;
+        s[b].m = m ^ 0x8000;            /* -(dmin * x) is (-dmin) * x, bit by bit */
     }
-}
-
-INLINE void dequantize(int type, float *out, const uint8_t *src, size_t n)
-{
-    for (size_t b = 0; b < n / 32; b++) {
-        part p;
-        read_part(type, &p, src, b);
-        for (size_t k = 0; k < 32; k++) {
-            float scale = slm_f32_of_f16(p.d), min = slm_f32_of_f16(p.m);
-            if (slm_block_is_super(type)) {
-                const uint8_t small = p.scale[k / 16];
-                scale *= type == SLM_Q6_K ? (float)(int8_t)small : (float)small;
-                min *= type == SLM_Q6_K ? 0 : (float)p.min;
+    read_small(type, s, block);
+    if (type == SLM_Q4_K || type == SLM_Q5_K)
+        for (size_t b = 0; b < 8; b += 2)
+            read_halves(s + b, s + b + 1, block + disk_bytes(type) - 128 + 16 * b);
+    else if (type == SLM_IQ4_XS)
+        for (size_t b = 0; b < 8; b++)
+            memcpy(s[b].low, block + 8 + 16 * b, 16);
+    else
+        for (size_t b = 0; b < 8; b += 4) {
+            if (type == SLM_Q6_K) {
+                read_halves(s + b, s + b + 2, block + 16 * b);
+                read_halves(s + b + 1, s + b + 3, block + 16 * b + 32);
+                read_pairs(s + b, offsetof(slice, high), block + 128 + 8 * b);
+            } else {
+                read_pairs(s + b, offsetof(slice, low), block + (type == SLM_Q2_K ? 16 : 32) + 8 * b);
             }
-            const float product = scale * (float)(p.q[k] - slm_block_offset(type));
-            out[32 * b + k] = slm_block_has_min(type) ? product + min : product;
         }
-    }
+    if (slm_block_high(type) == 1)
+        read_bits(s, block + (type == SLM_Q5_K ? 16 : 0));
 }
+
+/* ---- slices to values and panels ---------------------------------------------------------------------------------------------- */
 
 /* Block b of row r of a step. */
-INLINE void write_part(int type, uint8_t *step, size_t b, size_t r, const part *p)
+INLINE void write_slice(int type, uint8_t *step, size_t b, size_t r, const slice *s)
 {
-    uint8_t *q = step + slm_block_head(type), *plane = q + 512;
+    uint8_t *q = step + slm_block_head(type), *plane = q + slm_block_low_bytes(type);
+    const size_t words = (size_t)slm_block_low(type), planes = (size_t)slm_block_high(type);
     if (slm_block_is_super(type)) {
-        slm_half_put(step + 2 * r, p->d);
-        if (type == SLM_Q6_K) {
-            step[64 + 32 * b + r] = p->scale[0];
-            step[80 + 32 * b + r] = p->scale[1];
-        } else {
-            slm_half_put(step + 32 + 2 * r, p->m);
-            step[64 + 16 * b + r] = p->scale[0];
-            step[96 + 16 * b + r] = p->min;
-        }
-    } else {
-        slm_half_put(step + 32 * b + 2 * r, p->d);
+        memcpy(step + 2 * r, &s->d, 2);
         if (slm_block_has_min(type))
-            slm_half_put(step + 64 + 32 * b + 2 * r, p->m);
+            memcpy(step + 32 + 2 * r, &s->m, 2);
+        for (size_t h = 0; h < (size_t)slm_block_halves(type); h++)
+            step[slm_block_small(type, b, h) + r] = (uint8_t)(s->scale[h] | (type == SLM_Q2_K ? s->min[h] << 4 : 0));
+        if (slm_block_has_min(type) && type != SLM_Q2_K)
+            step[96 + 16 * b + r] = s->min[0];
+    } else {
+        memcpy(step + 32 * b + 2 * r, &s->d, 2);
+        if (slm_block_has_min(type))
+            memcpy(step + 64 + 32 * b + 2 * r, &s->m, 2);
     }
-    for (size_t g = 0; g < 4; g++)
-        for (size_t j = 0; j < 4; j++)
-            q[b * 256 + g * 64 + r * 4 + j] = (uint8_t)((p->q[4 * g + j] & 15) | p->q[4 * g + j + 16] << 4);
-    const size_t planes = (size_t)slm_block_high(type), bits = planes, groups = planes ? 8 / planes : 0;
+    for (size_t i = 0; i < words; i++)
+        memcpy(q + (b * words + i) * 64 + r * 4, s->low + i, 4);
     for (size_t i = 0; i < planes; i++)
-        for (size_t j = 0; j < 4; j++) {
-            uint32_t high = 0;
-            for (size_t g = 0; g < groups; g++)
-                high |= (uint32_t)(p->q[4 * (i * groups + g) + j] >> 4) << g * bits;
-            plane[(b * planes + i) * 64 + r * 4 + j] = (uint8_t)high;
-        }
+        memcpy(plane + (b * planes + i) * 64 + r * 4, s->high + i, 4);
 }
 
 INLINE bool pack(int type, uint8_t *panel, const uint8_t *src, size_t stride, size_t rows, size_t cols, size_t *bad_row,
                  size_t *bad_block)
 {
-    const size_t parts = disk_values(type) / 32;
-    memset(panel, 0, (cols + 63) / 64 * slm_block_step(type));
-    for (size_t r = 0; r < rows; r++)
-        for (size_t b = 0; b < cols / 32; b++) {
-            part p;
-            if (b % parts == 0 && !is_finite(type, src + r * stride + b / parts * disk_bytes(type))) {
+    const size_t parts = disk_values(type) / 32, blocks = cols / disk_values(type), step = slm_block_step(type);
+    const bool gap = type == SLM_Q6_K || type == SLM_Q3_K;      /* in the head */
+    if (rows < 16 || cols % 64 || gap)
+        memset(panel, 0, (cols + 63) / 64 * step);
+    for (size_t i = 0; i < blocks; i++)
+        for (size_t r = 0; r < rows; r++) {
+            const uint8_t *block = src + r * stride + i * disk_bytes(type);
+            slice s[8];
+            if (!is_finite(type, block)) {
                 *bad_row = r;
-                *bad_block = b / parts;
+                *bad_block = i;
                 return false;
             }
-            read_part(type, &p, src + r * stride, b);
-            write_part(type, panel + b / 2 * slm_block_step(type), b % 2, r, &p);
+            read_block(type, s, block);
+            for (size_t b = 0; b < parts; b++)
+                write_slice(type, panel + (i * parts + b) / 2 * step, (i * parts + b) % 2, r, s + b);
         }
     return true;
+}
+
+/* Value k of a slice, its offset taken out. */
+INLINE int32_t value(int type, const slice *s, size_t k)
+{
+    static const int8_t table[16] = { SLM_IQ4_VALUES };
+    const uint8_t *low = (const uint8_t *)s->low + k % 4, *high = (const uint8_t *)s->high + k % 4;
+    const size_t g = k / 4;
+    int32_t v = slm_block_low(type) == 4 ? low[g % 4 * 4] >> g / 4 * 4 & 15 : low[g / 4 * 4] >> g % 4 * 2 & 3;
+    if (slm_block_has_table(type))
+        return table[v];
+    if (slm_block_high(type) == 1)
+        v |= (high[0] >> g & 1) << slm_block_low(type);
+    if (slm_block_high(type) == 2)
+        v |= (high[g / 4 * 4] >> g % 4 * 2 & 3) << slm_block_low(type);
+    return v - slm_block_offset(type);
+}
+
+INLINE void dequantize(int type, float *out, const uint8_t *src, size_t n)
+{
+    const size_t parts = disk_values(type) / 32;
+    for (size_t i = 0; i < n; i += 32 * parts, src += disk_bytes(type)) {
+        slice s[8];
+        read_block(type, s, src);
+        for (size_t b = 0; b < parts; b++)
+            for (size_t h = 0; h < 2; h++) {
+                float scale = slm_f32_of_f16(s[b].d), min = slm_f32_of_f16(s[b].m);
+                if (slm_block_is_super(type)) {
+                    scale *= slm_block_is_signed(type) ? (float)(int8_t)s[b].scale[h] : (float)s[b].scale[h];
+                    min *= (float)s[b].min[h];
+                }
+                for (size_t k = 16 * h; k < 16 * h + 16; k++) {
+                    const float product = scale * (float)value(type, s + b, k);
+                    out[i + 32 * b + k] = slm_block_has_min(type) ? product + min : product;
+                }
+            }
+    }
 }
 
 INLINE void unpack(int type, float *out, const uint8_t *panel, size_t lane, size_t cols)
@@ -175,7 +327,7 @@ INLINE void unpack(int type, float *out, const uint8_t *panel, size_t lane, size
         const uint8_t *step = panel + k / 64 * slm_block_step(type);
         const size_t b = k % 64 / 32, in = k % 32;
         const float product = slm_block_scale(type, step, b, in / 16, lane) * (float)slm_block_value(type, step, b, lane, in);
-        out[k] = slm_block_has_min(type) ? product + slm_block_min(type, step, b, lane) : product;
+        out[k] = slm_block_has_min(type) ? product + slm_block_min(type, step, b, in / 16, lane) : product;
     }
 }
 
@@ -207,6 +359,10 @@ INLINE size_t nonfinite(int type, const uint8_t *src, size_t n)
 CODEC(q4_1, SLM_Q4_1)
 CODEC(q5_0, SLM_Q5_0)
 CODEC(q5_1, SLM_Q5_1)
+CODEC(iq4_nl, SLM_IQ4_NL)
 CODEC(q4_k, SLM_Q4_K)
 CODEC(q5_k, SLM_Q5_K)
 CODEC(q6_k, SLM_Q6_K)
+CODEC(q2_k, SLM_Q2_K)
+CODEC(q3_k, SLM_Q3_K)
+CODEC(iq4_xs, SLM_IQ4_XS)

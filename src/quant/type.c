@@ -7,8 +7,8 @@
 #include <string.h>
 
 static const slm_type types[] = {
-#define SLM_CODEC(option) offsetof(slm_kernels, mul_##option), slm_dequantize_##option, slm_quantize_##option, slm_pack_##option,  \
-                          slm_unpack_##option, slm_nonfinite_##option
+#define SLM_CODEC(option) offsetof(slm_kernels, mul_##option), slm_dequantize_##option, slm_quantize_##option,     \
+                          slm_weigh_##option, slm_pack_##option, slm_unpack_##option, slm_nonfinite_##option
 #define SLM_TYPE(NAME, option, id, block, bytes, step, float_x) { #NAME, #option, id, block, bytes, step, 0, float_x, SLM_CODEC(option) },
 #define SLM_ROW_TYPE(NAME, option, id, bytes, step, head)       { #NAME, #option, id, 1, bytes, step, head, true, SLM_CODEC(option) },
 #include "quant/types.def"

@@ -22,6 +22,8 @@ typedef struct slm_type {
     void (*dequantize)(float *out, const void *src, size_t n);
     /* n finite values to the disk form. Deterministic: no thread, no SIMD difference. */
     void (*quantize)(void *dst, const float *src, size_t n);
+    /* The same with the importance > 0 of each value's error, [n]. NULL: the type has nothing to choose. */
+    void (*weigh)(void *dst, const float *src, const float *importance, size_t n);
     /* Packs up to 16 rows of `cols` values each, `stride` bytes apart on disk, into one panel of ceil(cols/64) steps; rows and k
      * that are not there become zero blocks. Returns false with the place of the first non-finite scale or value. */
     bool (*pack)(void *panel, const void *src, size_t stride, size_t rows, size_t cols, size_t *bad_row, size_t *bad_block);

@@ -214,12 +214,14 @@ slm_status slm_bpe_load(slm_tokenizer *t, const slm_keys *keys, const char *file
         slots *= 2;
     t->maybe_mask = slots * 4 - 1;
     if (!(t->rules = slm_heap_array(t->heap, slots, sizeof *t->rules)) || !(t->maybe = slm_heap_zarray(t->heap, slots / 16, sizeof *t->maybe)) ||
-        !(t->pairs = slm_heap_array(t->heap, 65536, sizeof *t->pairs)))
+        !(t->pairs = slm_heap_array(t->heap, 65536, sizeof *t->pairs)) ||
+        !(t->classes = slm_heap_array(t->heap, SLM_PRE_CLASSES, sizeof *t->classes)))
         return slm_fail(err, SLM_E_MEMORY, "%s: table of %llu merges", file, (unsigned long long)merges->count);
     memset(t->rules, 0xff, slots * sizeof *t->rules);
     t->rules_mask = slots - 1;
     t->seed = slm_random_mix(slm_clock_ns() ^ (uint64_t)(uintptr_t)t->rules);   /* as in texts.c */
 
+    slm_pre_classes(t->classes);
     list = slm_heap_array(t->heap, (size_t)merges->count, sizeof *list);
     if (!list)
         return slm_fail(err, SLM_E_MEMORY, "%s: list of %llu merges", file, (unsigned long long)merges->count);
@@ -334,6 +336,7 @@ slm_status slm_bpe_encode(slm_encoder *e, const uint8_t *text, size_t n)
 {
     slm_pieces pieces = slm_pieces_over(e->tokenizer->pre, text, n);
     size_t begin, end;
+    pieces.classes = e->tokenizer->classes;
     while (slm_pieces_next(&pieces, &begin, &end)) {
         const size_t length = end - begin, first = e->ids.size / sizeof(uint32_t);
         slm_memo *memo = e->merger.memo && length <= SLM_MEMO_BYTES ? slm_memo_at(&e->merger, text + begin, length) : NULL;

@@ -197,7 +197,7 @@ enum { KINDS = sizeof kinds / sizeof *kinds };
 
 static slm_status read_kind(slm_tokenizer *t, const slm_keys *keys, const char *model, size_t n, const char *file, slm_error *err)
 {
-    char shown[SLM_SHOWN], known[400];
+    char shown[SLM_SHOWN], known[440];
     const char *pre = "";
     size_t n_pre = 0, k = 0;
     bool found = false;
@@ -342,6 +342,7 @@ void slm_tokenizer_free(slm_tokenizer *t)
     slm_heap_free(t->heap, t->rules);
     slm_heap_free(t->heap, t->maybe);
     slm_heap_free(t->heap, t->pairs);
+    slm_heap_free(t->heap, t->classes);
     slm_heap_free(t->heap, t->scores);
     slm_prefixes_free(&t->prefixes);
     slm_charsmap_free(&t->charsmap, t->heap);

@@ -67,6 +67,7 @@ struct slm_tokenizer {
     size_t     rules_mask;
     uint64_t  *maybe;           /* [maybe_mask + 1] bits, four times as many as slots: a pair without its bit has no rule */
     size_t     maybe_mask;
+    uint16_t  *classes;         /* [SLM_PRE_CLASSES] */
     slm_byte_pair *pairs;       /* [256][256] the rules of the symbols of two bytes */
     uint64_t   seed;
 

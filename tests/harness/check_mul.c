@@ -7,13 +7,15 @@
 #include <stdio.h>
 #include <string.h>
 
-typedef enum weight { F32, F16, BF16, Q8_0, Q4_0, Q4_1, Q5_0, Q5_1, Q4_K, Q5_K, Q6_K } weight;
+typedef enum weight { F32, F16, BF16, Q8_0, Q4_0, Q4_1, Q5_0, Q5_1, Q4_K, Q5_K, Q6_K, Q2_K, Q3_K, IQ4_NL, IQ4_XS } weight;
 
 static const size_t step_bytes[] = { SLM_STEP_F32, SLM_STEP_F16, SLM_STEP_F16, SLM_STEP_Q8_0, SLM_STEP_Q4_0,
-                                     SLM_STEP_Q4_1, SLM_STEP_Q5_0, SLM_STEP_Q5_1, SLM_STEP_Q4_K, SLM_STEP_Q5_K, SLM_STEP_Q6_K };
+                                     SLM_STEP_Q4_1, SLM_STEP_Q5_0, SLM_STEP_Q5_1, SLM_STEP_Q4_K, SLM_STEP_Q5_K, SLM_STEP_Q6_K,
+                                     SLM_STEP_Q2_K, SLM_STEP_Q3_K, SLM_STEP_IQ4_NL, SLM_STEP_IQ4_XS };
 static slm_mul_fn *const references[] = { slm_mul_f32_scalar, slm_mul_f16_scalar, slm_mul_bf16_scalar, slm_mul_q8_0_scalar,
                                           slm_mul_q4_0_scalar, slm_mul_q4_1_scalar, slm_mul_q5_0_scalar, slm_mul_q5_1_scalar,
-                                          slm_mul_q4_k_scalar, slm_mul_q5_k_scalar, slm_mul_q6_k_scalar };
+                                          slm_mul_q4_k_scalar, slm_mul_q5_k_scalar, slm_mul_q6_k_scalar, slm_mul_q2_k_scalar,
+                                          slm_mul_q3_k_scalar, slm_mul_iq4_nl_scalar, slm_mul_iq4_xs_scalar };
 
 static void fill_weights(check *c, uint8_t *w, size_t steps, weight type, check_kind kind)
 {
@@ -27,7 +29,7 @@ static void fill_weights(check *c, uint8_t *w, size_t steps, weight type, check_
     else
         for (size_t i = 0; i < steps; i++) {
             uint8_t *step = w + i * step_bytes[type];
-            const size_t halves = type == Q4_1 || type == Q5_1 ? 64 : 32, head = 2 * halves;
+            const size_t halves = type == Q4_1 || type == Q5_1 ? 64 : type == IQ4_XS ? 16 : 32, head = 2 * halves;
             check_fill_f16(c, (uint16_t *)(void *)step, halves, kind);
             if (kind == CHECK_HUGE)                             /* every integer at an end of its range */
                 memset(step + head, check_u32(c) & 1 ? 0xff : 0, step_bytes[type] - head);
@@ -40,11 +42,11 @@ static void fill_blocks(check *c, slm_xblock *x, size_t n, check_kind kind)
 {
     for (size_t b = 0; b < n; b++) {
         x[b].d = check_f32(c, kind == CHECK_HUGE ? CHECK_RANDOM : kind);
-        x[b].nsum = 0;
+        x[b].nsum[0] = x[b].nsum[1] = 0;
         const int extreme = check_u32(c) & 1 ? 127 : -127;
         for (size_t i = 0; i < 32; i++) {
             x[b].q[i] = (int8_t)(kind == CHECK_HUGE ? extreme : (int)check_below(c, 255) - 127);
-            x[b].nsum -= x[b].q[i];
+            x[b].nsum[i / 16] = (int16_t)(x[b].nsum[i / 16] - x[b].q[i]);
         }
     }
 }
@@ -148,6 +150,26 @@ void check_mul_q6_k(check *c, slm_mul_q6_k_fn *fn)
     mul(c, fn, Q6_K);
 }
 
+void check_mul_q2_k(check *c, slm_mul_q2_k_fn *fn)
+{
+    mul(c, fn, Q2_K);
+}
+
+void check_mul_q3_k(check *c, slm_mul_q3_k_fn *fn)
+{
+    mul(c, fn, Q3_K);
+}
+
+void check_mul_iq4_nl(check *c, slm_mul_iq4_nl_fn *fn)
+{
+    mul(c, fn, IQ4_NL);
+}
+
+void check_mul_iq4_xs(check *c, slm_mul_iq4_xs_fn *fn)
+{
+    mul(c, fn, IQ4_XS);
+}
+
 static void bench(check *c, slm_mul_fn *fn, weight type)
 {
     enum { ROWS = 128, STEPS = 14, TOKENS = 64 };       /* 896 columns; weights stay in the second cache */
@@ -221,4 +243,24 @@ void bench_mul_q5_k(check *c, slm_mul_q5_k_fn *fn)
 void bench_mul_q6_k(check *c, slm_mul_q6_k_fn *fn)
 {
     bench(c, fn, Q6_K);
+}
+
+void bench_mul_q2_k(check *c, slm_mul_q2_k_fn *fn)
+{
+    bench(c, fn, Q2_K);
+}
+
+void bench_mul_q3_k(check *c, slm_mul_q3_k_fn *fn)
+{
+    bench(c, fn, Q3_K);
+}
+
+void bench_mul_iq4_nl(check *c, slm_mul_iq4_nl_fn *fn)
+{
+    bench(c, fn, IQ4_NL);
+}
+
+void bench_mul_iq4_xs(check *c, slm_mul_iq4_xs_fn *fn)
+{
+    bench(c, fn, IQ4_XS);
 }

@@ -8,7 +8,9 @@
  *          a pair is within 2 * 128 * 127 = 32,512; widened at once. No offset remains to be taken out.
  *   5 bit  q = u - 16 in the same way: a pair is within 2 * 16 * 127 = 4,064, eight groups within 32,512: s16, widened once. Types
  *          with a minimum have no offset in their definition: 16 * xsum is added back.
- *   Q6_K   q = u - 32: a pair is within 8,128, the four groups of a half within 32,512: s16, widened once per half.
+ *   Q6_K   q = u - 32: a pair is within 8,128, the four groups of a half within 32,512: s16, widened once per half. Q3_K is smaller.
+ *   IQ4    the table's signed values as Q8_0's.
+ *   Q2_K   as 4 bit.
  * The integer sums are exact either way and therefore the reference's.
  *
  * Panels are the outer loop; chunks of a panel stay in L1 while all tokens of a block pass, partial sums waiting in y. */
@@ -37,25 +39,43 @@ enum { FOUR = 0 };
 /* Is the weight taken back to what it was before it became unsigned? */
 INLINE bool is_signed(int type)
 {
-    return !FOUR && (type == SLM_Q8_0 || slm_block_high(type));
+    return !FOUR && (slm_block_high(type) || type == SLM_Q8_0 || slm_block_has_table(type));
+}
+
+/* Bytes that fill their range: pairs of products leave no room for a sum in s16. */
+INLINE bool is_wide(int type)
+{
+    return type == SLM_Q8_0 || slm_block_has_table(type);
 }
 
 /* Four k of eight rows: half h of group g of block b of a step. */
 INLINE __m256i group(int type, const uint8_t *step, int b, int g, int h)
 {
-    const uint8_t *at = step + slm_block_head(type) + 32 * h, *plane = at + 512;
-    if (type == SLM_Q8_0)
+    static const _Alignas(16) int8_t table[16] = { SLM_IQ4_VALUES };
+    const uint8_t *at = step + slm_block_head(type) + 32 * h, *plane = at + slm_block_low_bytes(type);
+    const int low = slm_block_low(type);
+    if (low == 8)
         return _mm256_xor_si256(_mm256_load_si256((const void *)(at + b * 512 + g * 64)), _mm256_set1_epi8(is_signed(type) ? -128 : 0));
-    const __m256i both = _mm256_load_si256((const void *)(at + b * 256 + g % 4 * 64));
-    const __m256i q = _mm256_and_si256(g < 4 ? both : _mm256_srli_epi16(both, 4), _mm256_set1_epi8(15));
+    __m256i q;
+    if (low == 4) {
+        const __m256i both = _mm256_load_si256((const void *)(at + b * 256 + g % 4 * 64));
+        q = _mm256_and_si256(g < 4 ? both : _mm256_srli_epi16(both, 4), _mm256_set1_epi8(15));
+    } else {
+        const __m256i four = _mm256_load_si256((const void *)(at + b * 128 + g / 4 * 64));
+        q = _mm256_and_si256(g % 4 ? _mm256_srli_epi16(four, g % 4 * 2) : four, _mm256_set1_epi8(3));
+    }
+    if (slm_block_has_table(type))
+        return _mm256_shuffle_epi8(_mm256_xor_si256(_mm256_broadcastsi128_si256(_mm_load_si128((const void *)table)),
+                                                    _mm256_set1_epi8(is_signed(type) ? 0 : -128)), q);
     if (!slm_block_high(type))
         return q;
-    const int bit = slm_block_high(type) == 1 ? g : g % 4 * 2;      /* where the high bits lie in each byte; they go to 4 and up */
+    const int bit = slm_block_high(type) == 1 ? g : g % 4 * 2;      /* where the high bits lie in each byte; they go to `low` and up */
     const __m256i high = _mm256_load_si256((const void *)(plane + (slm_block_high(type) == 1 ? b * 64 : b * 128 + g / 4 * 64)));
-    const __m256i moved = bit < 4 ? _mm256_slli_epi16(high, 4 - bit) : _mm256_srli_epi16(high, bit - 4);
-    const __m256i mask = _mm256_set1_epi8(slm_block_high(type) == 1 ? 0x10 : 0x30);
+    const __m256i moved = bit < low ? _mm256_slli_epi16(high, low - bit) : _mm256_srli_epi16(high, bit - low);
+    const __m256i mask = _mm256_set1_epi8((char)(((1 << slm_block_high(type)) - 1) << low));
+    /* half of the range off: what is left of the offset, or too much of it, `whole` puts right */
     const __m256i u = _mm256_or_si256(q, _mm256_and_si256(moved, mask));
-    return is_signed(type) ? _mm256_sub_epi8(u, _mm256_set1_epi8(slm_block_high(type) == 1 ? 16 : 32)) : u;
+    return is_signed(type) ? _mm256_sub_epi8(u, _mm256_set1_epi8((char)(1 << (low + slm_block_high(type) - 1)))) : u;
 }
 
 INLINE __m256 halves8(const uint8_t *at)
@@ -63,23 +83,28 @@ INLINE __m256 halves8(const uint8_t *at)
     return _mm256_cvtph_ps(_mm_load_si128((const void *)at));
 }
 
-/* Scale of half i, and minimum, of block b for eight rows. */
+/* Scale of half i of block b for eight rows. */
 INLINE __m256 scale(int type, const uint8_t *step, int b, int i, int h)
 {
     if (!slm_block_is_super(type))
         return halves8(step + 32 * b + 16 * h);
     step = slm_again(step);
-    const __m128i s = _mm_loadl_epi64((const void *)(step + 64 + (type == SLM_Q6_K ? 32 * b + 16 * i : 16 * b) + 8 * h));
+    __m128i s = _mm_loadl_epi64((const void *)(step + slm_block_small(type, (size_t)b, (size_t)i) + 8 * h));
+    if (type == SLM_Q2_K)
+        s = _mm_and_si128(s, _mm_set1_epi8(15));
     return _mm256_mul_ps(halves8(step + 16 * h),
-                         _mm256_cvtepi32_ps(type == SLM_Q6_K ? _mm256_cvtepi8_epi32(s) : _mm256_cvtepu8_epi32(s)));
+                         _mm256_cvtepi32_ps(slm_block_is_signed(type) ? _mm256_cvtepi8_epi32(s) : _mm256_cvtepu8_epi32(s)));
 }
 
-INLINE __m256 minimum(int type, const uint8_t *step, int b, int h)
+/* Its minimum. */
+INLINE __m256 minimum(int type, const uint8_t *step, int b, int i, int h)
 {
     if (!slm_block_is_super(type))
         return halves8(step + 64 + 32 * b + 16 * h);
     step = slm_again(step);
-    const __m128i m = _mm_loadl_epi64((const void *)(step + 96 + 16 * b + 8 * h));
+    __m128i m = _mm_loadl_epi64((const void *)(step + (type == SLM_Q2_K ? slm_block_small(type, (size_t)b, (size_t)i) : 96 + 16 * (size_t)b) + 8 * h));
+    if (type == SLM_Q2_K)
+        m = _mm_and_si128(_mm_srli_epi16(m, 4), _mm_set1_epi8(15));
     return _mm256_mul_ps(halves8(step + 32 + 16 * h), _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(m)));
 }
 
@@ -90,6 +115,13 @@ INLINE __m256i broadcast4(const int8_t *q)
     return _mm256_set1_epi32(v);
 }
 
+/* factor times minus the sum of the activations of half i, or of the block if sums are not by halves. From general registers: a
+ * constant for a vector product of both would take one that the sums need. */
+INLINE __m256i nsum(int type, const slm_xblock *x, int i, int factor)
+{
+    return _mm256_set1_epi32((slm_block_halves(type) == 2 ? x->nsum[i] : x->nsum[0] + x->nsum[1]) * factor);
+}
+
 #ifdef __AVXVNNI__
 INLINE __m256i dot4(int type, __m256i sum, __m256i v, __m256i q)
 {
@@ -98,24 +130,15 @@ INLINE __m256i dot4(int type, __m256i sum, __m256i v, __m256i q)
     return sum;
 }
 
-/* Where the integer sum of a half begins: minus the offset times the sum of its activations. */
-INLINE __m256i start(int type, const slm_xblock *x, int half)
+/* Where the integer sum of half i begins. */
+INLINE __m256i start(int type, const slm_xblock *x, int i)
 {
-    if (slm_block_halves(type) == 2) {
-        __m128i s = _mm_dpbusd_avx_epi32(_mm_setzero_si128(), _mm_set1_epi8((char)slm_block_offset(type)),
-                                         _mm_loadu_si128((const void *)(x->q + 16 * half)));
-        s = _mm_add_epi32(s, _mm_shuffle_epi32(s, 0x4e));
-        s = _mm_add_epi32(s, _mm_shuffle_epi32(s, 0xb1));
-        return _mm256_sub_epi32(_mm256_setzero_si256(), _mm256_broadcastd_epi32(s));
-    }
-    if (!slm_block_offset(type))
-        return _mm256_setzero_si256();
-    return _mm256_slli_epi32(_mm256_set1_epi32(x->nsum), type == SLM_Q8_0 ? 7 : type == SLM_Q4_0 ? 3 : 4);
+    return slm_block_offset(type) ? nsum(type, x, i, slm_block_offset(type)) : _mm256_setzero_si256();
 }
 
-INLINE __m256i whole(int type, __m256i sum, int32_t nsum)
+INLINE __m256i whole(int type, __m256i sum, const slm_xblock *x, int i)
 {
-    (void)type, (void)nsum;
+    (void)type, (void)x, (void)i;
     return sum;
 }
 #else
@@ -124,28 +147,25 @@ INLINE __m256i whole(int type, __m256i sum, int32_t nsum)
 INLINE __m256i dot4(int type, __m256i sum, __m256i v, __m256i q)
 {
     const __m256i pairs = is_signed(type) ? _mm256_maddubs_epi16(_mm256_abs_epi8(v), _mm256_sign_epi8(q, v)) : _mm256_maddubs_epi16(v, q);
-    sum = type == SLM_Q8_0 ? _mm256_add_epi32(sum, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1))) : _mm256_add_epi16(sum, pairs);
+    sum = is_wide(type) ? _mm256_add_epi32(sum, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1))) : _mm256_add_epi16(sum, pairs);
     __asm__("" : "+x"(sum));
     return sum;
 }
 
-INLINE __m256i start(int type, const slm_xblock *x, int half)
+INLINE __m256i start(int type, const slm_xblock *x, int i)
 {
-    (void)type, (void)x, (void)half;
+    (void)type, (void)x, (void)i;
     return _mm256_setzero_si256();
 }
 
-/* The integer sum of a half, with the offset that the sums lack or have too many. */
-INLINE __m256i whole(int type, __m256i sum, int32_t nsum)
+/* The integer sum of half i, with the offset that the sums lack or have too many. */
+INLINE __m256i whole(int type, __m256i sum, const slm_xblock *x, int i)
 {
-    if (type == SLM_Q8_0)
+    if (is_wide(type))
         return sum;
     sum = _mm256_madd_epi16(sum, _mm256_set1_epi16(1));
-    if (type == SLM_Q4_0)
-        return _mm256_add_epi32(_mm256_slli_epi32(_mm256_set1_epi32(nsum), 3), sum);
-    if (type == SLM_Q5_1 || type == SLM_Q5_K)
-        return _mm256_sub_epi32(sum, _mm256_slli_epi32(_mm256_set1_epi32(nsum), 4));
-    return sum;
+    const int taken = slm_block_high(type) ? 1 << (slm_block_low(type) + slm_block_high(type) - 1) : 0;
+    return slm_block_offset(type) == taken ? sum : _mm256_add_epi32(sum, nsum(type, x, i, slm_block_offset(type) - taken));
 }
 #endif
 
@@ -196,19 +216,19 @@ INLINE void tile(int type, int T, float *y, size_t ldy, const uint8_t *w, const 
                     const __m256 dx = _mm256_set1_ps(xb->d);
                     UNROLL
                     for (int h = 0; h < 2; h++)
-                        acc[2 * t + h] = _mm256_fmadd_ps(_mm256_cvtepi32_ps(whole(type, sum[2 * t + h], xb->nsum)),
+                        acc[2 * t + h] = _mm256_fmadd_ps(_mm256_cvtepi32_ps(whole(type, sum[2 * t + h], xb, half)),
                                                          _mm256_mul_ps(scale(type, w, b, half, h), dx), acc[2 * t + h]);
                 }
-            }
-            if (!slm_block_has_min(type))
-                continue;
-            UNROLL
-            for (int t = 0; t < T; t++) {
-                const slm_xblock *xb = slm_again(x + (size_t)t * ldx + b);
-                const __m256 dx = _mm256_set1_ps(xb->d), xsum = _mm256_set1_ps((float)-xb->nsum);
+                if (!slm_block_has_min(type))
+                    continue;
                 UNROLL
-                for (int h = 0; h < 2; h++)
-                    acc[2 * t + h] = _mm256_fmadd_ps(xsum, _mm256_mul_ps(minimum(type, w, b, h), dx), acc[2 * t + h]);
+                for (int t = 0; t < T; t++) {
+                    const slm_xblock *xb = slm_again(x + (size_t)t * ldx + b);
+                    const __m256 dx = _mm256_set1_ps(xb->d), xsum = _mm256_cvtepi32_ps(nsum(type, xb, half, -1));
+                    UNROLL
+                    for (int h = 0; h < 2; h++)
+                        acc[2 * t + h] = _mm256_fmadd_ps(xsum, _mm256_mul_ps(minimum(type, w, b, half, h), dx), acc[2 * t + h]);
+                }
             }
         }
     }
@@ -226,8 +246,7 @@ INLINE void tile(int type, int T, float *y, size_t ldy, const uint8_t *w, const 
 INLINE void mul(int type, float *y, size_t ldy, const uint8_t *w, const slm_xblock *x, size_t ldx, size_t tokens, size_t rows,
                 size_t steps)
 {
-    const int most = FOUR ? (type == SLM_Q8_0 ? TOKENS : 2)
-                          : slm_block_high(type) ? 1 : type == SLM_Q4_0 ? TOKENS : 2;
+    const int most = FOUR ? (type == SLM_Q8_0 ? TOKENS : 2) : slm_block_high(type) ? 1 : type == SLM_Q4_0 ? TOKENS : 2;
     const size_t chunk = L1_BYTES / slm_block_step(type);
     size_t block = L2_BYTES / (2 * sizeof *x * (steps ? steps : 1)) / 6 * 6;
     block = block < 36 ? 36 : block;
@@ -265,3 +284,7 @@ MUL(q5_1, SLM_Q5_1)
 MUL(q4_k, SLM_Q4_K)
 MUL(q5_k, SLM_Q5_K)
 MUL(q6_k, SLM_Q6_K)
+MUL(q2_k, SLM_Q2_K)
+MUL(q3_k, SLM_Q3_K)
+MUL(iq4_nl, SLM_IQ4_NL)
+MUL(iq4_xs, SLM_IQ4_XS)

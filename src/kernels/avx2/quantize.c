@@ -26,9 +26,10 @@ INLINE int quantize_block(slm_xblock *out, const __m256 x[4])
     const __m256i mixed = _mm256_packs_epi16(_mm256_packs_epi32(q0, q1), _mm256_packs_epi32(q2, q3));
     const __m256i q = _mm256_permutevar8x32_epi32(mixed, _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7));
     const __m256i sad = _mm256_sad_epu8(_mm256_xor_si256(q, _mm256_set1_epi8(-128)), _mm256_setzero_si256());
-    const __m128i sums = _mm_add_epi64(_mm256_castsi256_si128(sad), _mm256_extracti128_si256(sad, 1));
+    const __m256i sums = _mm256_add_epi64(sad, _mm256_shuffle_epi32(sad, 0x4e));        /* a half in each 128 bits */
     out->d = zero ? 0 : amax / 127.0f;
-    out->nsum = 32 * 128 - _mm_cvtsi128_si32(sums) - _mm_extract_epi32(sums, 2);
+    out->nsum[0] = (int16_t)(16 * 128 - _mm256_cvtsi256_si32(sums));
+    out->nsum[1] = (int16_t)(16 * 128 - _mm_cvtsi128_si32(_mm256_extracti128_si256(sums, 1)));
     _mm256_storeu_si256((__m256i *)(void *)out->q, q);
     return 1;
 }

@@ -2,15 +2,18 @@
  *
  * One register is one step of four k for 16 rows (lane = row), so vpdpbusd adds four products per row and the block order of C5
  * is kept lane by lane. A tile is T tokens x P panels: T * P float accumulators and as many integer sums, at most 12 of each, plus
- * P weights and one broadcast of four activations: 24 + 4 + 2 of the 32 registers. Per block a tile issues 8 vpdpbusd, one product
- * and one fma per (token, panel) on the same two ports: 80 % of the VNNI peak is the ceiling.
+ * P weights and one broadcast of four activations: 24 + 4 + 2 of the 32 registers. Per integer sum a tile issues 8 vpdpbusd (4 where
+ * sums are of 16), one product and one fma per (token, panel) on the same two ports, and as many again for a minimum: 80 % of the
+ * VNNI peak is the ceiling, 67 % with a minimum or sums of 16, 50 % with both.
  *
  *   1 token          one panel at a time in one forward stream with software prefetch.
  *   2 to 24 tokens   two panels side by side, so that a broadcast serves two vpdpbusd: with one, the two load ports bind. In chunks
  *                    that stay in L1 while tiles of at most 6 tokens pass; the first two tiles fetch the next chunk meanwhile.
- *                    Each weight is read from memory once.
- *   more             token blocks whose activations stay in L2; within them groups of PANELS panels, chunks of steps that stay in L2
- *                    while all tokens of the block pass; each tile fetches its part of the next chunk.
+ *                    Each weight is read from memory once. Tiles of types that are dear to unpack: at most 4 tokens.
+ *   more             token blocks whose activations stay in L2. Q8_0 and Q4_0: within them groups of PANELS panels, chunks of steps
+ *                    that stay in L2 while all tokens of the block pass; each tile fetches its part of the next chunk. The others:
+ *                    two panels, and a few steps at a time, are unpacked to bytes and float scales on the stack, which is once for all
+ *                    tokens of the block, and one loop for all types multiplies from there.
  * Between chunks partial sums wait in y: stored and loaded they are the same bits, so the chunks do not show. */
 #include "kernels/block.h"
 #include "kernels/kernels.h"
@@ -20,13 +23,22 @@
 
 enum {
     FEW = 24, NARROW = 6,   /* most tokens of the second path, and of its tiles */
+    DEAR = 4,               /* most of such a tile for types that are dear to unpack: their temporaries need registers */
     NARROW_BYTES = 20 * 1024, /* weights of a chunk there: this one, the next and the activations fill L1 */
-    TOKENS = 3, PANELS = 4, /* the tile of many tokens, 2 where minima need registers; REST below lists what may be left */
+    TOKENS = 3, PANELS = 4, /* the tile of many tokens; REST below lists what may be left */
     ROOM = 12,              /* most accumulators of a tile */
     WEIGHTS = 400 * 1024,   /* bytes of one chunk: with the activations, most of L2 */
     ACTIVATIONS = 480 * 1024, /* bytes of one token block */
-    AHEAD = 4096            /* bytes of prefetch */
+    AHEAD = 4096,           /* bytes of prefetch */
+    WIDE = 6,               /* tokens of a tile from unpacked weights, of two panels */
+    WIDE_ROOM = 7680        /* bytes of those: in L1, and on the stack of one function within the limit of frames */
 };
+
+/* What costs more to unpack than to multiply with few tokens: unpacked once, for many. */
+INLINE bool is_dear(int type)
+{
+    return type != SLM_Q8_0 && type != SLM_Q4_0;
+}
 
 /* sum += the four products of each lane. An asm because gcc 12 keeps the accumulators of the intrinsic in memory. */
 INLINE __m512i dot4(__m512i sum, __m512i w, __m512i x)
@@ -38,38 +50,49 @@ INLINE __m512i dot4(__m512i sum, __m512i w, __m512i x)
 /* Four k of 16 rows: group g of block b of a step. */
 INLINE __m512i group(int type, const uint8_t *step, int b, int g)
 {
-    const uint8_t *at = step + slm_block_head(type), *plane = at + 512;
-    if (type == SLM_Q8_0)
+    static const _Alignas(16) int8_t table[16] = { SLM_IQ4_VALUES };
+    const uint8_t *at = step + slm_block_head(type), *plane = at + slm_block_low_bytes(type);
+    const int low = slm_block_low(type);
+    if (low == 8)
         return _mm512_load_si512(at + b * 512 + g * 64);
 #ifdef __clang__
     __asm__("" : "+r"(at));         /* else it keeps the bytes from low to high nibble and lacks registers */
 #endif
-    const __m512i both = _mm512_load_si512(at + b * 256 + g % 4 * 64);
-    const __m512i q = _mm512_and_si512(g < 4 ? both : _mm512_srli_epi16(both, 4), _mm512_set1_epi8(15));
+    __m512i q;
+    if (low == 4) {
+        const __m512i both = _mm512_load_si512(at + b * 256 + g % 4 * 64);
+        q = _mm512_and_si512(g < 4 ? both : _mm512_srli_epi16(both, 4), _mm512_set1_epi8(15));
+    } else {
+        const __m512i four = _mm512_load_si512(at + b * 128 + g / 4 * 64);
+        q = _mm512_and_si512(g % 4 ? _mm512_srli_epi16(four, (uint8_t)(g % 4 * 2)) : four, _mm512_set1_epi8(3));
+    }
+    if (slm_block_has_table(type)) {
+        const __m512i signs = _mm512_broadcast_i32x4(_mm_load_si128((const void *)table));
+        return _mm512_shuffle_epi8(_mm512_xor_si512(signs, _mm512_set1_epi8(-128)), q);
+    }
     if (!slm_block_high(type))
         return q;
 #ifdef __clang__
     __asm__("" : "+r"(plane));
 #endif
-    const int bit = slm_block_high(type) == 1 ? g : g % 4 * 2;      /* where the high bits lie in each byte; they go to 4 and up */
+    const int bit = slm_block_high(type) == 1 ? g : g % 4 * 2;      /* where the high bits lie in each byte; they go to `low` and up */
     const __m512i h = _mm512_load_si512(plane + (slm_block_high(type) == 1 ? b * 64 : b * 128 + g / 4 * 64));
-    const __m512i moved = bit < 4 ? _mm512_slli_epi16(h, (uint8_t)(4 - bit)) : _mm512_srli_epi16(h, (uint8_t)(bit - 4));
-    return _mm512_ternarylogic_epi32(q, moved, _mm512_set1_epi8(slm_block_high(type) == 1 ? 0x10 : 0x30), 0xf8);   /* q | moved & mask */
+    const __m512i moved = bit < low ? _mm512_slli_epi16(h, (uint8_t)(low - bit)) : _mm512_srli_epi16(h, (uint8_t)(bit - low));
+    const __m512i mask = _mm512_set1_epi8((char)(((1 << slm_block_high(type)) - 1) << low));
+    return _mm512_ternarylogic_epi32(q, moved, mask, 0xf8);        /* q | moved & mask */
+}
+
+/* factor times minus the sum of the activations of half h, or of the block if sums are not by halves. From general registers: the
+ * vector units are what binds. */
+INLINE __m512i nsum(int halves, const slm_xblock *x, int h, int factor)
+{
+    return _mm512_set1_epi32((halves == 2 ? x->nsum[h] : x->nsum[0] + x->nsum[1]) * factor);
 }
 
 /* Where the integer sum of half h begins: minus the offset times the sum of its activations. */
 INLINE __m512i start(int type, const slm_xblock *x, int h)
 {
-    if (slm_block_halves(type) == 2) {
-        __m128i s = _mm_dpbusd_epi32(_mm_setzero_si128(), _mm_set1_epi8((char)slm_block_offset(type)),
-                                     _mm_loadu_si128((const void *)(x->q + 16 * h)));
-        s = _mm_add_epi32(s, _mm_shuffle_epi32(s, 0x4e));
-        s = _mm_add_epi32(s, _mm_shuffle_epi32(s, 0xb1));
-        return _mm512_sub_epi32(_mm512_setzero_si512(), _mm512_broadcastd_epi32(s));
-    }
-    if (!slm_block_offset(type))
-        return _mm512_setzero_si512();
-    return _mm512_slli_epi32(_mm512_set1_epi32(x->nsum), type == SLM_Q8_0 ? 7 : type == SLM_Q4_0 ? 3 : 4);
+    return slm_block_offset(type) ? nsum(slm_block_halves(type), x, h, slm_block_offset(type)) : _mm512_setzero_si512();
 }
 
 INLINE __m512 halves16(const uint8_t *at)
@@ -77,23 +100,28 @@ INLINE __m512 halves16(const uint8_t *at)
     return _mm512_cvtph_ps(_mm256_load_si256((const void *)at));
 }
 
-/* Scale of half h, and minimum, of block b. */
+/* Scale of half h of block b. */
 INLINE __m512 scale(int type, const uint8_t *step, int b, int h)
 {
     if (!slm_block_is_super(type))
         return halves16(step + 32 * b);
     step = slm_again(step);
-    const __m128i s = _mm_load_si128((const void *)(step + 64 + (type == SLM_Q6_K ? 32 * b + 16 * h : 16 * b)));
-    return _mm512_mul_ps(halves16(step), _mm512_cvtepi32_ps(type == SLM_Q6_K ? _mm512_cvtepi8_epi32(s) : _mm512_cvtepu8_epi32(s)));
+    __m128i s = _mm_load_si128((const void *)(step + slm_block_small(type, (size_t)b, (size_t)h)));
+    if (type == SLM_Q2_K)
+        s = _mm_and_si128(s, _mm_set1_epi8(15));
+    return _mm512_mul_ps(halves16(step), _mm512_cvtepi32_ps(slm_block_is_signed(type) ? _mm512_cvtepi8_epi32(s) : _mm512_cvtepu8_epi32(s)));
 }
 
-INLINE __m512 minimum(int type, const uint8_t *step, int b)
+/* Its minimum. */
+INLINE __m512 minimum(int type, const uint8_t *step, int b, int h)
 {
     if (!slm_block_is_super(type))
         return halves16(step + 64 + 32 * b);
     step = slm_again(step);
-    return _mm512_mul_ps(halves16(step + 32),
-                         _mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(_mm_load_si128((const void *)(step + 96 + 16 * b)))));
+    __m128i m = _mm_load_si128((const void *)(step + (type == SLM_Q2_K ? slm_block_small(type, (size_t)b, (size_t)h) : 96 + 16 * (size_t)b)));
+    if (type == SLM_Q2_K)
+        m = _mm_and_si128(_mm_srli_epi16(m, 4), _mm_set1_epi8(15));
+    return _mm512_mul_ps(halves16(step + 32), _mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(m)));
 }
 
 INLINE __m512i broadcast4(const int8_t *q)
@@ -184,20 +212,20 @@ INLINE void tile(int type, int T, int P, ahead next, float *y, size_t ldy, const
                     for (int p = 0; p < P; p++)
                         acc[t * P + p] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(sum[t * P + p]), _mm512_mul_ps(dw[p], dx), acc[t * P + p]);
                 }
-            }
-            if (!slm_block_has_min(type))
-                continue;
-            __m512 mw[PANELS];
-            UNROLL
-            for (int p = 0; p < P; p++)
-                mw[p] = minimum(type, w + (size_t)p * stride, b);
-            UNROLL
-            for (int t = 0; t < T; t++) {
-                const slm_xblock *xb = slm_again(x + (size_t)t * ldx + (size_t)b);
-                const __m512 dx = _mm512_set1_ps(xb->d), xsum = _mm512_set1_ps((float)-xb->nsum);
+                if (!slm_block_has_min(type))
+                    continue;
+                __m512 mw[PANELS];
                 UNROLL
                 for (int p = 0; p < P; p++)
-                    acc[t * P + p] = _mm512_fmadd_ps(xsum, _mm512_mul_ps(mw[p], dx), acc[t * P + p]);
+                    mw[p] = minimum(type, w + (size_t)p * stride, b, h);
+                UNROLL
+                for (int t = 0; t < T; t++) {
+                    const slm_xblock *xb = slm_again(x + (size_t)t * ldx + (size_t)b);
+                    const __m512 dx = _mm512_set1_ps(xb->d), xsum = _mm512_cvtepi32_ps(nsum(slm_block_halves(type), xb, h, -1));
+                    UNROLL
+                    for (int p = 0; p < P; p++)
+                        acc[t * P + p] = _mm512_fmadd_ps(xsum, _mm512_mul_ps(mw[p], dx), acc[t * P + p]);
+                }
             }
         }
     }
@@ -215,26 +243,31 @@ INLINE __mmask16 lanes(size_t rows)
 
 #define EACH_NARROW(CASE) CASE(1) CASE(2) CASE(3) CASE(4) CASE(5) CASE(6)
 
-/* One panel after another, at most NARROW tokens. */
+INLINE size_t narrow(int type)
+{
+    return is_dear(type) ? DEAR : NARROW;
+}
+
+/* One panel after another, at most `narrow` tokens. */
 INLINE void stream(int type, float *y, size_t ldy, const uint8_t *w, const slm_xblock *x, size_t ldx, size_t tokens, size_t rows,
                    size_t steps)
 {
     const size_t stride = steps * slm_block_step(type);
     for (size_t r = 0; r < rows; r += 16, w += stride)
         switch (tokens) {
-#define CASE(n) case n: tile(type, n, 1, (ahead){ STREAM, NULL, NULL }, y + r, ldy, w, stride, x, ldx, steps, true, lanes(rows - r)); break;
+#define CASE(n) case n: if (n <= narrow(type)) tile(type, n, 1, (ahead){ STREAM, NULL, NULL }, y + r, ldy, w, stride, x, ldx, steps, true, lanes(rows - r)); break;
         EACH_NARROW(CASE)
 #undef CASE
         default: break;
         }
 }
 
-/* One chunk of two panels, at most NARROW tokens. */
+/* One chunk of two panels, at most `narrow` tokens. */
 INLINE void pair(int type, ahead next, float *y, size_t ldy, const uint8_t *w, size_t stride, const slm_xblock *x, size_t ldx,
                  size_t tokens, size_t steps, bool first, __mmask16 mask)
 {
     switch (tokens) {
-#define CASE(n) case n: tile(type, n, 2, next, y, ldy, w, stride, x, ldx, steps, first, mask); break;
+#define CASE(n) case n: if (n <= narrow(type)) tile(type, n, 2, next, y, ldy, w, stride, x, ldx, steps, first, mask); break;
     EACH_NARROW(CASE)
 #undef CASE
     default: break;
@@ -245,7 +278,7 @@ INLINE void pair(int type, ahead next, float *y, size_t ldy, const uint8_t *w, s
 INLINE void few(int type, float *y, size_t ldy, const uint8_t *w, const slm_xblock *x, size_t ldx, size_t tokens, size_t rows,
                 size_t steps)
 {
-    const size_t stride = steps * slm_block_step(type), tiles = (tokens + NARROW - 1) / NARROW;
+    const size_t stride = steps * slm_block_step(type), most = narrow(type), tiles = (tokens + most - 1) / most;
     const size_t chunks = 2 * stride / NARROW_BYTES + 1, chunk = (steps + chunks - 1) / chunks;
     size_t r = 0;
     for (; tokens > 1 && r + 16 < rows; r += 32) {
@@ -266,10 +299,152 @@ INLINE void few(int type, float *y, size_t ldy, const uint8_t *w, const slm_xblo
             s += n;
         } while (s < steps);
     }
-    for (size_t t = 0; r < rows && t < tokens; t += NARROW)
-        stream(type, y + t * ldy + r, ldy, w + r / 16 * stride, x + t * ldx, ldx, tokens - t < NARROW ? tokens - t : NARROW, rows - r,
-               steps);
+    for (size_t t = 0; r < rows && t < tokens; t += most)
+        stream(type, y + t * ldy + r, ldy, w + r / 16 * stride, x + t * ldx, ldx, tokens - t < most ? tokens - t : most, rows - r, steps);
 }
+
+/* ---- many tokens from unpacked weights ---------------------------------------------------------------------------------------- */
+
+/* Two panels' weights of a step: bytes [2 blocks][8 groups][2 panels][16 rows][4 k], then float scales [2 blocks][halves][2 panels][16],
+ * then minima likewise. */
+INLINE size_t wide_step(int halves, bool min)
+{
+    return 2048 + 256 * (size_t)halves * (min ? 2 : 1);
+}
+
+/* The panels' next steps; the second is `other` bytes behind the first. */
+INLINE void widen(int type, uint8_t *out, const uint8_t *w, size_t other, size_t steps)
+{
+    const int halves = slm_block_halves(type);
+    const bool min = slm_block_has_min(type);
+    for (size_t s = 0; s < steps; s++, w += slm_block_step(type), out += wide_step(halves, min))
+        for (size_t p = 0; p < 2; p++) {
+            const uint8_t *step = w + p * other;
+            fetch_once((uintptr_t)step + AHEAD, slm_block_step(type));
+            UNROLL
+            for (int b = 0; b < 2; b++) {
+                UNROLL
+                for (int g = 0; g < 8; g++)
+                    _mm512_store_si512(out + (size_t)((b * 8 + g) * 2) * 64 + p * 64, group(type, step, b, g));
+                UNROLL
+                for (int h = 0; h < halves; h++) {
+                    float *at = (float *)(void *)(out + 2048 + (size_t)((b * halves + h) * 2) * 64 + p * 64);
+                    _mm512_store_ps(at, scale(type, step, b, h));
+                    if (min)
+                        _mm512_store_ps(at + 64 * halves, minimum(type, step, b, h));
+                }
+            }
+        }
+}
+
+/* What a tile needs beside the weights: the offset of the unsigned ones (types with a minimum have none), and the rows there are of each
+ * panel. */
+typedef struct wide {
+    int       offset;
+    __mmask16 rows[2];
+} wide;
+
+/* T tokens by two panels over `steps` steps, on top of what y holds unless `first`. */
+INLINE void wide_tile(int halves, bool min, int T, const wide *of, float *y, size_t ldy, const uint8_t *w, const slm_xblock *x, size_t ldx,
+                      size_t steps, bool first)
+{
+    __m512 acc[2 * WIDE];
+    UNROLL
+    for (int i = 0; i < 2 * T; i++)
+        acc[i] = first ? _mm512_setzero_ps() : _mm512_maskz_loadu_ps(of->rows[i % 2], y + (size_t)(i / 2) * ldy + 16 * (i % 2));
+    for (size_t s = 0; s < steps; s++, w += wide_step(halves, min), x += 2)
+        UNROLL
+        for (int b = 0; b < 2; b++)
+            UNROLL
+            for (int h = 0; h < halves; h++) {
+                __m512i sum[2 * WIDE];
+                UNROLL
+                for (int t = 0; t < T; t++)
+                    sum[2 * t] = sum[2 * t + 1] = min ? _mm512_setzero_si512() : nsum(halves, x + (size_t)t * ldx + b, h, of->offset);
+                UNROLL
+                for (int i = 0; i < 8 / halves; i++) {
+                    const int g = i + 4 * h;
+                    const uint8_t *at = w + (size_t)((b * 8 + g) * 2) * 64;
+                    const __m512i v0 = _mm512_load_si512(at), v1 = _mm512_load_si512(at + 64);
+                    UNROLL
+                    for (int t = 0; t < T; t++) {
+                        const __m512i q = broadcast4(x[(size_t)t * ldx + (size_t)b].q + 4 * g);
+                        sum[2 * t] = dot4(sum[2 * t], v0, q);
+                        sum[2 * t + 1] = dot4(sum[2 * t + 1], v1, q);
+                    }
+                }
+                UNROLL
+                for (int t = 0; t < T; t++) {
+                    const float *dw = slm_again(w + 2048 + (size_t)((b * halves + h) * 2) * 64);
+                    const slm_xblock *xb = slm_again(x + (size_t)t * ldx + b);
+                    const __m512 dx = _mm512_set1_ps(xb->d);
+                    UNROLL
+                    for (int p = 0; p < 2; p++)
+                        acc[2 * t + p] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(sum[2 * t + p]), _mm512_mul_ps(dx, _mm512_load_ps(dw + 16 * p)),
+                                                         acc[2 * t + p]);
+                    if (!min)
+                        continue;
+                    const __m512 xsum = _mm512_cvtepi32_ps(nsum(halves, xb, h, -1));
+                    UNROLL
+                    for (int p = 0; p < 2; p++)
+                        acc[2 * t + p] = _mm512_fmadd_ps(xsum, _mm512_mul_ps(dx, _mm512_load_ps(dw + 64 * halves + 16 * p)), acc[2 * t + p]);
+                }
+            }
+    UNROLL
+    for (int i = 0; i < 2 * T; i++)
+        _mm512_mask_storeu_ps(y + (size_t)(i / 2) * ldy + 16 * (i % 2), of->rows[i % 2], acc[i]);
+}
+
+/* All tokens over the unpacked steps. A function of its own for each kind of sums, which types share. */
+typedef void wide_fn(const wide *of, float *y, size_t ldy, const uint8_t *w, const slm_xblock *x, size_t ldx, size_t tokens, size_t steps,
+                     bool first);
+#define WIDE_CASE(halves, min, T) \
+    case T: wide_tile(halves, min, T, of, y + t * ldy, ldy, w, x + t * ldx, ldx, steps, first); break;
+#define WIDE_PASS(name, halves, min) \
+    static __attribute__((noinline)) void name(const wide *of, float *y, size_t ldy, const uint8_t *w, const slm_xblock *x, size_t ldx, \
+                                               size_t tokens, size_t steps, bool first) \
+    { \
+        for (size_t t = 0, n; t < tokens; t += n) { \
+            const size_t left = tokens - t; \
+            n = left == 7 || left == 8 ? 4 : left == 5 ? 3 : left < WIDE ? left : WIDE;     /* no tile of one where it can be helped */ \
+            switch (n) { \
+            WIDE_CASE(halves, min, 1) WIDE_CASE(halves, min, 2) WIDE_CASE(halves, min, 3) WIDE_CASE(halves, min, 4) \
+            default: wide_tile(halves, min, WIDE, of, y + t * ldy, ldy, w, x + t * ldx, ldx, steps, first); \
+            } \
+        } \
+    }
+WIDE_PASS(wide_plain, 1, false)
+WIDE_PASS(wide_min, 1, true)
+WIDE_PASS(wide_halves, 2, false)
+WIDE_PASS(wide_halves_min, 2, true)
+
+INLINE void mul_wide(int type, float *y, size_t ldy, const uint8_t *w, const slm_xblock *x, size_t ldx, size_t tokens, size_t rows,
+                     size_t steps)
+{
+    const int halves = slm_block_halves(type);
+    const bool min = slm_block_has_min(type);
+    wide_fn *const pass = halves == 1 ? min ? wide_min : wide_plain : min ? wide_halves_min : wide_halves;
+    const size_t stride = steps * slm_block_step(type), chunk = WIDE_ROOM / wide_step(halves, min);
+    _Alignas(64) uint8_t room[WIDE_ROOM];
+    wide of;
+    of.offset = slm_block_offset(type);
+    size_t block = ACTIVATIONS / (2 * sizeof *x * (steps ? steps : 1)) / WIDE * WIDE;
+    block = block < 16 * WIDE ? 16 * WIDE : block;
+    for (size_t t = 0; t < tokens; t += block)
+        for (size_t r = 0; r < rows; r += 32) {
+            of.rows[0] = lanes(rows - r);
+            of.rows[1] = rows - r > 16 ? lanes(rows - r - 16) : 0;
+            size_t s = 0;
+            do {        /* once even without steps: y is written */
+                const size_t n = steps - s < chunk ? steps - s : chunk;
+                widen(type, room, w + r / 16 * stride + s * slm_block_step(type), of.rows[1] ? stride : 0, n);
+                pass(&of, y + t * ldy + r, ldy, room, x + t * ldx + 2 * s, ldx, tokens - t < block ? tokens - t : block, n, s == 0);
+                s += n;
+            } while (s < steps);
+        }
+}
+
+/* ---- any number of tokens ------------------------------------------------------------------------------------------------------ */
 
 /* A tile over n steps fetches 64 bytes per step. The part of the next chunk that falls to tile i, or something near where
  * that chunk is fetched already. */
@@ -289,7 +464,10 @@ INLINE void mul(int type, few_fn *few_rows, float *y, size_t ldy, const uint8_t 
         few_rows(y, ldy, w, x, ldx, tokens, rows, steps);
         return;
     }
-    const int most = slm_block_has_min(type) ? 2 : TOKENS;
+    if (is_dear(type)) {
+        mul_wide(type, y, ldy, w, x, ldx, tokens, rows, steps);
+        return;
+    }
     const size_t stride = steps * slm_block_step(type), whole = rows / (16 * PANELS) * (16 * PANELS);
     const size_t chunks = PANELS * stride / WEIGHTS + 1, chunk = (steps + chunks - 1) / chunks;
     size_t block = ACTIVATIONS / (2 * sizeof *x * (steps ? steps : 1)) / FEW * FEW;
@@ -305,8 +483,8 @@ INLINE void mul(int type, few_fn *few_rows, float *y, size_t ldy, const uint8_t 
                                       : r + 16 * PANELS < whole ? at + PANELS * stride - s * slm_block_step(type)
                                                                 : at;
                 size_t t = t0;
-                for (; t + (size_t)most <= t1; t += (size_t)most)
-                    tile(type, most, PANELS, (ahead){ LINES, part(type, next, stride, n, (t - t0) / (size_t)most), NULL }, y + t * ldy + r,
+                for (; t + TOKENS <= t1; t += TOKENS)
+                    tile(type, TOKENS, PANELS, (ahead){ LINES, part(type, next, stride, n, (t - t0) / TOKENS), NULL }, y + t * ldy + r,
                          ldy, at, stride, x + t * ldx + 2 * s, ldx, n, s == 0, 0xffff);
                 switch (t1 - t) {
 #define REST(T) \
@@ -345,3 +523,7 @@ MUL(q5_1, SLM_Q5_1)
 MUL(q4_k, SLM_Q4_K)
 MUL(q5_k, SLM_Q5_K)
 MUL(q6_k, SLM_Q6_K)
+MUL(q2_k, SLM_Q2_K)
+MUL(q3_k, SLM_Q3_K)
+MUL(iq4_nl, SLM_IQ4_NL)
+MUL(iq4_xs, SLM_IQ4_XS)

@@ -31,12 +31,13 @@ INLINE int quantize_pair(slm_xblock *out, __m512 a0, __m512 a1, __m512 b0, __m51
     const __m512i mixed = _mm512_packs_epi16(_mm512_packs_epi32(qa0, qa1), _mm512_packs_epi32(qb0, qb1));
     const __m512i q = _mm512_permutexvar_epi32(_mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15), mixed);
     __m512i sum = _mm512_sad_epu8(_mm512_xor_si512(q, _mm512_set1_epi8(-128)), _mm512_setzero_si512());
-    sum = _mm512_add_epi64(sum, _mm512_shuffle_i64x2(sum, sum, 0xb1));
-    sum = _mm512_add_epi64(sum, _mm512_shuffle_epi32(sum, 0x4e));
+    sum = _mm512_add_epi64(sum, _mm512_shuffle_epi32(sum, 0x4e));      /* a sum of 16 bytes in each 128 bits */
     out[0].d = _mm_cvtss_f32(d);
     out[1].d = _mm_cvtss_f32(_mm_movehdup_ps(d));
-    out[0].nsum = 32 * 128 - _mm512_cvtsi512_si32(sum);
-    out[1].nsum = 32 * 128 - _mm_cvtsi128_si32(_mm512_extracti32x4_epi32(sum, 2));
+    out[0].nsum[0] = (int16_t)(16 * 128 - _mm512_cvtsi512_si32(sum));
+    out[0].nsum[1] = (int16_t)(16 * 128 - _mm_cvtsi128_si32(_mm512_extracti32x4_epi32(sum, 1)));
+    out[1].nsum[0] = (int16_t)(16 * 128 - _mm_cvtsi128_si32(_mm512_extracti32x4_epi32(sum, 2)));
+    out[1].nsum[1] = (int16_t)(16 * 128 - _mm_cvtsi128_si32(_mm512_extracti32x4_epi32(sum, 3)));
     _mm256_storeu_si256((__m256i *)(void *)out[0].q, _mm512_castsi512_si256(q));
     _mm256_storeu_si256((__m256i *)(void *)out[1].q, _mm512_extracti64x4_epi64(q, 1));
     return 1;

@@ -10,10 +10,10 @@
  *
  * Order   float types, C3: acc = 0, then acc = fma(w, x, acc), k ascending.
  *         block types, C5: per row and block of 32 one exact int32 isum, then acc = fma((float)isum, dw * dx, acc), blocks ascending.
- *         with a minimum, right after: acc = fma((float)xsum, mw * dx, acc). Q6_K: two isums of 16, two fma in order. 256-wide
- *         types: dw = d * (float)scale, mw = -dmin * (float)minimum, rounded once.
+ *         with a minimum, right after: acc = fma((float)xsum, mw * dx, acc). Q6_K, Q3_K, Q2_K: this for each half of 16, in order.
+ *         256-wide types: dw = d * (float)scale, mw = -dmin * (float)minimum, rounded once.
  * Range   Q8_0: isum starts at -128 * xsum (C12); partial sums stay within 32 * 127 * (128 + 255) = 1,556,512: cannot overflow.
- *         Q4_0: within 32 * 127 * (8 + 15) = 93,472; five and six bits within four times that.
+ *         Q4_0: within 32 * 127 * (8 + 15) = 93,472; five and six bits within four times that; IQ4 within Q8_0's.
  * Source  blocks: GGUF; micro-panels: BLIS, docs/KernelsHowTo.md. */
 #include "kernels/block.h"
 #include "kernels/kernels.h"
@@ -84,13 +84,15 @@ static inline __attribute__((always_inline)) void mul_blocks(int type, float *y,
                     const uint8_t *step = panel + b / 2 * slm_block_step(type);
                     const slm_xblock *xb = x + t * ldx + b;
                     for (size_t h = 0; h < halves; h++) {
-                        int32_t isum = 0;
-                        for (size_t k = h * 16; k < (h + 1) * 32 / halves; k++)
+                        int32_t isum = 0, xsum = 0;
+                        for (size_t k = h * 16; k < (h + 1) * 32 / halves; k++) {
                             isum += slm_block_value(type, step, b % 2, r, k) * xb->q[k];
+                            xsum += xb->q[k];
+                        }
                         acc = fmaf((float)isum, slm_block_scale(type, step, b % 2, h, r) * xb->d, acc);
+                        if (slm_block_has_min(type))
+                            acc = fmaf((float)xsum, slm_block_min(type, step, b % 2, h, r) * xb->d, acc);
                     }
-                    if (slm_block_has_min(type))
-                        acc = fmaf((float)-xb->nsum, slm_block_min(type, step, b % 2, r) * xb->d, acc);
                 }
                 y[t * ldy + r0 + r] = acc;
             }
@@ -112,3 +114,7 @@ MUL(q5_1, SLM_Q5_1)
 MUL(q4_k, SLM_Q4_K)
 MUL(q5_k, SLM_Q5_K)
 MUL(q6_k, SLM_Q6_K)
+MUL(q2_k, SLM_Q2_K)
+MUL(q3_k, SLM_Q3_K)
+MUL(iq4_nl, SLM_IQ4_NL)
+MUL(iq4_xs, SLM_IQ4_XS)
