@@ -246,7 +246,7 @@ INLINE void tile(int type, int T, float *y, size_t ldy, const uint8_t *w, const 
 INLINE void mul(int type, float *y, size_t ldy, const uint8_t *w, const slm_xblock *x, size_t ldx, size_t tokens, size_t rows,
                 size_t steps)
 {
-    const int most = FOUR ? (type == SLM_Q8_0 ? TOKENS : 2) : slm_block_high(type) ? 1 : type == SLM_Q4_0 ? TOKENS : 2;
+    const int most = FOUR ? (type == SLM_Q8_0 ? TOKENS : type == SLM_Q3_K ? 1 : 2) : slm_block_high(type) ? 1 : type == SLM_Q4_0 ? TOKENS : 2;
     const size_t chunk = L1_BYTES / slm_block_step(type);
     size_t block = L2_BYTES / (2 * sizeof *x * (steps ? steps : 1)) / 6 * 6;
     block = block < 36 ? 36 : block;
