@@ -24,7 +24,10 @@ comma := ,
 VERSION := $(shell sed -n 's/^.define SLM_VERSION "\(.*\)"/\1/p' include/slm.h)
 SO      := libslm.so.$(firstword $(subst ., ,$(VERSION)))
 
-FLOORS = core kernels quant format text model session task engine
+FLOORS = core kernels quant format text model session task engine cascade
+REMOTE := $(wildcard src/remote/*.c)                        # libslm_remote.a: on public headers, libcurl and jansson
+REMOTE_LIBS = -lcurl -ljansson
+REMOTE_SO := libslm_remote.so.$(firstword $(subst ., ,$(VERSION)))
 LIB   := $(wildcard $(FLOORS:%=src/%/*.c) src/kernels/*/*.c)
 TESTS := $(wildcard tests/test_*.c)
 CHECKS := $(wildcard tests/harness/check_*.c)               # the kernel checker
@@ -34,14 +37,15 @@ EXAMPLES := $(wildcard examples/*.c)
 FUZZERS := $(wildcard tests/fuzz/fuzz_*.c)
 obj    = $(1:%.c=$(BUILD)/%.o)
 
-.PHONY: all lib deps demo check check-unit check-cli check-readme check-folders check-convert-llamacpp readme-table check-header check-kernels check-determinism check-install asan ubsan tsan fuzz lint bench install uninstall deb clean help fuzz-run fuzz-replay bench-kernels soak FORCE
+.PHONY: all lib deps demo check check-unit check-cli check-readme check-folders check-convert-llamacpp readme-table check-header check-kernels check-determinism check-install asan ubsan tsan fuzz lint bench install uninstall deb clean help fuzz-run fuzz-replay bench-kernels soak FORCE check-remote check-remote-real bench-remote
 all: lib $(BUILD)/bin/slm $(EXAMPLES:examples/%.c=$(BUILD)/bin/%)  ## the library, the program, the examples
-lib: $(BUILD)/libslm.a $(BUILD)/$(SO)
+lib: $(BUILD)/libslm.a $(BUILD)/$(SO) $(BUILD)/libslm_remote.a $(BUILD)/$(REMOTE_SO)
 
 CPP   =                         # of the folder; make's own default is a compiler
 $(BUILD)/src/%.o:                CPP := -Isrc
 $(BUILD)/tests/%.o:              CPP := -Isrc -Itests -Wno-missing-prototypes
 $(BUILD)/bench/%.o:              CPP := -Isrc -Wno-missing-prototypes
+$(BUILD)/src/remote/%.o:         CPP :=
 $(BUILD)/src/core/team.o:        ISA := $(OPENMP)
 $(BUILD)/src/kernels/avx2/%.o:   ISA := -mavx2 -mfma -mf16c
 $(BUILD)/src/kernels/avxvnni/%.o: ISA := -mavx2 -mfma -mf16c -mavxvnni
@@ -65,10 +69,18 @@ $(BUILD)/$(SO): $(call obj,$(LIB))   # exports what SLM_API says; its own calls 
 	$(if $(V),,@echo '  LD  $@')
 	$(Q)$(CC) -shared $^ -Wl,-soname,$(SO) -Wl,-Bsymbolic-functions $(if $(SAN),,-Wl$(comma)-z$(comma)defs) $(LINK) $(LIBS) -o $@
 
-$(BUILD)/bin/slm: $(call obj,$(SLM)) $(BUILD)/libslm.a
+$(BUILD)/libslm_remote.a: $(call obj,$(REMOTE))
+	@mkdir -p $(@D)
+	$(Q)rm -f $@ && $(AR) rcs $@ $^
+
+$(BUILD)/$(REMOTE_SO): $(call obj,$(REMOTE)) $(BUILD)/$(SO)
+	$(if $(V),,@echo '  LD  $@')
+	$(Q)$(CC) -shared $^ -Wl,-soname,$(REMOTE_SO) -Wl,-Bsymbolic-functions $(if $(SAN),,-Wl$(comma)-z$(comma)defs) $(LDFLAGS) $(if $(SAN),-fsanitize=$(SAN),-Wl$(comma)-z$(comma)relro$(comma)-z$(comma)now) $(REMOTE_LIBS) -lm -lpthread -o $@
+
+$(BUILD)/bin/slm: $(call obj,$(SLM)) $(BUILD)/libslm_remote.a $(BUILD)/libslm.a
 	@mkdir -p $(@D)
 	$(if $(V),,@echo '  LD  $@')
-	$(Q)$(CC) $^ $(LINK) -ljansson -ledit $(LIBS) -o $@
+	$(Q)$(CC) $^ $(LINK) $(REMOTE_LIBS) -ledit $(LIBS) -o $@
 
 $(BUILD)/bin/check_kernels: $(call obj,$(CHECKS)) $(BUILD)/libslm.a
 	@mkdir -p $(@D)
@@ -81,10 +93,20 @@ $(BUILD)/libharness.a: $(call obj,$(HARNESS))    # an archive: a test gets only 
 
 $(BUILD)/bin/test_schema: LIBS := -ljansson $(LIBS)    # another reader's word on what is JSON
 
+$(BUILD)/bin/test_remote_%: $(BUILD)/tests/test_remote_%.o $(BUILD)/libharness.a $(BUILD)/libslm_remote.a $(BUILD)/libslm.a
+	@mkdir -p $(@D)
+	$(if $(V),,@echo '  LD  $@')
+	$(Q)$(CC) $^ $(LINK) -lcmocka $(REMOTE_LIBS) $(LIBS) -o $@
+
 $(BUILD)/bin/test_%: $(BUILD)/tests/test_%.o $(BUILD)/libharness.a $(BUILD)/libslm.a
 	@mkdir -p $(@D)
 	$(if $(V),,@echo '  LD  $@')
 	$(Q)$(CC) $^ $(LINK) -lcmocka $(LIBS) -o $@
+
+$(BUILD)/bin/remote: $(BUILD)/examples/remote.o $(BUILD)/libslm_remote.a $(BUILD)/libslm.a
+	@mkdir -p $(@D)
+	$(if $(V),,@echo '  LD  $@')
+	$(Q)$(CC) $^ $(LINK) $(REMOTE_LIBS) $(LIBS) -o $@
 
 $(BUILD)/bin/%: $(BUILD)/examples/%.o $(BUILD)/libslm.a
 	@mkdir -p $(@D)
@@ -101,7 +123,7 @@ $(BUILD)/bin/%: $(BUILD)/bench/%.o $(BUILD)/libslm.a
 	$(if $(V),,@echo '  LD  $@')
 	$(Q)$(CC) $^ $(LINK) $(LIBS) -o $@
 
-DEPS = gcc g++ make libc6-dev libutf8proc-dev libcmocka-dev libjansson-dev libedit-dev pkg-config python3
+DEPS = gcc g++ make libc6-dev libutf8proc-dev libcmocka-dev libjansson-dev libcurl4-openssl-dev libedit-dev libssl-dev libnghttp2-dev pkg-config python3
 deps:                           ## installs what is missing, by name, with apt-get
 	@missing=; for p in $(DEPS); do dpkg -s $$p >/dev/null 2>&1 || missing="$$missing $$p"; done; \
 	if [ -n "$$missing" ]; then $$( [ "$$(id -u)" = 0 ] || echo sudo ) sh -c "apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -y -q $$missing"; fi
@@ -116,6 +138,7 @@ check: deps                     ## builds and runs every test in its short form
 	@$(MAKE) --no-print-directory check-readme
 	@$(MAKE) --no-print-directory check-kernels
 	@$(MAKE) --no-print-directory check-cli
+	@$(MAKE) --no-print-directory check-remote
 	@$(MAKE) --no-print-directory check-shared
 	@$(MAKE) --no-print-directory check-folders
 	@$(MAKE) --no-print-directory check-install
@@ -176,7 +199,7 @@ check-header:                   ## each public header alone, as C99, C11 and C++
 
 SANITIZE = $(MAKE) --no-print-directory CFLAGS='-O1 -g' check-unit
 asan:                           ## the tests under AddressSanitizer
-	$(SANITIZE) BUILD=$(BUILD)/asan SAN=address
+	$(SANITIZE) check-remote BUILD=$(BUILD)/asan SAN=address EXCHANGES=1000
 ubsan:                          ## ... under UndefinedBehaviorSanitizer
 	$(SANITIZE) BUILD=$(BUILD)/ubsan SAN=undefined,float-cast-overflow
 tsan:                           ## ... under ThreadSanitizer, with the pthread team: it does not understand libgomp
@@ -211,6 +234,55 @@ $(BUILD)/bin/soak: $(BUILD)/tests/harness/soak.o $(BUILD)/libslm.a
 	$(if $(V),,@echo '  LD  $@')
 	$(Q)$(CC) $^ $(LINK) $(LIBS) -o $@
 
+# The remote suite: a server that plays every fault, and programs that ask it.
+SERVER  = server cert fault answer http h2
+REMOTE_RIG = $(BUILD)/tests/remote/rig.o $(BUILD)/libslm_remote.a $(BUILD)/libslm.a
+$(BUILD)/tests/remote/%.o: CPP := -Isrc -Itests -Wno-missing-prototypes
+$(BUILD)/bin/remote_server: $(SERVER:%=$(BUILD)/tests/remote/%.o)
+	@mkdir -p $(@D)
+	$(if $(V),,@echo '  LD  $@')
+	$(Q)$(CC) $^ $(LINK) -ljansson -lnghttp2 -lssl -lcrypto -lpthread -o $@
+
+$(BUILD)/bin/test_remote: $(BUILD)/tests/remote/test_remote.o $(BUILD)/libharness.a $(REMOTE_RIG)
+	@mkdir -p $(@D)
+	$(if $(V),,@echo '  LD  $@')
+	$(Q)$(CC) $^ $(LINK) -lcmocka $(REMOTE_LIBS) $(LIBS) -o $@
+
+$(BUILD)/bin/remote_exchanges: $(BUILD)/tests/remote/exchanges.o $(REMOTE_RIG)
+	@mkdir -p $(@D)
+	$(if $(V),,@echo '  LD  $@')
+	$(Q)$(CC) $^ $(LINK) $(REMOTE_LIBS) $(LIBS) -o $@
+
+EXCHANGES ?= 2500
+check-remote: $(BUILD)/bin/remote_server $(BUILD)/bin/test_remote $(BUILD)/bin/remote_exchanges  ## the remote engine against a server that plays every fault; EXCHANGES=10000 for the full form
+	$(BUILD)/bin/test_remote $(BUILD)/bin/remote_server 2>&1
+	$(BUILD)/bin/remote_exchanges $(BUILD)/bin/remote_server $(EXCHANGES)
+
+$(BUILD)/bin/remote_real: $(BUILD)/tests/remote/real.o $(REMOTE_RIG)
+	@mkdir -p $(@D)
+	$(if $(V),,@echo '  LD  $@')
+	$(Q)$(CC) $^ $(LINK) $(REMOTE_LIBS) $(LIBS) -o $@
+
+$(BUILD)/bench/remote.o: CPP := -Isrc -Itests -Wno-missing-prototypes
+$(BUILD)/bin/bench_remote: $(BUILD)/bench/remote.o $(REMOTE_RIG)
+	@mkdir -p $(@D)
+	$(if $(V),,@echo '  LD  $@')
+	$(Q)$(CC) $^ $(LINK) $(REMOTE_LIBS) $(LIBS) -o $@
+
+bench-remote: $(BUILD)/bin/remote_server $(BUILD)/bin/bench_remote  ## processor time of 64 streams of one engine beside that of curl's own tool
+	$(BUILD)/bin/bench_remote $(BUILD)/bin/remote_server
+
+# A server this project did not write. Its wheel is compiled from source, generic and by one core, which took 6 minutes.
+VENV ?= $(BUILD)/venv-llama
+$(VENV)/installed: tests/remote/requirements.txt
+	python3 -m venv $(VENV)
+	CMAKE_BUILD_PARALLEL_LEVEL=1 CMAKE_ARGS='-DGGML_NATIVE=OFF -DGGML_OPENMP=OFF -DLLAVA_BUILD=OFF -DLLAMA_BUILD_TOOLS=OFF -DLLAMA_CURL=OFF' \
+	    $(VENV)/bin/pip install -r $<
+	@touch $@
+
+check-remote-real: $(BUILD)/bin/remote_real $(VENV)/installed  ## the remote engine against llama-cpp-python's server with the shipped model; VENV=folder has one
+	sh tests/remote/real.sh $(VENV) models/tiny-stories/tiny-stories.gguf $(BUILD)/bin/remote_real
+
 soak: $(BUILD)/bin/soak         ## mixed use by 8 threads for SOAK_SECONDS=1800, failures provoked: no bit, byte or descriptor may change
 	$(BUILD)/bin/soak $(SOAK_SECONDS) $(SOAK_MODELS)
 
@@ -242,7 +314,7 @@ $(PEER):
 check-convert-llamacpp: $(BUILD)/bin/slm $(PEER)  ## llama.cpp opens what slm convert writes, and agrees with the golden logits
 	$(PEER) tests/check_llamacpp.py $< $(SHARED)/models/golden
 
-check-cli: $(BUILD)/bin/slm     ## what the program prints, says and exits with, against the files in tests/cli
+check-cli: $(BUILD)/bin/slm $(BUILD)/bin/remote_server  ## what the program prints, says and exits with, against the files in tests/cli
 	@SHARED='$(SHARED)' sh tests/cli/run.sh $<
 
 # The whole library again with clang and its sanitizers, without OpenMP, which they do not understand.
@@ -284,6 +356,10 @@ INSTALL = 755:$(BUILD)/bin/slm:$(PREFIX)/bin/slm \
           644:$(BUILD)/libslm.a:$(LIBDIR)/libslm.a \
           644:$(BUILD)/$(SO):$(LIBDIR)/$(SO) \
           644:$(PAGES)/slm.pc:$(LIBDIR)/pkgconfig/slm.pc \
+          644:include/slm_remote.h:$(PREFIX)/include/slm_remote.h \
+          644:$(BUILD)/libslm_remote.a:$(LIBDIR)/libslm_remote.a \
+          644:$(BUILD)/$(REMOTE_SO):$(LIBDIR)/$(REMOTE_SO) \
+          644:$(PAGES)/slm_remote.pc:$(LIBDIR)/pkgconfig/slm_remote.pc \
           644:$(PAGES)/slm.1:$(PREFIX)/share/man/man1/slm.1 \
           644:$(PAGES)/bash:$(PREFIX)/share/bash-completion/completions/slm \
           644:$(PAGES)/zsh:$(PREFIX)/share/zsh/site-functions/_slm \
@@ -293,14 +369,15 @@ INSTALL = 755:$(BUILD)/bin/slm:$(PREFIX)/bin/slm \
 OWNED   = $(sort $(dir $(SHIPPED:models/%=$(PREFIX)/share/libslm/%)))   # folders that nobody else puts anything in
 OWNED  += $(PREFIX)/share/libslm $(PREFIX)/share/doc/libslm
 
-install: lib $(BUILD)/bin/slm $(PAGES)/slm.pc $(PAGES)/slm.1 $(PAGES)/bash $(PAGES)/zsh $(PAGES)/fish  ## library, header, slm.pc, program, model, man page, completions under DESTDIR PREFIX
+install: lib $(BUILD)/bin/slm $(PAGES)/slm.pc $(PAGES)/slm_remote.pc $(PAGES)/slm.1 $(PAGES)/bash $(PAGES)/zsh $(PAGES)/fish  ## library, header, slm.pc, program, model, man page, completions under DESTDIR PREFIX
 	@for f in $(INSTALL); do IFS=:; set -- $$f; install -D -m $$1 "$$2" "$(DESTDIR)$$3" || exit 1; done
 	@ln -sf $(SO) "$(DESTDIR)$(LIBDIR)/libslm.so"
+	@ln -sf $(REMOTE_SO) "$(DESTDIR)$(LIBDIR)/libslm_remote.so"
 	@echo "install: libslm $(VERSION) under $(DESTDIR)$(PREFIX)"
 
 uninstall:                      ## removes what install put there
 	@for f in $(INSTALL); do IFS=:; set -- $$f; rm -f "$(DESTDIR)$$3"; done
-	@rm -f "$(DESTDIR)$(LIBDIR)/libslm.so"
+	@rm -f "$(DESTDIR)$(LIBDIR)/libslm.so" "$(DESTDIR)$(LIBDIR)/libslm_remote.so"
 	@for d in $(OWNED); do [ ! -d "$(DESTDIR)$$d" ] || rmdir "$(DESTDIR)$$d"; done
 
 # No Requires.private: a program that links the shared library needs no header and no .pc of utf8proc. `library` is a variable so that
@@ -313,6 +390,13 @@ $(PAGES)/slm.pc: $(BUILD)/libslm.a FORCE
 	printf '%s\n' 'prefix=$(PREFIX)' 'libdir=$(LIBDIR:$(PREFIX)/%=$${prefix}/%)' 'includedir=$${prefix}/include' 'library=-lslm' '' \
 	'Name: slm' 'Description: small language models inside any C program' 'Version: $(VERSION)' \
 	'Cflags: -I$${includedir}' 'Libs: -L$${libdir} $${library}' "Libs.private: -lutf8proc$$omp -lm -lpthread" > $@
+
+# Beside slm.pc, whose libraries come with it. --define-variable=remote=-l:libslm_remote.a takes the archive, as `library` does there.
+$(PAGES)/slm_remote.pc: FORCE
+	@mkdir -p $(@D)
+	@printf '%s\n' 'prefix=$(PREFIX)' 'libdir=$(LIBDIR:$(PREFIX)/%=$${prefix}/%)' 'includedir=$${prefix}/include' 'remote=-lslm_remote' '' \
+	'Name: slm_remote' 'Description: remote language models behind the requests of libslm' 'Version: $(VERSION)' 'Requires: slm' \
+	'Cflags: -I$${includedir}' 'Libs: -L$${libdir} $${remote}' 'Libs.private: $(REMOTE_LIBS) -lpthread' > $@
 
 $(PAGES)/slm.1: $(BUILD)/bin/slm
 	@mkdir -p $(@D)
@@ -330,11 +414,12 @@ STAGE = $(BUILD)/deb
 MAINTAINER ?= libslm <libslm@localhost>
 deb:                            ## build/libslm_VERSION_ARCH.deb
 	@rm -rf $(STAGE) && umask 022 && $(MAKE) --no-print-directory install DESTDIR=$(STAGE) PREFIX=/usr LIBDIR=/usr/lib/$$(gcc -print-multiarch) >/dev/null
-	@strip --strip-unneeded $(STAGE)/usr/bin/slm $(STAGE)/usr/lib/*/$(SO) && strip --strip-debug $(STAGE)/usr/lib/*/libslm.a
+	@strip --strip-unneeded $(STAGE)/usr/bin/slm $(STAGE)/usr/lib/*/$(SO) $(STAGE)/usr/lib/*/$(REMOTE_SO) && \
+	strip --strip-debug $(STAGE)/usr/lib/*/libslm.a $(STAGE)/usr/lib/*/libslm_remote.a
 	@gzip -9nc CHANGELOG.md > $(STAGE)/usr/share/doc/libslm/CHANGELOG.md.gz && gzip -9n $(STAGE)/usr/share/man/man1/slm.1
 	@mkdir $(STAGE)/DEBIAN && (cd $(STAGE) && find usr -type f | sort | xargs md5sum > DEBIAN/md5sums && echo 'activate-noawait ldconfig' > DEBIAN/triggers && \
-	echo '$(SO)' | sed 's/\.so\./ /; s/$$/ libslm (>= $(VERSION))/' > DEBIAN/shlibs)
-	@made="$(STAGE)/usr/bin/slm $(STAGE)/usr/lib/*/$(SO)"; arch=$$(dpkg --print-architecture); \
+	printf '%s\n' '$(SO)' '$(REMOTE_SO)' | sed 's/\.so\./ /; s/$$/ libslm (>= $(VERSION))/' > DEBIAN/shlibs)
+	@made="$(STAGE)/usr/bin/slm $(STAGE)/usr/lib/*/$(SO) $(STAGE)/usr/lib/*/$(REMOTE_SO)"; arch=$$(dpkg --print-architecture); \
 	libc=$$(objdump -T $$made | grep -o 'GLIBC_[0-9.]*' | sort -uV | tail -1); \
 	needs=$$(for l in $$(objdump -p $$made | awk '/NEEDED/ { print $$2 }' | sort -u); do dpkg -S "*/$$(gcc -print-multiarch)/$$l" | sed -n 's/[:,].*//p' | head -1; done | \
 	    sort -u | sed "s/^libc6$$/libc6 (>= $${libc#GLIBC_})/" | paste -sd, | sed 's/,/, /g'); \
@@ -351,4 +436,4 @@ clean:                          ## removes build/
 help:                           ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile
 
--include $(patsubst %.o,%.d,$(call obj,$(LIB) $(SLM) $(TESTS) $(HARNESS) $(CHECKS) $(EXAMPLES) $(wildcard bench/*.c)))
+-include $(patsubst %.o,%.d,$(call obj,$(LIB) $(REMOTE) $(SLM) $(TESTS) $(HARNESS) $(CHECKS) $(EXAMPLES) $(wildcard bench/*.c tests/remote/*.c)))

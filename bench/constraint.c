@@ -29,6 +29,9 @@ static slm_status one_text(slm_session *s, slm_constraint *c, slm_sampler *sampl
     for (; !status && left && !slm_guide_is_done(&guide); left--) {
         int32_t token;
         const unsigned saved = slm_fp_enter();
+        status = slm_sampler_pick(sampler, &m->kernels, &token, s->logits, m->config.vocab, &how, NULL, s->position, err);   /* warms both alike */
+        if (status)
+            break;
         const uint64_t begin = slm_clock_ns();
         status = slm_sampler_pick(sampler, &m->kernels, &token, s->logits, m->config.vocab, &how, NULL, s->position, err);
         const uint64_t drawn = slm_clock_ns();

@@ -982,6 +982,24 @@ SLM_API slm_status slm_confidence_of_tokens(slm_confidence *confidence, const sl
  * quantiles stay 0: the tokens of the best label are not known here. Errors as above. Since 0.1.0 */
 SLM_API slm_status slm_confidence_of_labels(slm_confidence *confidence, size_t *best, slm_label_score *labels, size_t n, slm_error *err);
 
+/* Ends of an answer that only a reply has, beside those of slm_stop. */
+enum { SLM_STOP_REFUSED = 6, SLM_STOP_CALLS = 7, SLM_STOP_OTHER = 8 };     /* the model declined; it wants tools called; unknown */
+
+enum {                        /* slm_reply.flags */
+    SLM_REPLY_COSTED = 1,     /* cost is known or an upper bound */
+    SLM_REPLY_ESTIMATED = 2,  /* tokens and cost are upper bounds: the server's own numbers are missing or impossible */
+    SLM_REPLY_CUT = 4         /* the server ended the answer early, for a reason of its own */
+};
+
+enum {                        /* slm_reply.route: how slm_engine_escalate came to this answer */
+    SLM_ROUTE_NONE = 0,       /* no escalation was there to decide */
+    SLM_ROUTE_LOCAL = 1,      /* local: good enough */
+    SLM_ROUTE_UNSURE = 2,     /* remote: the local confidence was under the threshold */
+    SLM_ROUTE_UNVERIFIED = 3, /* remote: the local answer did not pass the caller's check */
+    SLM_ROUTE_FAILED = 4,     /* remote: the local engine failed or does not do the task */
+    SLM_ROUTE_KEPT = 5        /* local, though it should have gone on: route_status and note say why it did not */
+};
+
 /* The outcome. Begin with SLM_REPLY_INIT, end with slm_reply_free; what it points at is its own and needs neither engine nor model. */
 typedef struct slm_reply {
     size_t                 size;
@@ -1003,11 +1021,19 @@ typedef struct slm_reply {
     uint32_t               reason;       /* generate, chat: an slm_stop; else 0 */
     uint32_t               partial;      /* 1: the call failed after this much of the answer was made */
     uint32_t               left;         /* 1: contents of the request left this machine */
-    uint32_t               reserved;
+    uint32_t               flags;        /* SLM_REPLY_... */
     const slm_tool_call   *calls;        /* [n_calls] chat: what the model asks for, arguments checked to be a JSON object 0.1.0 */
     size_t                 n_calls;
+    const char            *note;         /* one line: why it was escalated or not, what was odd; "" */
+    uint64_t               cache_write_tokens;   /* of prompt_tokens, written to a server's cache at a price of their own */
+    uint64_t               cost;         /* nano-dollars of all tries, with SLM_REPLY_COSTED */
+    uint32_t               tries;        /* requests sent for it; 0: none */
+    uint32_t               route;        /* SLM_ROUTE_... */
+    int32_t                route_status; /* SLM_ROUTE_KEPT, _FAILED: the slm_status that decided; else 0 */
+    uint32_t               reserved;
 } slm_reply;
-#define SLM_REPLY_INIT { sizeof(slm_reply), NULL, NULL, NULL, 0, NULL, NULL, NULL, NULL, 0, NULL, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, NULL, 0 }
+#define SLM_REPLY_INIT { sizeof(slm_reply), NULL, NULL, NULL, 0, NULL, NULL, NULL, NULL, 0, NULL, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, NULL, 0, \
+                         NULL, 0, 0, 0, 0, 0, 0 }
 
 /* Frees what the reply points at and makes it an SLM_REPLY_INIT again. */
 SLM_API void slm_reply_free(slm_reply *reply);
@@ -1019,7 +1045,8 @@ SLM_API slm_status slm_reply_own(slm_reply *reply, const slm_allocator *allocato
 enum {                     /* traits of an engine; one that says nothing about itself is trusted with nothing */
     SLM_ENGINE_LOCAL = 1,  /* nothing of a request leaves this machine */
     SLM_ENGINE_MASKS = 2,  /* it masks a request of SLM_PRIVACY_MASKED before anything leaves */
-    SLM_ENGINE_EXACT = 4   /* the same request has the same answer, bit by bit */
+    SLM_ENGINE_EXACT = 4,  /* the same request has the same answer, bit by bit */
+    SLM_ENGINE_KEEPS = 8   /* it keeps privacy classes itself: it hands a request only to slm_engine_run of others, class and all */
 };
 
 /* A table of operations. A caller's own engine fills one and hands it to slm_engine_run; nothing else is needed.
@@ -1069,6 +1096,92 @@ typedef struct slm_engine_local_params {
  * `idle` of them are kept, and a prompt that begins as one of theirs did is not evaluated again that far, which changes no bit.
  * Returns SLM_OK, SLM_E_ARG, SLM_E_STATE if the model has no tokenizer, SLM_E_MEMORY, the errors of slm_template_new. Since 0.1.0 */
 SLM_API slm_status slm_engine_local(slm_engine **out, slm_model *model, const slm_engine_local_params *params, slm_error *err);
+
+/* Does text [len] parse as JSON and validate against a JSON schema [schema_len]? The keywords are those of slm_constraint_schema.
+ * SLM_OK it does; SLM_E_MISMATCH names the place and what is not so; SLM_E_FORMAT for text or schema that is no JSON or no schema,
+ * SLM_E_UNSUPPORTED a keyword, SLM_E_LIMIT, SLM_E_MEMORY. Since 0.1.0 */
+SLM_API slm_status slm_schema_check(const char *schema, size_t schema_len, const char *text, size_t len, slm_error *err);
+
+/* ---- money ------------------------------------------------------------------------------------------------------------------- */
+
+/* Prices in nano-dollars per 1,000 tokens: one dollar per million tokens is 1,000,000. */
+typedef struct slm_price {
+    const char *model;        /* the model's name, or its beginning and a '*'; the first row that fits holds */
+    uint64_t    input;        /* 0 .. 1e9 each */
+    uint64_t    output;
+    uint64_t    cached;       /* read from the server's cache; 0: as input */
+    uint64_t    cache_write;  /* written to it; 0: as input */
+} slm_price;
+
+/* What a call used. All of a prompt is `prompt`; cached and cache_write are parts of it. */
+typedef struct slm_usage {
+    uint64_t prompt, cached, cache_write, output;     /* tokens, at most 2^32 each */
+} slm_usage;
+
+typedef struct slm_budget_params {
+    size_t           size;
+    uint64_t         total;      /* nano-dollars that may be spent in all; 0: only what is free                 0.1.0 */
+    uint64_t         calls;      /* calls at most; 0: no bound                                                   0.1.0 */
+    const slm_price *prices;     /* [n_prices], copied, at most 1,024                                            0.1.0 */
+    size_t           n_prices;
+    const slm_price *ceiling;    /* for models without a row (its own `model` is not read); NULL: they are refused  0.1.0 */
+} slm_budget_params;
+#define SLM_BUDGET_PARAMS_INIT { sizeof(slm_budget_params), 0, 0, NULL, 0, NULL }
+
+typedef struct slm_budget_info {
+    size_t   size;
+    uint64_t total, spent, reserved;   /* nano-dollars */
+    uint64_t calls, refused;           /* reservations made; reservations refused */
+} slm_budget_info;
+#define SLM_BUDGET_INFO_INIT { sizeof(slm_budget_info), 0, 0, 0, 0, 0 }
+
+/* An amount that engines share: the worst case is reserved before a call and the true cost settled after it, so that calls in parallel
+ * cannot pass it together. Costs are integers and add up the same in any order; each is rounded up to a nano-dollar.
+ * Threads  any number. After fork the child has none: SLM_E_STATE there.
+ * Errors   SLM_E_ARG names row and number; SLM_E_MEMORY. Since 0.1.0 */
+typedef struct slm_budget slm_budget;
+SLM_API slm_status slm_budget_new(slm_budget **out, const slm_budget_params *params, slm_error *err);
+SLM_API void slm_budget_free(slm_budget *budget);
+
+/* What `usage` of a model costs. SLM_E_BUDGET if the model has no price; SLM_E_ARG for impossible usage. Since 0.1.0 */
+SLM_API slm_status slm_budget_cost(const slm_budget *budget, const char *model, const slm_usage *usage, uint64_t *cost, slm_error *err);
+
+/* Sets aside what `most` can cost at worst (each token of the prompt at its dearest). *reserved is given back to settle, once, with
+ * what was spent. SLM_E_BUDGET if that is not left, or the calls are used up, or the model has no price. Since 0.1.0 */
+SLM_API slm_status slm_budget_reserve(slm_budget *budget, const char *model, const slm_usage *most, uint64_t *reserved, slm_error *err);
+SLM_API slm_status slm_budget_settle(slm_budget *budget, uint64_t reserved, uint64_t spent, slm_error *err);
+SLM_API slm_status slm_budget_get_info(const slm_budget *budget, slm_budget_info *info, slm_error *err);
+
+/* ---- escalation -------------------------------------------------------------------------------------------------------------- */
+
+enum { SLM_ESCALATE_STREAM = 1 };   /* text of the second engine is handed out as it comes; a failure after that cannot be taken back */
+
+typedef struct slm_engine_escalate_params {
+    size_t      size;
+    const char *name;       /* NULL: "escalate"; at most 64 bytes                                               0.1.0 */
+    double      threshold;  /* 0 .. 1: a local answer whose confidence value is under it goes on; so does one without confidence, if
+                               this is above 0. 0: confidence decides nothing                                    0.1.0 */
+    /* The caller's check of a local answer: 0 keeps it, 1 sends the request on, anything else ends the call with SLM_E_CALLBACK.
+     * May be NULL. Called on the calling thread, without a lock.                                                0.1.0 */
+    int       (*verify)(void *user, const slm_request *request, const slm_reply *reply);
+    void       *user;
+    slm_budget *budget;     /* for a second engine that keeps none of its own; NULL: none. Used, not owned         0.1.0 */
+    const char *model;      /* with budget: whose price is reserved; the reply's own is settled                    0.1.0 */
+    uint32_t    max_tokens; /* with budget: most output when the request names none; 0: 4,096                      0.1.0 */
+    uint32_t    tries;      /* with budget: requests that one call may take, all of which may be billed; 0: 3       0.1.0 */
+    uint32_t    flags;      /* SLM_ESCALATE_...                                                                    0.1.0 */
+    uint32_t    reserved;
+} slm_engine_escalate_params;
+#define SLM_ENGINE_ESCALATE_PARAMS_INIT { sizeof(slm_engine_escalate_params), NULL, 0, NULL, NULL, NULL, NULL, 0, 0, 0, 0 }
+
+/* An engine of two: asks `local`, and `remote` only where the answer is unsure, does not pass the check, or there is none. Text is shown
+ * once it is known which answer holds. If the second engine fails, is refused by the request's privacy class or by the budget, the local
+ * answer stands with SLM_ROUTE_KEPT; without one the failure is the local engine's, with the other in its text. A cancelled call is
+ * SLM_E_CANCELLED. The reply's engine, model, left, route, route_status and note say what happened.
+ *   local, remote  used, not owned; freed after this one. `local` must say SLM_ENGINE_LOCAL (SLM_E_ARG)
+ * Threads  as its two engines. Since 0.1.0 */
+SLM_API slm_status slm_engine_escalate(slm_engine **out, const slm_engine *local, const slm_engine *remote,
+                                       const slm_engine_escalate_params *params, slm_error *err);
 
 #ifdef __cplusplus
 }

@@ -709,6 +709,7 @@ typedef struct relay {
     const slm_allocator *to;        /* NULL: the system */
     slm_model *model;
     uint32_t task;
+    const char *schema;
 } relay;
 
 static void *relay_alloc(void *user, size_t size)
@@ -746,6 +747,8 @@ static slm_status run_relayed(void *ctx, const slm_allocator *allocator, void **
     q.n_messages = 1;
     p.chat_template = chat_template;
     p.chat_template_len = sizeof chat_template - 1;
+    q.schema = r->schema;
+    q.schema_len = r->schema ? strlen(r->schema) : 0;
     r->to = allocator;
     slm_status status = slm_engine_local(&e, r->model, &p, err);
     if (!status)
@@ -782,6 +785,13 @@ static void every_refused_allocation_ends_in_a_status(void **state)
         const size_t calls = fail_alloc_every("engine", run_relayed, drop, &r);
         assert_true(calls > 10);
     }
+    slm_constraint *warm = NULL;            /* the trie stays with the tokenizer, which is not this call's */
+    r.to = NULL;
+    check_status(slm_constraint_regex(&warm, slm_model_tokenizer(r.model), "a", &err), SLM_OK, &err);
+    slm_constraint_free(warm);
+    r.task = SLM_TASK_GENERATE;
+    r.schema = "{\"enum\":[1,22]}";
+    assert_true(fail_alloc_every("engine with a schema", run_relayed, drop, &r) > 20);
     r.to = NULL;
     slm_model_free(r.model);
 }

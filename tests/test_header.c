@@ -4,6 +4,7 @@
 #include "slm.h"
 
 #include "harness/test.h"
+#include "slm_remote.h"
 
 _Static_assert(sizeof(slm_error) == 512, "the error struct has its size for ever");
 _Static_assert(sizeof(slm_status) == 4, "the enum is an int");
@@ -66,12 +67,19 @@ static void structs_end_with_their_last_field(void **state)
     assert_int_equal(END(slm_executor, run), sizeof(slm_executor));
     assert_int_equal(END(slm_request, tools_len), sizeof(slm_request));
     assert_int_equal(END(slm_confidence, entropy_first), sizeof(slm_confidence));
-    assert_int_equal(END(slm_reply, n_calls), sizeof(slm_reply));
+    assert_int_equal(END(slm_reply, reserved), sizeof(slm_reply));
     assert_int_equal(END(slm_engine, release), sizeof(slm_engine));
     assert_int_equal(END(slm_engine_local_params, chat_template_len), sizeof(slm_engine_local_params));
     assert_int_equal(END(slm_message, name), sizeof(slm_message));
     assert_int_equal(END(slm_token_score, entropy), sizeof(slm_token_score));
     assert_int_equal(END(slm_label_score, reserved), sizeof(slm_label_score));
+    assert_int_equal(END(slm_price, cache_write), sizeof(slm_price));
+    assert_int_equal(END(slm_usage, output), sizeof(slm_usage));
+    assert_int_equal(END(slm_budget_params, ceiling), sizeof(slm_budget_params));
+    assert_int_equal(END(slm_budget_info, refused), sizeof(slm_budget_info));
+    assert_int_equal(END(slm_engine_escalate_params, reserved), sizeof(slm_engine_escalate_params));
+    assert_int_equal(END(slm_engine_remote_params, log), sizeof(slm_engine_remote_params));
+    assert_int_equal(END(slm_remote_statistics, estimated), sizeof(slm_remote_statistics));
 }
 
 int main(void)

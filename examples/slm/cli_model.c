@@ -129,6 +129,7 @@ slm_status cli_decode(cli *c, const slm_tokenizer *tok, const int32_t *ids, size
 static volatile sig_atomic_t came;
 static slm_session *_Atomic running;
 static slm_encoder *_Atomic encoding;
+static slm_cancel calls;                    /* of engines */
 static int wakers[2] = { -1, -1 };      /* a pipe that can be read as long as there is a signal to see */
 
 static void caught(int signal_number)
@@ -137,6 +138,7 @@ static void caught(int signal_number)
     slm_encoder *encoder = atomic_load(&encoding);
     const int saved = errno;
     came = signal_number;
+    slm_cancel_set(&calls);
     if (session)
         slm_session_cancel(session);
     if (encoder)
@@ -167,6 +169,11 @@ void cli_cancel_encoder(slm_encoder *encoder)
     atomic_store(&encoding, encoder);
     if (encoder && came)
         slm_encoder_cancel(encoder);
+}
+
+slm_cancel *cli_cancel(void)
+{
+    return &calls;
 }
 
 int cli_signal(void)

@@ -1,5 +1,5 @@
 /* cmd_generate.c -- `slm generate`: continues a text on stdout, as it is made. */
-#include "cli.h"
+#include "cli_remote.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -10,7 +10,9 @@ typedef struct options {
     uint64_t max_tokens, context, chunk, logprobs, draft;
     cli_sampling sampling;
     cli_list stop, choice;
-    bool echo, special;
+    bool echo, special, escalate;
+    double threshold;
+    remote_options remote;
 } options;
 
 /* What was said of a token: log p, and the likeliest ones at its place. */
@@ -239,6 +241,47 @@ static slm_status work(cli *c, const options *o, const char *prompt, size_t len,
     return status;
 }
 
+/* --escalate: the model here answers first, and a server what it is not sure of. */
+static slm_status escalate(cli *c, const options *o, const char *prompt, size_t len)
+{
+    slm_model *model = NULL;
+    slm_engine *local = NULL, *remote = NULL, *both = NULL;
+    slm_budget *budget = NULL;
+    slm_engine_local_params here = SLM_ENGINE_LOCAL_PARAMS_INIT;
+    slm_engine_escalate_params p = SLM_ENGINE_ESCALATE_PARAMS_INIT;
+    slm_request q = SLM_REQUEST_INIT;
+    slm_reply reply = SLM_REPLY_INIT;
+    slm_sampling sampling = cli_sampling_of(&o->sampling);
+    here.context = (uint32_t)o->context;
+    here.chunk = (uint32_t)o->chunk;
+    here.kv = cli_kv(o->kv);
+    p.threshold = o->threshold;
+    q.privacy = cli_privacy(&o->remote);
+    q.prompt = prompt;
+    q.prompt_len = len;
+    q.sampling = &sampling;
+    q.stops = o->stop.item;
+    q.n_stops = (uint32_t)o->stop.n;
+    q.flags = o->special ? SLM_TEXT_SPECIAL : 0;
+    q.max_tokens = (uint32_t)o->max_tokens;
+    slm_status status = cli_open_remote(c, &o->remote, &remote, &budget);
+    if (!status)
+        status = cli_open_model(c, &model);
+    if (!status)
+        status = slm_engine_local(&local, model, &here, &c->err);
+    if (!status)
+        status = slm_engine_escalate(&both, local, remote, &p, &c->err);
+    if (!status)
+        status = cli_run_request(c, both, &q, &reply);
+    slm_reply_free(&reply);
+    slm_engine_free(both);
+    slm_engine_free(local);
+    slm_engine_free(remote);
+    slm_budget_free(budget);
+    slm_model_free(model);
+    return status;
+}
+
 static int run(cli *c, const void *opaque)
 {
     const options *o = opaque;
@@ -253,9 +296,13 @@ static int run(cli *c, const void *opaque)
         return cli_usage(c, "--draft-model needs --draft N");
     if (o->logprobs && !c->common.json)
         return cli_usage(c, "--logprobs needs --json");
+    if (o->escalate && (o->schema || o->regex || o->choice.n || o->logprobs || o->echo))
+        return cli_usage(c, "--escalate goes with none of --schema, --regex, --choice, --logprobs and --echo");
     slm_status status = o->file ? cli_read_file(c, o->file, &text, &len) : SLM_OK;
     const char *prompt = text ? text : o->prompt ? o->prompt : "";
-    if (!status)
+    if (!status && o->escalate)
+        status = escalate(c, o, prompt, text ? len : strlen(prompt));
+    else if (!status)
         status = work(c, o, prompt, text ? len : strlen(prompt), &s);
     for (size_t i = 0; i < s.n_list; i++)
         free(s.list[i].top);
@@ -266,6 +313,7 @@ static int run(cli *c, const void *opaque)
 }
 
 #define AT(member) offsetof(options, member)
+#define REMOTE_AT(member) offsetof(options, remote.member)
 static const cli_option table[] = {
     CLI_HEAD("prompt"),
     { CLI_TEXT,   'p', "prompt",     "TEXT", NULL, 0, 0, AT(prompt),
@@ -296,8 +344,13 @@ static const cli_option table[] = {
     { CLI_COUNT,  0,   "chunk",      "N",    NULL, 1, 16777216, AT(chunk),
       "tokens per pass over the weights (default 512). No result depends on it" },
     { CLI_CHOICE, 0,   "kv",         "f16|f32", "f16", 0, 0, AT(kv), "type of the cache" },
+    CLI_HEAD("escalation"),
+    { CLI_FLAG,   0,   "escalate",   NULL,   NULL, 0, 0, AT(escalate), "asks a server where this model is not sure; what follows says which" },
+    { CLI_REAL,   0,   "threshold",  "P",    "0.5", 0, 1, AT(threshold), "sure is a confidence (e to the mean log p) of at least P" },
+    CLI_REMOTE_ROWS(REMOTE_AT),
     CLI_END
 };
+#undef REMOTE_AT
 #undef AT
 
 const cli_command cmd_generate = {

@@ -71,16 +71,16 @@ slm_status slm_reply_own(slm_reply *reply, const slm_allocator *allocator, slm_e
         status = slm_fail(err, SLM_E_ARG, "reply.size is %zu: start from SLM_REPLY_INIT", reply->size);
     if (status)
         return status;
-    const size_t engine = length(r.engine), model = length(r.model);
+    const size_t engine = length(r.engine), model = length(r.model), note = length(r.note);
     const size_t text = r.text ? r.text_len : 0;
-    size_t bytes = sizeof(piece) + 3;
+    size_t bytes = sizeof(piece) + 4;
     if (!r.calls)
         r.n_calls = 0;
     bool fits = add(&bytes, r.n_calls, sizeof *r.calls);
     for (size_t i = 0; fits && i < r.n_calls; i++)
         fits = add(&bytes, call_strings(&r.calls[i]), 1);
     if (!fits || !add(&bytes, r.n_scores, sizeof *r.scores) || !add(&bytes, r.n_labels, sizeof *r.labels) || !add(&bytes, text, 1) ||
-        !add(&bytes, engine, 1) || !add(&bytes, model, 1))
+        !add(&bytes, engine, 1) || !add(&bytes, model, 1) || !add(&bytes, note, 1))
         return slm_fail(err, SLM_E_LIMIT, "reply: %zu bytes of text, %zu tokens, %zu labels", text, r.n_scores, r.n_labels);
     piece *p = slm_heap_new_owner(bytes, allocator, 0);
     if (!p)
@@ -95,6 +95,7 @@ slm_status slm_reply_own(slm_reply *reply, const slm_allocator *allocator, slm_e
     r.text_len = text;
     r.engine = put_text(&at, r.engine, engine);
     r.model = put_text(&at, r.model, model);
+    r.note = put_text(&at, r.note, note);
     r.memory = p;
     r.release = slm_heap_free_owner;
     return slm_params_write(reply, &r, sizeof r, err);
