@@ -68,6 +68,7 @@ struct slm_work {
     struct row *rows;           /* [chunk] */
     struct segment *segments;   /* [most_segments] */
     size_t most_segments;
+    slm_importance *importance; /* NULL: nothing is measured */
 };
 
 /* Consecutive rows of a pass: tokens of one sequence. */
@@ -220,6 +221,11 @@ void slm_work_free(slm_work *work)
         return;
     slm_heap_free(work->heap, work->memory);
     slm_heap_free(work->heap, work);
+}
+
+void slm_work_measure(slm_work *work, slm_importance *importance)
+{
+    work->importance = importance;
 }
 
 /* ---- pieces ---- */
@@ -615,6 +621,12 @@ static void drop_bad(pass *p, const char *where, size_t number)
     }
 }
 
+static void measure_input(const pass *p, int input, const operand *x)
+{
+    if (p->w->importance)
+        slm_importance_add(p->w->importance, p->index, input, x->f, x->ld, p->n);
+}
+
 /* A layer, top to bottom. `before` is the layer before, whose output is still to be added; NULL for the first. */
 static void layer(pass *p, const slm_layer *before)
 {
@@ -627,6 +639,7 @@ static void layer(pass *p, const slm_layer *before)
 
     join(p, &(joint){ .add = before, .bias = before ? before->down_bias : NULL, .post = before ? &before->post_ffn : NULL,
                       .norm = &l->attn_norm }, readers, l->parallel ? 5 : 3);
+    measure_input(p, SLM_INPUT_ATTENTION, &w->in);
     run_product(m, &(product){ .m = { &l->q, &l->k, &l->v }, .y = { w->qkv[0], w->qkv[1], w->qkv[2] },
                                .ldy = { c->heads * d, c->kv_heads * d, c->kv_heads * d }, .count = 3, .tokens = p->n, .x = &w->in });
     each_row(p, (c->heads + 4 * c->kv_heads) * d, store_kv);
@@ -637,8 +650,10 @@ static void layer(pass *p, const slm_layer *before)
     slm_team_run(m->team, slm_max(1, slm_min(slm_team_width(m->team), attention_bytes(p) / TASK_BYTES)), attention, p);
     if (!l->o.type->float_x)
         each_row(p, c->heads * d, quantize_attention);
+    measure_input(p, SLM_INPUT_OUTPUT, &w->att);
     run_product(m, &(product){ .m = { &l->o }, .y = { w->delta }, .ldy = { e }, .count = 1, .tokens = p->n, .x = &w->att });
     join(p, &(joint){ .add = true, .bias = l->o_bias, .post = &l->post_attn, .norm = l->parallel ? NULL : &l->ffn_norm }, readers + 3, 2);
+    measure_input(p, SLM_INPUT_FEED_FORWARD, &w->in);
     if (l->gate.type)
         run_product(m, &(product){ .m = { &l->gate, &l->up }, .y = { w->gate, w->up }, .ldy = { f, f }, .count = 2, .tokens = p->n,
                                    .x = &w->in });
@@ -646,6 +661,7 @@ static void layer(pass *p, const slm_layer *before)
         run_product(m, &(product){ .m = { &l->up }, .y = { w->up }, .ldy = { f }, .count = 1, .tokens = p->n, .x = &w->in });
     p->quantize = !l->down.type->float_x;
     each_row(p, 4 * f, activate);
+    measure_input(p, SLM_INPUT_DOWN, &w->act);
     run_product(m, &(product){ .m = { &l->down }, .y = { w->delta }, .ldy = { e }, .count = 1, .tokens = p->n, .x = &w->act });
 }
 

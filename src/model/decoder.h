@@ -3,6 +3,7 @@
 #define SLM_MODEL_DECODER_H
 
 #include "core/clock.h"
+#include "model/importance.h"
 #include "model/kv.h"
 #include "model/model.h"
 
@@ -17,6 +18,9 @@ void slm_work_free(slm_work *work);
 
 /* What slm_work_new takes from the heap with a team of `width`; saturates. */
 uint64_t slm_work_heap_bytes(const slm_config *config, size_t width, size_t chunk, size_t most, size_t context, size_t sequences);
+
+/* From now on what each product of a layer is multiplied with is added to `importance`; NULL: to nothing. */
+void slm_work_measure(slm_work *work, slm_importance *importance);
 
 /* One sequence's part in a call of the decoder. */
 typedef struct slm_sequence {
