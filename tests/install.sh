@@ -72,6 +72,20 @@ if [ -f "$root/share/libslm/tiny-stories/tiny-stories.gguf" ]; then
     else
         skip "static: $CC has no $omp.a"
     fi
+    # The remote library: a program that answers from here, and says what goes wrong with a server that is not there.
+    for kind in shared archive; do
+        [ $kind = shared ] && flags=$(pc --cflags --libs slm_remote) ||
+            flags=$(pc --static --define-variable=library=-l:libslm.a --define-variable=remote=-l:libslm_remote.a --cflags --libs slm_remote)
+        # shellcheck disable=SC2086
+        $CC -std=c11 -D_GNU_SOURCE -Wall -Wextra -pedantic -Werror examples/remote.c $flags -o "$work/remote-$kind" >"$work/log" 2>&1
+        ok "remote $kind: builds" $?
+        LD_LIBRARY_PATH=$root/lib "$work/remote-$kind" here "$root/share/libslm/tiny-stories/tiny-stories.gguf" "Once upon a time" >"$work/out" 2>"$work/log"
+        ok "remote $kind: answers from here" $?
+        same "remote $kind: nothing is there" "remote: SLM_E_NETWORK" \
+             "$(LD_LIBRARY_PATH=$root/lib "$work/remote-$kind" http://127.0.0.1:1/v1 m x 2>&1 | sed 's/:[^:]*: NET_CONNECT.*//')"
+    done
+    same "remote shared: needs" "libc libslm libslm_remote" "$(needed "$work/remote-shared")"
+    same "remote archive: needs" "$(printf '%s\n' libc libcurl libjansson libm libutf8proc $omp | sort | paste -sd' ')" "$(needed "$work/remote-archive")"
     (cd / && "$root/bin/slm" generate -q -p "Once upon a time" --temp 0 -n 20) >"$work/out" 2>"$work/log"
     ok "slm: runs from anywhere with its model" $?
     same "slm: text" "$first" "$(cat "$work/out")"
@@ -83,6 +97,11 @@ sed -n 's/^| `\(slm_[a-z0-9_]*\)`.*/\1/p' docs/abi.md | sort >"$work/listed"
 same "nm -D $SO: docs/abi.md" "$(cat "$work/listed")" "$(nm -D --defined-only "$root/lib/$SO" | awk '{ print $3 }' | sort)"
 same "soname" "$SO" "$(objdump -p "$root/lib/$SO" | awk '/SONAME/ { print $2 }')"
 same "soname: link" "$SO" "$(readlink "$root/lib/libslm.so")"
+sed -n 's/^| libslm_remote | `\(slm_[a-z0-9_]*\)`.*/\1/p' docs/abi.md | sort >"$work/listed"
+remote=$(readlink "$root/lib/libslm_remote.so")
+same "nm -D $remote: docs/abi.md" "$(cat "$work/listed")" "$(nm -D --defined-only "$root/lib/$remote" | awk '{ print $3 }' | sort)"
+same "soname of the remote library" "$remote" "$(objdump -p "$root/lib/$remote" | awk '/SONAME/ { print $2 }')"
+same "nm -u libslm.a: no network" "" "$(nm -u "$root/lib/libslm.a" 2>/dev/null | grep -wE '(curl|json|SSL|sqlite3)_[a-z_]*|socket|connect|getaddrinfo' | head)"
 
 if command -v man >/dev/null; then
     MANWIDTH=100 man --warnings -l "$root/share/man/man1/slm.1" >"$work/page" 2>"$work/log"
@@ -127,7 +146,7 @@ if command -v dpkg-deb >/dev/null; then
     ok "deb" $?
     deb=$(ls "$BUILD"/libslm_"$VERSION"_*.deb)
     same "deb: version" "$VERSION" "$(dpkg-deb -f "$deb" Version)"
-    same "deb: depends" "$(printf '%s\n' libc6 $omp libjansson4 libutf8proc2 | sort | paste -sd' ')" \
+    same "deb: depends" "$(printf '%s\n' libc6 $omp libcurl4 libedit2 libjansson4 libutf8proc2 | sort | paste -sd' ')" \
          "$(dpkg-deb -f "$deb" Depends | sed "s/([^)]*)//g; s/,/ /g; s/${omp:-libgomp}[-0-9]*/$omp/" | tr -s ' ' '\n' | sort | paste -sd' ')"
     dpkg-deb -x "$deb" "$work/deb" && (cd "$work/deb" && md5sum --quiet -c) <<END >"$work/log" 2>&1
 $(dpkg-deb -I "$deb" md5sums)

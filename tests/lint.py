@@ -9,6 +9,7 @@
   6 spills      no vector register is stored to the stack in an innermost loop of a matrix kernel
   7 recursion   no cycle in the call graph (direct calls, from the machine code)
   8 paths       tracked files name no place of one machine
+  9 remote      libslm_remote uses of libslm what is public, exports what slm_remote.h declares; libslm knows no socket, TLS, curl, jansson
 """
 import argparse, bisect, collections, glob, os, re, subprocess, sys
 
@@ -27,6 +28,7 @@ HEAP_HOME = 'src/core/heap.c'
 OPEN = re.compile(r'^(open|openat|creat|open64|openat64|fopen|fopen64|fdopen|freopen|tmpfile|mkstemp|mkostemp|opendir)$')
 OPEN_HOMES = {'src/core/source.c', 'src/core/writer.c', 'src/core/cpu.c'}
 ACCEPTED_SPILLS = {}    # function: most stores in one innermost loop; each line says why, and what was measured
+REMOTE_MAY = {'src/remote/secret.c': ('mmap', 'munmap')}    # locked pages of their own
 WRITABLE = {('src/core/cpu.c', 'cached')}
 
 findings = []
@@ -187,6 +189,52 @@ def check_exports(exported, build):
             finding(so, name, 'exports: not listed in docs/abi.md' if name in dynamic else 'exports: the shared library lacks it')
         if f'SONAME               {os.path.basename(so)}' not in run('objdump', '-p', so):
             finding(so, 'SONAME', 'exports: is not the name of the file')
+
+
+# ---- 9: the two libraries ------------------------------------------------------------------------------------------------------
+
+NOT_LOCAL = re.compile(r'(curl|json|SSL|TLS|BIO|X509|sqlite3|gnutls|nghttp2)_|(socket(pair)?|connect|accept4?|bind|listen|send(to|msg)?|recv(from|msg)?|'
+                       r'getaddrinfo|gethostby\w+|res_\w+|inet_\w+|getsockopt|setsockopt|shutdown)$')
+
+
+def check_remote(objs, exported, build):
+    for path, obj in objs:
+        for s in symbols(obj):
+            if s.section == '*UND*' and NOT_LOCAL.match(re.sub(r'@.*$', '', s.name)):
+                finding(path, s.name, 'remote: libslm has nothing to do with networks')
+    own, used, shown = {}, [], set()
+    for path in sorted(glob.glob('src/remote/*.c')):
+        obj = os.path.join(build, path[:-2] + '.o')
+        if not os.path.isfile(obj):
+            finding(path, os.path.basename(obj), f'objects: not built under {build}, run make first')
+            continue
+        for s in symbols(obj):
+            if s.section == '*UND*':
+                name = re.sub(r'^(__isoc\d\d_|__)', '', re.sub(r'(_chk|@.*)$', '', s.name))
+                if BANNED.match(name) and name not in REMOTE_MAY.get(path, ()) and name not in ('strdup', 'strndup'):
+                    finding(path, name, 'calls: banned')
+                used.append((path, s.name))
+            elif s.bind in 'gwu!':
+                own[s.name] = path
+                if not s.name.startswith('slm_'):
+                    finding(path, s.name, 'names: external linkage begins with slm_')
+                if not s.hidden:
+                    shown.add(s.name)
+            elif re.match(r'\.(t?data|t?bss)(\.|$)', s.section) and not s.section.startswith('.data.rel.ro') and not s.section.startswith(s.name):
+                finding(path, s.name, f'globals: writable ({s.section})')
+    for path, name in used:
+        if name.startswith('slm_') and name not in own and name not in exported:
+            finding(path, name, 'remote: not public in libslm')
+    header = bare(open('include/slm_remote.h', encoding='utf-8').read())
+    declared = set(re.findall(r'SLM_API\b[^;{]*?\b(slm_\w+)\s*\(', re.sub(r'(?m)^\s*#.*$', '', header)))
+    listed = set(re.findall(r'(?m)^\| libslm_remote \| `(slm_\w+)` \| \d+\.\d+\.\d+ \|$', open('docs/abi.md', encoding='utf-8').read()))
+    dynamic = set()
+    for so in glob.glob(os.path.join(build, 'libslm_remote.so.*')):
+        dynamic |= {line.split()[-1] for line in run('nm', '-D', '--defined-only', so).splitlines()}
+    for name in sorted(declared | listed | dynamic | shown):
+        for where, names in (('include/slm_remote.h', declared), ('docs/abi.md', listed), ('libslm_remote.so', dynamic), ('libslm_remote.a', shown)):
+            if name not in names:
+                finding(where, name, 'remote: exports differ')
 
 
 # ---- 6, 7: machine code --------------------------------------------------------------------------------------------------------
@@ -361,7 +409,9 @@ def main():
     files = tracked()
     check_sources(files)
     objs = list(objects(args.build, files))
-    check_exports(check_objects(objs), args.build)
+    exported = check_objects(objs)
+    check_exports(exported, args.build)
+    check_remote(objs, exported, args.build)
     code = {path: functions(obj) for path, obj in objs}
     check_recursion(code)
     check_spills(code, args.verbose)

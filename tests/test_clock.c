@@ -24,7 +24,7 @@ static void no_watch_and_an_empty_one_never_end_a_call(void **state)
 {
     (void)state;
     atomic_int flag = 0;
-    const slm_watch empty = { NULL, 0 }, unset = { &flag, UINT64_MAX };
+    const slm_watch empty = { NULL, 0, false }, unset = { &flag, UINT64_MAX, false };
     check_status(slm_watch_look(NULL, NULL), SLM_OK, NULL);
     check_status(slm_watch_look(&empty, NULL), SLM_OK, NULL);
     check_status(slm_watch_look(&unset, NULL), SLM_OK, NULL);
@@ -35,7 +35,7 @@ static void the_flag_ends_one_call(void **state)
     (void)state;
     atomic_int flag = 1;
     slm_error err;
-    const slm_watch watch = { &flag, 0 };
+    const slm_watch watch = { &flag, 0, false };
     check_status(slm_watch_look(&watch, &err), SLM_E_CANCELLED, &err);
     assert_int_equal(flag, 0);
     check_status(slm_watch_look(&watch, &err), SLM_OK, &err);
@@ -46,7 +46,8 @@ static void the_deadline_ends_every_call_after_it(void **state)
     (void)state;
     atomic_int flag = 0;
     slm_error err;
-    const slm_watch watch = { &flag, slm_clock_ns() }, later = { &flag, slm_clock_ns() + UINT64_C(1000000000000) };
+    const slm_watch watch = { &flag, slm_clock_ns(), false },
+                    later = { &flag, slm_clock_ns() + UINT64_C(1000000000000), false };
     check_status(slm_watch_look(&watch, &err), SLM_E_DEADLINE, &err);
     check_text(&err, "deadline passed ");
     check_status(slm_watch_look(&watch, &err), SLM_E_DEADLINE, &err);

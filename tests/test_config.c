@@ -6,7 +6,7 @@
 
 typedef struct setting {
     const char *name;           /* after "ARCH." */
-    enum { END, U32, F32, STR, BOOLS } type;
+    enum { END, U32, F32, STR, BOOLS, FLAG, TYPES } type;      /* TYPES: tokenizer.ggml.token_type_count */
     double value;
     const char *text;           /* of STR; of BOOLS: a digit for each layer */
 } setting;
@@ -39,6 +39,10 @@ static slm_status read(slm_config *c, const char *family, const setting *set, sl
                 status = slm_keys_add_u32(&file.keys, key, (uint32_t)s->value, err);
             else if (s->type == F32)
                 status = slm_keys_add_f32(&file.keys, key, (float)s->value, err);
+            else if (s->type == FLAG)
+                status = slm_keys_add_bool(&file.keys, key, s->value != 0, err);
+            else if (s->type == TYPES)
+                status = slm_keys_add_u32(&file.keys, "tokenizer.ggml.token_type_count", (uint32_t)s->value, err);
             else if (s->type == STR)
                 status = slm_keys_add_str(&file.keys, key, s->text, err);
             else {
@@ -184,6 +188,54 @@ static void what_does_not_fit_is_refused_by_key(void **state)
     assert_int_equal(good("phi2", (const setting[]){ { "rope.dimension_count", U32, 6, NULL }, { NULL, END, 0, NULL } }).rope_size, 6);
 }
 
+static void encoders_have_numbers_of_their_own(void **state)
+{
+    (void)state;
+    const setting two[] = { { "", TYPES, 2, NULL }, { "pooling_type", U32, 2, NULL }, { "attention.causal", FLAG, 0, NULL }, { NULL, END, 0, NULL } };
+    const slm_config bert = good("bert", two), nomic = good("nomic-bert", two);
+    assert_true(bert.arch->encoder && bert.token_types == 2 && bert.pooling == 2 && bert.ffn == SLM_FFN_GELU_ERF && bert.rope_size == 0);
+    assert_true(nomic.rope_size == 16 && nomic.ffn == SLM_FFN_SILU);
+    const slm_config modern = good("modern-bert", (const setting[]){ { "attention.sliding_window", U32, 10, NULL },
+                                                                     { "rope.freq_base", F32, 160000, NULL }, { NULL, END, 0, NULL } });
+    check_windowed(&modern, "0110110");
+    assert_true(modern.window == 10 && modern.rope_base == 160000 && modern.local_base == 10000 && modern.ffn == SLM_FFN_GELU_ERF_GATED);
+    assert_int_equal(good("modern-bert", (const setting[]){ { "hidden_activation", STR, 0, "silu" }, { NULL, END, 0, NULL } }).ffn, SLM_FFN_SILU);
+    const slm_config t5 = good("t5encoder", (const setting[]){ { "attention.relative_buckets_count", U32, 32, NULL }, { NULL, END, 0, NULL } });
+    assert_true(t5.score_scale == 1 && t5.ffn == SLM_FFN_RELU && t5.buckets == 32);
+
+    static const struct { const char *family; setting set[MOST]; slm_status want; const char *text; } rows[] = {
+        { "bert", { { NULL, END, 0, NULL } }, SLM_E_FORMAT, "tokenizer.ggml.token_type_count" },
+        { "bert", { { "", TYPES, 1025, NULL } }, SLM_E_FORMAT, "1025" },
+        { "bert", { { "", TYPES, 2, NULL }, { "pooling_type", U32, 5, NULL } }, SLM_E_FORMAT, "bert.pooling_type" },
+        { "bert", { { "", TYPES, 2, NULL }, { "attention.causal", FLAG, 1, NULL } }, SLM_E_UNSUPPORTED, "bert.attention.causal" },
+        { "llama", { { "attention.causal", FLAG, 0, NULL } }, SLM_E_UNSUPPORTED, "llama.attention.causal" },
+        { "modern-bert", { { "hidden_activation", STR, 0, "relu" } }, SLM_E_UNSUPPORTED, "'relu'" },
+        { "t5encoder", { { NULL, END, 0, NULL } }, SLM_E_FORMAT, "t5encoder.attention.relative_buckets_count" },
+        { "t5encoder", { { "attention.relative_buckets_count", U32, 3, NULL } }, SLM_E_FORMAT, "is 3 (allowed 4 .. 256)" },
+    };
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        slm_config c;
+        slm_error err = { 0 };
+        check_status(read(&c, rows[i].family, rows[i].set, &err), rows[i].want, &err);
+        check_text(&err, rows[i].text);
+    }
+}
+
+/* 32 buckets: one for each distance up to 7, then by the logarithm; those of keys behind the query are the upper half. */
+static void distances_fall_into_buckets(void **state)
+{
+    (void)state;
+    static const struct { uint32_t distance, bucket; } rows[] = {
+        { 0, 0 }, { 1, 1 }, { 7, 7 }, { 8, 8 }, { 11, 8 }, { 12, 9 }, { 15, 9 }, { 16, 10 }, { 22, 10 }, { 23, 11 }, { 31, 11 }, { 32, 12 },
+        { 45, 12 }, { 46, 13 }, { 63, 13 }, { 64, 14 }, { 90, 14 }, { 91, 15 }, { 127, 15 }, { 128, 15 }, { 100000, 15 },
+    };
+    const slm_config t5 = good("t5encoder", (const setting[]){ { "attention.relative_buckets_count", U32, 32, NULL }, { NULL, END, 0, NULL } });
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        assert_int_equal(slm_config_bucket(&t5, rows[i].distance, false), rows[i].bucket);
+        assert_int_equal(slm_config_bucket(&t5, rows[i].distance, true), rows[i].bucket + 16);
+    }
+}
+
 /* Skipped without the golden models: learned positions end where their table does, however long the session. */
 static void learned_positions_have_an_end(void **state)
 {
@@ -216,6 +268,8 @@ int main(void)
         cmocka_unit_test(caps_and_scales_come_from_row_and_keys),
         cmocka_unit_test(longrope_is_decided_by_the_context_of_the_session),
         cmocka_unit_test(what_does_not_fit_is_refused_by_key),
+        cmocka_unit_test(encoders_have_numbers_of_their_own),
+        cmocka_unit_test(distances_fall_into_buckets),
         cmocka_unit_test(learned_positions_have_an_end),
     };
     return cmocka_run_group_tests_name("config", tests, NULL, NULL) != 0;

@@ -65,7 +65,7 @@ static void a_request_outside_its_ranges_is_refused_by_name(void **state)
     static char long_label[4200];
     memset(long_label, 'x', sizeof long_label - 1);
     static const char *const none[] = { "" }, *const long_one[] = { "a", long_label }, *const two[] = { "yes", "yes" };
-    static const slm_message nobody[] = { { NULL, "hi", 2 } };
+    static const slm_message nobody[] = { SLM_MESSAGE(NULL, "hi", 2) };
     const struct { slm_request q; slm_status status; const char *text; } rows[] = {
         { { .task = 4 }, SLM_E_ARG, "task is 4 (allowed 0 .. 3)" },
         { { .privacy = 3 }, SLM_E_ARG, "privacy is 3 (allowed 0 .. 2)" },
@@ -385,6 +385,45 @@ static void a_deadline_ends_a_call_and_keeps_what_was_made(void **state)
     slm_reply_free(&reply);
 }
 
+/* ---- what an answer must be ---- */
+
+static void an_answer_keeps_to_a_schema_or_pattern(void **state)
+{
+    (void)state;
+    static const char *const patterns[] = { "\\d{3}-\\d{4}", "\\d{2}", "\\d{3}-\\d{4}" };
+    slm_request q = ask(SLM_TASK_GENERATE, "Her number is ");
+    slm_error err = { 0 };
+    slm_sampling how = SLM_SAMPLING_INIT;
+    how.temperature = 1;
+    q.sampling = &how;
+    for (size_t i = 0; i < COUNT(patterns); i++) {
+        q.regex = patterns[i];
+        slm_reply reply = answer(local, &q);
+        assert_int_equal(reply.text_len, i == 1 ? 2 : 8);
+        assert_true(reply.text[0] >= '0' && reply.text[0] <= '9' && (i == 1 || reply.text[3] == '-'));
+        assert_int_equal(reply.reason, SLM_STOP_EOS);
+        assert_int_equal(reply.n_scores, reply.tokens);
+        slm_reply_free(&reply);
+    }
+    q.regex = NULL;
+    q.schema = "{\"enum\":[\"red\",\"green\"]}";
+    q.schema_len = strlen(q.schema);
+    for (how.seed = 0; how.seed < 4; how.seed++) {
+        slm_reply reply = answer(local, &q);
+        assert_true(!strcmp(reply.text, "\"red\"") || !strcmp(reply.text, "\"green\""));
+        slm_reply_free(&reply);
+    }
+    slm_reply none = SLM_REPLY_INIT;
+    q.max_tokens = 1;
+    check_status(slm_engine_run(local, &q, &none, &err), SLM_E_CONTEXT, &err);
+    q.schema = "{\"type\":";
+    q.schema_len = strlen(q.schema);
+    check_status(slm_engine_run(local, &q, &none, &err), SLM_E_FORMAT, &err);
+    q.task = SLM_TASK_SCORE;
+    check_status(slm_engine_run(local, &q, &none, &err), SLM_E_ARG, &err);
+    check_text(&err, "'score' has no schema");
+}
+
 /* ---- chat ---- */
 
 static const char chat_template[] = "{% for m in messages %}{{ m.role }}: {{ m.content }}\n{% endfor %}{% if add_generation_prompt %}assistant:{% endif %}";
@@ -396,7 +435,7 @@ static void a_chat_is_the_generation_after_its_rendered_prompt(void **state)
     slm_engine *e = NULL;
     slm_reply none = SLM_REPLY_INIT;
     slm_engine_local_params p = SLM_ENGINE_LOCAL_PARAMS_INIT;
-    const slm_message turns[] = { { "system", "Tell\ta \"story\" \\.", 17 }, { "user", "<s>Once</s>", 11 } };
+    const slm_message turns[] = { SLM_MESSAGE("system", "Tell\ta \"story\" \\.", 17), SLM_MESSAGE("user", "<s>Once</s>", 11) };
     slm_request q = SLM_REQUEST_INIT;
     q.task = SLM_TASK_CHAT;
     q.messages = turns;
@@ -670,6 +709,7 @@ typedef struct relay {
     const slm_allocator *to;        /* NULL: the system */
     slm_model *model;
     uint32_t task;
+    const char *schema;
 } relay;
 
 static void *relay_alloc(void *user, size_t size)
@@ -690,7 +730,7 @@ static void relay_release(void *user, void *memory, size_t size)
 static slm_status run_relayed(void *ctx, const slm_allocator *allocator, void **out, slm_error *err)
 {
     static const char *const labels[] = { " dog", " big dog", " big" };
-    static const slm_message hello = { "user", "hello", 5 };
+    static const slm_message hello = SLM_MESSAGE("user", "hello", 5);
     relay *r = ctx;
     slm_engine_local_params p = SLM_ENGINE_LOCAL_PARAMS_INIT;
     slm_engine *e = NULL;
@@ -707,6 +747,8 @@ static slm_status run_relayed(void *ctx, const slm_allocator *allocator, void **
     q.n_messages = 1;
     p.chat_template = chat_template;
     p.chat_template_len = sizeof chat_template - 1;
+    q.schema = r->schema;
+    q.schema_len = r->schema ? strlen(r->schema) : 0;
     r->to = allocator;
     slm_status status = slm_engine_local(&e, r->model, &p, err);
     if (!status)
@@ -743,6 +785,13 @@ static void every_refused_allocation_ends_in_a_status(void **state)
         const size_t calls = fail_alloc_every("engine", run_relayed, drop, &r);
         assert_true(calls > 10);
     }
+    slm_constraint *warm = NULL;            /* the trie stays with the tokenizer, which is not this call's */
+    r.to = NULL;
+    check_status(slm_constraint_regex(&warm, slm_model_tokenizer(r.model), "a", &err), SLM_OK, &err);
+    slm_constraint_free(warm);
+    r.task = SLM_TASK_GENERATE;
+    r.schema = "{\"enum\":[1,22]}";
+    assert_true(fail_alloc_every("engine with a schema", run_relayed, drop, &r) > 20);
     r.to = NULL;
     slm_model_free(r.model);
 }
@@ -793,6 +842,7 @@ int main(void)
         cmocka_unit_test(a_prompt_seen_before_changes_time_and_nothing_else),
         cmocka_unit_test(cancel_ends_a_call_and_stays_set),
         cmocka_unit_test(a_deadline_ends_a_call_and_keeps_what_was_made),
+        cmocka_unit_test(an_answer_keeps_to_a_schema_or_pattern),
         cmocka_unit_test(a_chat_is_the_generation_after_its_rendered_prompt),
         cmocka_unit_test(a_score_is_that_of_the_joined_text),
         cmocka_unit_test(labels_get_the_probability_of_their_tokens),

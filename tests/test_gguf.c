@@ -181,6 +181,12 @@ static void every_number_set_to_the_extremes_gives_a_status(void **state)
     free(bytes);
 }
 
+#ifdef __SANITIZE_THREAD__      /* 30 times slower there, and there are no threads in it */
+enum { BITS = 37 };
+#else
+enum { BITS = 1 };
+#endif
+
 static void every_bit_of_the_head_may_flip(void **state)
 {
     (void)state;
@@ -188,7 +194,7 @@ static void every_bit_of_the_head_may_flip(void **state)
     size_t n;
     uint8_t *bytes = golden(&n, "llama-plain");
     find_fields(&fields, bytes, n);
-    for (size_t bit = 0; bit < fields.head * 8; bit++) {
+    for (size_t bit = 0; bit < fields.head * 8; bit += BITS) {
         char about[48];
         (void)snprintf(about, sizeof about, "bit %zu of byte %zu flipped", bit % 8, bit / 8);
         bytes[bit / 8] ^= (uint8_t)(1u << bit % 8);
@@ -443,7 +449,7 @@ static void a_path_that_is_no_model_gives_a_status(void **state)
     slm_file *file = NULL;
     assert_int_equal(slm_file_open(&file, "/nowhere/m.gguf", NULL, &err), SLM_E_NOT_FOUND);
     err = (slm_error){ 0 };
-    assert_int_equal(slm_file_open(&file, "/tmp", NULL, &err), SLM_E_IO);
+    assert_int_equal(slm_file_open(&file, "/tmp", NULL, &err), SLM_E_NOT_FOUND);    /* a folder without config.json */
     err = (slm_error){ 0 };
     assert_int_equal(slm_file_open(&file, "/dev/zero", NULL, &err), SLM_E_IO);
     assert_null(file);

@@ -4,6 +4,7 @@
 #include "slm.h"
 
 #include "harness/test.h"
+#include "slm_remote.h"
 
 _Static_assert(sizeof(slm_error) == 512, "the error struct has its size for ever");
 _Static_assert(sizeof(slm_status) == 4, "the enum is an int");
@@ -45,30 +46,40 @@ static void structs_end_with_their_last_field(void **state)
 {
     (void)state;
     assert_int_equal(END(slm_peaks, fma_gflop_s), sizeof(slm_peaks));
-    assert_int_equal(END(slm_file_params, allow_nonfinite), sizeof(slm_file_params));
+    assert_int_equal(END(slm_file_params, input), sizeof(slm_file_params));
     assert_int_equal(END(slm_tensor_info, bytes), sizeof(slm_tensor_info));
     assert_int_equal(END(slm_key_info, text_len), sizeof(slm_key_info));
     assert_int_equal(END(slm_quantize_params, tensor), sizeof(slm_quantize_params));
     assert_int_equal(END(slm_tokenizer_info, duplicates), sizeof(slm_tokenizer_info));
-    assert_int_equal(END(slm_model_params, input), sizeof(slm_model_params));
+    assert_int_equal(END(slm_model_params, reserved), sizeof(slm_model_params));
     assert_int_equal(END(slm_batch_params, context), sizeof(slm_batch_params));
     assert_int_equal(END(slm_batch_item, reserved), sizeof(slm_batch_item));
     assert_int_equal(END(slm_plan_info, peak), sizeof(slm_plan_info));
     assert_int_equal(END(slm_input, user), sizeof(slm_input));
-    assert_int_equal(END(slm_model_info, reserved), sizeof(slm_model_info));
+    assert_int_equal(END(slm_model_info, encoder), sizeof(slm_model_info));
     assert_int_equal(END(slm_session_params, deadline_ms), sizeof(slm_session_params));
-    assert_int_equal(END(slm_sampling, n_recent), sizeof(slm_sampling));
-    assert_int_equal(END(slm_generate_params, constraint), sizeof(slm_generate_params));
-    assert_int_equal(END(slm_generation, reserved), sizeof(slm_generation));
+    assert_int_equal(END(slm_encoder_params, deadline_ms), sizeof(slm_encoder_params));
+    assert_int_equal(END(slm_embed_params, flags), sizeof(slm_embed_params));
+    assert_int_equal(END(slm_embed_item, reserved), sizeof(slm_embed_item));
+    assert_int_equal(END(slm_sampling, guide), sizeof(slm_sampling));
+    assert_int_equal(END(slm_generate_params, drafter), sizeof(slm_generate_params));
+    assert_int_equal(END(slm_generation, accepted), sizeof(slm_generation));
     assert_int_equal(END(slm_executor, run), sizeof(slm_executor));
-    assert_int_equal(END(slm_request, now), sizeof(slm_request));
+    assert_int_equal(END(slm_request, tools_len), sizeof(slm_request));
     assert_int_equal(END(slm_confidence, entropy_first), sizeof(slm_confidence));
     assert_int_equal(END(slm_reply, reserved), sizeof(slm_reply));
     assert_int_equal(END(slm_engine, release), sizeof(slm_engine));
     assert_int_equal(END(slm_engine_local_params, chat_template_len), sizeof(slm_engine_local_params));
-    assert_int_equal(END(slm_message, len), sizeof(slm_message));
+    assert_int_equal(END(slm_message, name), sizeof(slm_message));
     assert_int_equal(END(slm_token_score, entropy), sizeof(slm_token_score));
     assert_int_equal(END(slm_label_score, reserved), sizeof(slm_label_score));
+    assert_int_equal(END(slm_price, cache_write), sizeof(slm_price));
+    assert_int_equal(END(slm_usage, output), sizeof(slm_usage));
+    assert_int_equal(END(slm_budget_params, ceiling), sizeof(slm_budget_params));
+    assert_int_equal(END(slm_budget_info, refused), sizeof(slm_budget_info));
+    assert_int_equal(END(slm_engine_escalate_params, reserved), sizeof(slm_engine_escalate_params));
+    assert_int_equal(END(slm_engine_remote_params, log), sizeof(slm_engine_remote_params));
+    assert_int_equal(END(slm_remote_statistics, estimated), sizeof(slm_remote_statistics));
 }
 
 int main(void)

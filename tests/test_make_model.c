@@ -210,6 +210,47 @@ static void every_merge_of_qwen2_makes_a_token_of_two_tokens(void **state)
     assert_int_equal(unlink(out), 0);
 }
 
+/* An encoder of the shape opens, turns made-up words into vectors, and its vocabulary has no token twice. */
+static void minilm_is_an_encoder_with_a_vocabulary(void **state)
+{
+    (void)state;
+    static const char words[] = "Some words, 12 of them; made-up or not.";
+    size_t n;
+    const char *out = in_scratch("minilm.gguf");
+    slm_error err = { 0 };
+    slm_model *model = NULL;
+    slm_encoder *encoder = NULL;
+    slm_model_info info = SLM_MODEL_INFO_INIT;
+    slm_embed_params params = SLM_EMBED_PARAMS_INIT;
+    float vector[384];
+    double length = 0;
+    make("minilm-l6", "q8_0", 0, out);
+    slm_file *file = open_file(out, NULL);
+    assert_int_equal(file->n_tensors, 5 + 6 * 16);
+    check_tensor(file, "token_embd.weight", "Q8_0", 384, 30522);
+    check_tensor(file, "position_embd.weight", "F32", 384, 512);
+    check_tensor(file, "blk.5.ffn_down.weight", "Q8_0", 1536, 384);
+    check_tensor(file, "blk.0.ffn_up.bias", "F32", 1536, 1);
+    text *tokens = unique_tokens(file, &n);
+    assert_int_equal(n, 30522);
+    free(tokens);
+    slm_file_free(file);
+    assert_int_equal(slm_model_open(&model, out, NULL, &err), SLM_OK);
+    assert_int_equal(slm_model_get_info(model, &info, &err), SLM_OK);
+    assert_int_equal(info.encoder, 1);
+    assert_int_equal(slm_encoder_new(&encoder, model, NULL, &err), SLM_OK);
+    slm_embed_item item = { words, sizeof words - 1, NULL, 0, vector, NULL, SLM_OK, 0 };
+    params.normalize = 1;
+    assert_int_equal(slm_embed(encoder, &item, 1, &params, &err), SLM_OK);
+    for (size_t i = 0; i < 384; i++)
+        length += (double)vector[i] * (double)vector[i];
+    assert_true(length > 0.999999 && length < 1.000001);
+    assert_true(item.n > 10);
+    slm_encoder_free(encoder);
+    slm_model_free(model);
+    assert_int_equal(unlink(out), 0);
+}
+
 static void a_shape_or_type_that_is_unknown_is_named(void **state)
 {
     (void)state;
@@ -239,6 +280,7 @@ int main(void)
         cmocka_unit_test(different_tensors_have_different_weights),
         cmocka_unit_test(threads_change_no_byte),
         cmocka_unit_test(every_merge_of_qwen2_makes_a_token_of_two_tokens),
+        cmocka_unit_test(minilm_is_an_encoder_with_a_vocabulary),
         cmocka_unit_test(a_shape_or_type_that_is_unknown_is_named),
     };
     return cmocka_run_group_tests_name("make_model", tests, make_scratch, drop_scratch) != 0;

@@ -34,6 +34,13 @@ static const struct row { const char *name, *pre, *in, *want; } rows[] = {
     { "deepseek-coder leaves symbols in the gaps",        "deepseek-coder", "a=+b",       "a|=+|b" },
     { "deepseek-coder cuts every digit",                  "deepseek-coder", "x=12",       "x|=|1|2" },
     { "falcon cuts symbols, then threes of digits",       "falcon", "a <=12345",          "a| |<=|123|45" },
+    { "tekken cuts where small letters end",              "tekken", "fooBar BAZqux",      "foo|Bar| BAZqux" },
+    { "tekken takes capitals alone as one word",          "tekken", "NASA's A",           "NASA|'s| A" },
+    { "tekken lets letters without case end a word",      "tekken", "A\xe4\xb8\xad" "BC",  "A\xe4\xb8\xad|BC" },
+    { "tekken keeps a combining mark with its letter",    "tekken", "e\xcc\x81T",         "e\xcc\x81|T" },
+    { "tekken takes slashes after marks along",           "tekken", "a;\n/ b 12",         "a|;\n/| b| |1|2" },
+    { "gpt-4o takes three digits",                        "gpt-4o", "1234 x",             "123|4| x" },
+    { "gpt-4o keeps a contraction with its word",         "gpt-4o", "He'll DON'T x'y",    "He'll| DON'T| x|'y" },
     { "an alias has the rules of its row",                "stablelm2", "a12",             "a|1|2" },
     { "nothing gives no piece",                           "gpt-2", "",                    "" },
 };
@@ -59,7 +66,7 @@ static void cuts(void **state)
     assert_false(slm_pieces_next(&p, &begin, &end));
 }
 
-static const char *const names[] = { "gpt-2", "smollm", "llama-bpe", "qwen2", "deepseek-coder", "falcon" };
+static const char *const names[] = { "gpt-2", "smollm", "llama-bpe", "qwen2", "deepseek-coder", "falcon", "tekken", "gpt-4o" };
 
 /* Any bytes at all: the pieces are the text, in order, none empty. */
 static void pieces_are_the_text(void **state)
@@ -134,7 +141,7 @@ static void time_is_linear(void **state)
 
 static void unknown_names(void **state)
 {
-    char list[400], cut[12];
+    char list[600], cut[12];
     (void)state;
     assert_null(slm_pre_find("gpt", 3));
     assert_null(slm_pre_find("gpt-22", 6));

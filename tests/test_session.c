@@ -1,7 +1,8 @@
 /* test_session.c -- sessions on the shipped model: what fails changes nothing, what is fed in pieces is the same, cancel, deadline,
  * stop strings, memory. */
 #include "harness/fail_alloc.h"
-#include "harness/test.h"
+#include "harness/tiny.h"
+#include "harness/tiny.h"
 
 #include <pthread.h>
 #include <stdio.h>
@@ -417,6 +418,40 @@ static void opening_reports_progress_and_can_be_stopped(void **state)
     assert_null(own);
 }
 
+static void a_profile_counts_what_was_fed(void **state)
+{
+    (void)state;
+    slm_error err = { 0 };
+    slm_profile_row rows[32];
+    size_t n = 0;
+    slm_model *m = tiny_open(1, "q8_0", NULL);
+    slm_session *s = tiny_session(m, TINY_CONTEXT);
+    check_status(slm_session_profile(s, rows, 3, &n, &err), SLM_E_LIMIT, &err);
+    assert_true(n > 3 && n <= COUNT(rows));
+    check_status(slm_session_profile(s, rows, COUNT(rows), &n, &err), SLM_OK, &err);
+    for (size_t i = 0; i < n; i++)
+        assert_true(rows[i].runs == 0 && rows[i].ns == 0);
+    tiny_feed(s, 1, 0, 70);
+    check_status(slm_session_profile(s, rows, COUNT(rows), &n, &err), SLM_OK, &err);
+    uint64_t macs = 0, steps = 0;
+    for (size_t i = 0; i < n; i++) {
+        steps += rows[i].ns > 0;
+        if (strcmp(rows[i].name, "q k v") == 0) {
+            assert_int_equal(rows[i].runs, 2);                          /* layers */
+            assert_int_equal(rows[i].macs, 2 * 70 * 64 * (64 + 2 * 32));
+        }
+        if (strcmp(rows[i].name, "attention") == 0)
+            assert_int_equal(rows[i].macs, 2 * 2 * 64 * (70 * 71 / 2));
+        macs += rows[i].macs;
+    }
+    assert_true(steps >= 10 && macs > 0);
+    check_status(slm_session_profile(s, rows, COUNT(rows), &n, &err), SLM_OK, &err);
+    for (size_t i = 0; i < n; i++)
+        assert_true(rows[i].runs == 0 && rows[i].macs == 0);
+    slm_session_free(s);
+    slm_model_free(m);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -432,6 +467,7 @@ int main(void)
         cmocka_unit_test(every_allocation_may_fail),
         cmocka_unit_test(the_memory_limit_is_kept),
         cmocka_unit_test(opening_reports_progress_and_can_be_stopped),
+        cmocka_unit_test(a_profile_counts_what_was_fed),
     };
     return cmocka_run_group_tests_name("session", tests, open_model, close_model) != 0;
 }

@@ -9,8 +9,8 @@
 
 #define SHARED "../shared/tokenizers/"
 
-static const char *const vocabs[] = { "llama-spm", "phi-3", "llama-bpe", "qwen2", "gpt-2", "smollm2", "deepseek-coder" };
-enum { VOCABS = sizeof vocabs / sizeof *vocabs };
+static const char *const vocabs[] = { "llama-spm", "phi-3", "llama-bpe", "qwen2", "gpt-2", "smollm2", "deepseek-coder", "bert-bge", "t5" };
+enum { VOCABS = sizeof vocabs / sizeof *vocabs, LOSSY = VOCABS - 2 };     /* from LOSSY on, what is decoded is not what was encoded */
 static slm_tokenizer *opened[VOCABS];
 
 /* The vocabulary, opened once; skips the test where there is no ../shared. */
@@ -130,7 +130,7 @@ static void official(void **state)
     job j = { vocab(which), vocabs[which], 0, 0, 0 };
     snprintf(path, sizeof path, SHARED "gguf-vocabs/ggml-vocab-%s.gguf", vocabs[which]);
     const bool there = each_official(path, compare_ids, &j);
-    if (strcmp(vocabs[which], "smollm2") == 0)
+    if (strcmp(vocabs[which], "smollm2") == 0 || strcmp(vocabs[which], "t5") == 0)
         assert_false(there);        /* none exist */
     else
         finish(&j, there);
@@ -138,15 +138,24 @@ static void official(void **state)
 
 static void hard(void **state)      { run_file((size_t)*state, ".jsonl", 0, compare_ids); }
 static void special(void **state)   { run_file((size_t)*state, ".special.jsonl", SLM_TEXT_SPECIAL, compare_ids); }
-static void back(void **state)      { run_file((size_t)*state, ".jsonl", 0, compare_text); }
 
-/* Ours is the rule the file's ids stand for, so they are compared, and every cut of the bytes must be survived. */
+static void back(void **state)
+{
+    if ((size_t)*state < LOSSY)
+        run_file((size_t)*state, ".jsonl", 0, compare_text);
+}
+
+/* Ours is the rule the file's ids stand for, so they are compared, and every cut of the bytes must be survived. Where that rule leaves
+ * nothing at all, ours is the unknown token. */
 static void invalid_line(void *user, const vector *v, size_t line)
 {
     job *j = user;
+    slm_tokenizer_info info = SLM_TOKENIZER_INFO_INIT;
     if (strcmp(v->vocab, j->name) != 0)
         return;
-    compare_ids(j, v, line);
+    assert_int_equal(slm_tokenizer_get_info(j->tokenizer, &info, NULL), SLM_OK);
+    const vector unknown = { v->text, v->len, &info.unk, 1, "" };
+    compare_ids(j, v->n ? v : &unknown, line);
     for (size_t cut = 0; cut < v->len; cut++) {
         char *exact = malloc(cut + 1);          /* so that a sanitizer sees a read past the end */
         size_t n;
@@ -185,7 +194,8 @@ static double time_of(const slm_tokenizer *t, const char *unit, size_t n)
     for (size_t i = 0; i < n; i++)
         text[i] = unit[i % len];
     const uint64_t from = cpu_ns();
-    assert_int_equal(slm_tokenizer_encode(t, NULL, 0, &count, text, n, SLM_TEXT_SPECIAL, NULL), SLM_E_LIMIT);
+    const slm_status status = slm_tokenizer_encode(t, NULL, 0, &count, text, n, SLM_TEXT_SPECIAL, NULL);
+    assert_int_equal(status, count ? SLM_E_LIMIT : SLM_OK);         /* normalizers drop some of these */
     const double took = (double)(cpu_ns() - from);
     free(text);
     return took;
@@ -468,8 +478,8 @@ static void refuses(void **state)
     static const char *const bad_merges[] = { "a b", "ab" }, *const bad_end[] = { "a " };
     made m;
     (void)state;
-    begin(&m, "bert"), wants_status(&m, SLM_E_UNSUPPORTED, "made.gguf: tokenizer.ggml.model 'bert' is not supported; known: llama, gpt2");
-    begin(&m, "t5"), wants_status(&m, SLM_E_UNSUPPORTED, "'t5'");
+    begin(&m, "rwkv"), wants_status(&m, SLM_E_UNSUPPORTED, "made.gguf: tokenizer.ggml.model 'rwkv' is not supported; known: llama, gpt2, bert, t5");
+    begin(&m, "t"), wants_status(&m, SLM_E_UNSUPPORTED, "'t'");
     begin(&m, "gpt2"), wants_status(&m, SLM_E_UNSUPPORTED, "tokenizer.ggml.pre is missing");
     small_bpe(&m);
     slm_keys_add_str(&m.keys, "tokenizer.ggml.pre", "viking\n", NULL);

@@ -2,6 +2,7 @@
 #include "cli.h"
 
 #include <errno.h>
+#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -81,6 +82,67 @@ int cli_next_line(cli *c, cli_lines *lines)
     lines->line[lines->n] = 0;
     return 1;
 }
+
+/* ---- a line as JSON ------------------------------------------------------------------------------------------------------ */
+
+slm_status cli_line_bad(cli *c, const cli_lines *lines, const char *why)
+{
+    return cli_fail(c, SLM_E_FORMAT, "stdin: line %llu: %s", (unsigned long long)lines->number, why);
+}
+
+slm_status cli_line_object(cli *c, const cli_lines *lines, json_t **object)
+{
+    json_error_t why;
+    *object = json_loadb(lines->line, lines->n, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &why);
+    if (!*object)
+        return cli_fail(c, SLM_E_FORMAT, "stdin: line %llu: no JSON: %s (column %d)", (unsigned long long)lines->number, why.text,
+                        why.column);
+    if (!json_is_object(*object)) {
+        json_decref(*object);
+        return cli_line_bad(c, lines, "is no JSON object");
+    }
+    return SLM_OK;
+}
+
+static int nibble(char digit)
+{
+    return digit >= '0' && digit <= '9' ? digit - '0' : digit >= 'a' && digit <= 'f' ? digit - 'a' + 10
+         : digit >= 'A' && digit <= 'F' ? digit - 'A' + 10 : -1;
+}
+
+static slm_status from_hex(cli *c, const cli_lines *lines, const char *hex, size_t n, char *bytes)
+{
+    for (size_t i = 0; i + 1 < n; i += 2) {
+        const int high = nibble(hex[i]), low = nibble(hex[i + 1]);
+        if (high < 0 || low < 0)
+            return cli_line_bad(c, lines, "\"hex\" holds something else than hex digits");
+        bytes[i / 2] = (char)(high << 4 | low);
+    }
+    return n % 2 ? cli_line_bad(c, lines, "\"hex\" has an odd number of digits") : SLM_OK;
+}
+
+slm_status cli_line_text(cli *c, const cli_lines *lines, const json_t *object, char **text, size_t *n)
+{
+    const json_t *plain = json_object_get(object, "text"), *hex = json_object_get(object, "hex"), *value = plain ? plain : hex;
+    if (!json_is_string(value) || (plain && hex))
+        return cli_line_bad(c, lines, "wants one string, {\"text\"} or {\"hex\"}");
+    const size_t len = json_string_length(value);
+    char *bytes = malloc(len + 1);
+    if (!bytes)
+        return cli_fail(c, SLM_E_MEMORY, "no memory for a line");
+    if (plain)
+        memcpy(bytes, json_string_value(value), len);
+    slm_status status = plain ? SLM_OK : from_hex(c, lines, json_string_value(value), len, bytes);
+    if (status) {
+        free(bytes);
+        return status;
+    }
+    *text = bytes;
+    *n = plain ? len : len / 2;
+    return SLM_OK;
+}
+
+/* ---- ids ------------------------------------------------------------------------------------------------------------------ */
 
 /* One id at *p: a sign, digits. Moves *p behind it. */
 static bool read_id(const char **p, const char *end, int32_t *id)

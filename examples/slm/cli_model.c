@@ -2,6 +2,7 @@
 #include "cli.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -58,15 +59,20 @@ slm_status cli_open_tokenizer(cli *c, slm_tokenizer **out)
 
 slm_status cli_open_model(cli *c, slm_model **out)
 {
-    slm_model_params params = SLM_MODEL_PARAMS_INIT;
     const char *path;
+    const slm_status status = cli_model_path(c, &path);
+    return status ? status : cli_open_model_at(c, path, out);
+}
+
+slm_status cli_open_model_at(cli *c, const char *path, slm_model **out)
+{
+    slm_model_params params = SLM_MODEL_PARAMS_INIT;
     params.tokenizer_path = c->common.tokenizer;
     params.threads = (uint32_t)c->common.threads;
     params.isa = c->isa;
     params.progress = cli_progress;
     params.progress_user = c;
-    slm_status status = cli_model_path(c, &path);
-    return status ? status : slm_model_open(out, path, &params, &c->err);
+    return slm_model_open(out, path, &params, &c->err);
 }
 
 uint32_t cli_kv(const char *name)
@@ -119,16 +125,26 @@ slm_status cli_decode(cli *c, const slm_tokenizer *tok, const int32_t *ids, size
 
 /* ---- interruption ------------------------------------------------------------------------------------------------------- */
 
-/* The handler may do two things: set the flag and cancel, which is one atomic store in the session. */
+/* The handler may do three things: set the flag, cancel, which is one atomic store in the session or encoder, and write to a pipe. */
 static volatile sig_atomic_t came;
 static slm_session *_Atomic running;
+static slm_encoder *_Atomic encoding;
+static slm_cancel calls;                    /* of engines */
+static int wakers[2] = { -1, -1 };      /* a pipe that can be read as long as there is a signal to see */
 
 static void caught(int signal_number)
 {
     slm_session *session = atomic_load(&running);
+    slm_encoder *encoder = atomic_load(&encoding);
+    const int saved = errno;
     came = signal_number;
+    slm_cancel_set(&calls);
     if (session)
         slm_session_cancel(session);
+    if (encoder)
+        slm_encoder_cancel(encoder);
+    if (write(wakers[1], "", 1) < 0)
+        errno = saved;                  /* full: it can be read all the more */
 }
 
 void cli_catch_signals(void)
@@ -148,9 +164,46 @@ void cli_cancel_session(slm_session *session)
         slm_session_cancel(session);
 }
 
+void cli_cancel_encoder(slm_encoder *encoder)
+{
+    atomic_store(&encoding, encoder);
+    if (encoder && came)
+        slm_encoder_cancel(encoder);
+}
+
+slm_cancel *cli_cancel(void)
+{
+    return &calls;
+}
+
 int cli_signal(void)
 {
     return came;
+}
+
+int cli_signal_fd(void)
+{
+    return wakers[0];
+}
+
+void cli_keep_interrupts(void)
+{
+    struct sigaction action;
+    if (pipe2(wakers, O_CLOEXEC | O_NONBLOCK))
+        wakers[0] = wakers[1] = -1;
+    memset(&action, 0, sizeof action);
+    action.sa_handler = caught;
+    (void)sigaction(SIGINT, &action, NULL);
+}
+
+void cli_forget_interrupt(void)
+{
+    char bytes[16];
+    if (came != SIGINT)
+        return;
+    came = 0;
+    while (read(wakers[0], bytes, sizeof bytes) > 0)
+        continue;
 }
 
 /* ---- progress ----------------------------------------------------------------------------------------------------------- */

@@ -229,6 +229,18 @@ void cli_json_real(cli_json *j, const char *key, double value, int digits)
         fputs("null", j->to);
 }
 
+void cli_json_float(cli_json *j, const char *key, float value)
+{
+    char text[32];
+    put_key(j, key);
+    for (int digits = 6; digits <= 9; digits++) {
+        (void)snprintf(text, sizeof text, "%.*g", digits, (double)value);
+        if (strtof(text, NULL) == value)
+            break;
+    }
+    fputs(isfinite(value) ? text : "null", j->to);
+}
+
 void cli_json_small(cli_json *j, const char *key, double value)
 {
     put_key(j, key);

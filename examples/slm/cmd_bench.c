@@ -12,15 +12,18 @@
 
 typedef struct options {
     uint64_t prompt, tokens, runs;
+    bool profile;
 } options;
 
-enum { LEAD = 16, RUNS_MOST = 1000 };    /* LEAD: tokens before the decoded ones */
+enum { LEAD = 16, RUNS_MOST = 1000, ROWS = 32 };    /* LEAD: tokens before the decoded ones */
 
 typedef struct results {
     double load_ms, prefill_tok_s, decode_tok_s;
     double read_gb_s, vnni_gmac_s, fma_gflop_s, prefill_of_peak, decode_of_bandwidth;
     uint64_t peak_rss;
     bool quantized;
+    slm_profile_row rows[2][ROWS];      /* of prefill and decode, all runs together */
+    size_t n_rows;
 } results;
 
 static int by_value(const void *a, const void *b)
@@ -110,6 +113,27 @@ static slm_status peaks(cli *c, results *r)
     return status;
 }
 
+/* Adds what was measured since the last call to the rows of a phase; phase NULL: to nobody's. */
+static slm_status measure(cli *c, slm_session *session, const options *o, results *r, slm_profile_row *phase)
+{
+    slm_profile_row now[ROWS];
+    size_t n = 0;
+    if (!o->profile)
+        return SLM_OK;
+    const slm_status status = slm_session_profile(session, now, ROWS, &n, &c->err);
+    if (status || !phase)
+        return status;
+    for (size_t i = 0; i < n; i++) {
+        phase[i].name = now[i].name;
+        phase[i].runs += now[i].runs;
+        phase[i].ns += now[i].ns;
+        phase[i].bytes += now[i].bytes;
+        phase[i].macs += now[i].macs;
+    }
+    r->n_rows = n;
+    return SLM_OK;
+}
+
 static slm_status runs(cli *c, slm_session *session, const int32_t *ids, const options *o, double *values, results *r)
 {
     struct rusage usage;
@@ -122,9 +146,15 @@ static slm_status runs(cli *c, slm_session *session, const int32_t *ids, const o
     if (!status)
         status = peaks(c, r);
     for (size_t i = 0; i < o->runs && !status; i++) {
-        status = prefill(c, session, ids, o, &fast[i]);
+        status = measure(c, session, o, r, NULL);
+        if (!status)
+            status = prefill(c, session, ids, o, &fast[i]);
+        if (!status)
+            status = measure(c, session, o, r, r->rows[0]);
         if (!status)
             status = decode(c, session, ids, o, &slow[i]);
+        if (!status)
+            status = measure(c, session, o, r, r->rows[1]);
     }
     if (!status)
         status = peaks(c, r);
@@ -133,6 +163,45 @@ static slm_status runs(cli *c, slm_session *session, const int32_t *ids, const o
         r->decode_tok_s = median(slow, o->runs);
     }
     return status;
+}
+
+/* The least time for what a row did: its bytes at the read bandwidth, or its multiplications at the peak of their kind; ns. */
+static double least(const results *r, const slm_profile_row *row)
+{
+    const bool blocks = r->quantized && strcmp(row->name, "attention") != 0;
+    const double read = (double)row->bytes / r->read_gb_s, multiply = (double)row->macs / (blocks ? r->vnni_gmac_s : r->fma_gflop_s / 2);
+    return read > multiply ? read : multiply;
+}
+
+static void print_profile(const cli *c, const results *r, const char *phase, const slm_profile_row *rows)
+{
+    double all = 0;
+    for (size_t i = 0; i + 1 < r->n_rows; i++)
+        all += (double)rows[i].ns;
+    if (!c->common.json)
+        printf("\n%-10s %-11s %9s %10s %7s %9s %9s %9s\n", "phase", "step", "runs", "ms", "time", "GB/s", "GMAC/s", "of limit");
+    for (size_t i = 0; i < r->n_rows && all > 0; i++) {
+        const slm_profile_row *row = &rows[i];
+        const double ns = row->ns ? (double)row->ns : 1;
+        if (c->common.json) {
+            cli_json j = { stdout, false };
+            cli_json_open(&j, NULL, '{');
+            cli_json_word(&j, "phase", phase);
+            cli_json_word(&j, "step", row->name);
+            cli_json_count(&j, "runs", (size_t)row->runs);
+            cli_json_real(&j, "ms", ns * 1e-6, 4);
+            cli_json_real(&j, "share", ns / all, 4);
+            cli_json_count(&j, "bytes", (size_t)row->bytes);
+            cli_json_count(&j, "macs", (size_t)row->macs);
+            cli_json_real(&j, "of_limit", least(r, row) / ns, 4);
+            cli_json_line(&j);
+            continue;
+        }
+        printf("%-10s %-11s %9llu %10.3f %5.1f %%", phase, row->name, (unsigned long long)row->runs, ns * 1e-6, 100 * ns / all);
+        if (row->macs)
+            printf(" %9.1f %9.1f %7.1f %%", (double)row->bytes / ns, (double)row->macs / ns, 100 * least(r, row) / ns);
+        putchar('\n');
+    }
 }
 
 static void print(const cli *c, const options *o, const slm_model_info *info, const results *r)
@@ -196,6 +265,10 @@ static slm_status work(cli *c, const options *o, slm_model **model, slm_session 
     r.prefill_of_peak = r.prefill_tok_s * (double)info.matrix_params / (gmac * 1e9);
     r.decode_of_bandwidth = r.decode_tok_s * (double)info.step_bytes / (r.read_gb_s * 1e9);
     print(c, o, &info, &r);
+    if (o->profile) {
+        print_profile(c, &r, "prefill", r.rows[0]);
+        print_profile(c, &r, "decode", r.rows[1]);
+    }
     return SLM_OK;
 }
 
@@ -219,6 +292,7 @@ static const cli_option table[] = {
     { CLI_COUNT, 'p', "prompt", "N", "512", 1, 1048576, offsetof(options, prompt), "tokens of the prompt" },
     { CLI_COUNT, 'n', "tokens", "N", "64", 1, 1048576, offsetof(options, tokens), "tokens decoded, behind a prompt of 16" },
     { CLI_COUNT, 'r', "runs",   "N", "5", 1, RUNS_MOST, offsetof(options, runs), "runs; medians are shown" },
+    { CLI_FLAG,  0,   "profile", NULL, NULL, 0, 0, offsetof(options, profile), "where the time went, step by step" },
     CLI_END
 };
 
@@ -226,6 +300,8 @@ const cli_command cmd_bench = {
     .name = "bench", .brief = "measures speed, and against what the machine can do", .example = "slm bench -m model.gguf",
     .about = "prefill_of_peak is the part of the measured multiplication rate (8-bit integers for quantized models, floats otherwise) that\n"
              "the matrices of the prompt reach; decode_of_bandwidth the part of the measured memory bandwidth that reading the weights\n"
-             "for each token reaches (above 1 if they stay in the cache). Both bounds are measured before and after, the mean counts.",
+             "for each token reaches (above 1 if they stay in the cache). Both bounds are measured before and after, the mean counts.\n"
+             "--profile: for each step the time on the calling thread, what it read and multiplied, and of that time the part that the\n"
+             "machine would need at its bounds; \"waiting\" is contained in the others: for threads that were not done.",
     .options = table, .size = sizeof(options), .run = run
 };

@@ -1,16 +1,18 @@
 /* cmd_generate.c -- `slm generate`: continues a text on stdout, as it is made. */
-#include "cli.h"
+#include "cli_remote.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 typedef struct options {
     const char *prompt, *file, *kv;
-    const char *schema, *regex;
-    uint64_t max_tokens, top_k, seed, context, chunk, logprobs, penalty_window;
-    double temp, top_p, min_p, typical, repeat_penalty, frequency_penalty, presence_penalty, dry;
+    const char *schema, *regex, *draft_model;
+    uint64_t max_tokens, context, chunk, logprobs, draft;
+    cli_sampling sampling;
     cli_list stop, choice;
-    bool echo, special;
+    bool echo, special, escalate;
+    double threshold;
+    remote_options remote;
 } options;
 
 /* What was said of a token: log p, and the likeliest ones at its place. */
@@ -107,18 +109,6 @@ static double per_second(size_t n, double ms)
     return ms > 0 ? (double)n * 1e3 / ms : 0;
 }
 
-static const char *reason(slm_stop stop)
-{
-    switch (stop) {
-    case SLM_STOP_EOS:      return "eos";
-    case SLM_STOP_STRING:   return "stop";
-    case SLM_STOP_CONTEXT:  return "context";
-    case SLM_STOP_CALLBACK: return "output";
-    case SLM_STOP_LENGTH:   break;
-    }
-    return "length";
-}
-
 static void statistics(const cli *c, const options *o, const slm_model *model, const sink *s, const timing *t, const slm_generation *made)
 {
     if (c->common.json) {
@@ -127,7 +117,11 @@ static void statistics(const cli *c, const options *o, const slm_model *model, c
         cli_json_text(&j, "text", s->text ? s->text : "", s->n);
         cli_json_count(&j, "prompt_tokens", t->prompt);
         cli_json_count(&j, "tokens", made->tokens);
-        cli_json_word(&j, "reason", reason(made->reason));
+        cli_json_word(&j, "reason", cli_stop_name(made->reason));
+        if (o->draft) {
+            cli_json_count(&j, "drafted", (size_t)made->drafted);
+            cli_json_count(&j, "accepted", (size_t)made->accepted);
+        }
         if (o->logprobs)
             put_scores(&j, s, slm_model_tokenizer(model));
         cli_json_real(&j, "load_ms", t->load, 3);
@@ -136,7 +130,7 @@ static void statistics(const cli *c, const options *o, const slm_model *model, c
         cli_json_line(&j);
     } else if (!c->common.quiet) {
         fprintf(stderr, "loaded in %.0f ms; prompt %zu tokens, %.1f/s; generated %zu tokens, %.1f/s; ended by %s\n", t->load, t->prompt,
-                per_second(t->prompt, t->prefill), made->tokens, per_second(made->tokens, t->decode), reason(made->reason));
+                per_second(t->prompt, t->prefill), made->tokens, per_second(made->tokens, t->decode), cli_stop_name(made->reason));
     }
 }
 
@@ -172,22 +166,25 @@ static slm_status constrain(cli *c, const slm_model *model, const options *o, sl
     return status;
 }
 
-static slm_status generate(cli *c, slm_session *session, const options *o, slm_constraint *constraint, sink *s, slm_generation *made)
+/* The model that guesses ahead, and its session; both stay NULL without --draft-model. */
+static slm_status open_drafter(cli *c, const options *o, slm_model **model, slm_session **drafter)
 {
-    slm_sampling sampling = SLM_SAMPLING_INIT;
+    slm_session_params params = SLM_SESSION_PARAMS_INIT;
+    params.context = (uint32_t)o->context;
+    if (!o->draft_model)
+        return SLM_OK;
+    const slm_status status = cli_open_model_at(c, o->draft_model, model);
+    return status ? status : slm_session_new(drafter, *model, &params, &c->err);
+}
+
+static slm_status generate(cli *c, slm_session *session, slm_session *drafter, const options *o, slm_constraint *constraint, sink *s,
+                           slm_generation *made)
+{
+    const slm_sampling sampling = cli_sampling_of(&o->sampling);
     slm_generate_params params = SLM_GENERATE_PARAMS_INIT;
-    sampling.temperature = (float)o->temp;
-    sampling.top_p = (float)o->top_p;
-    sampling.min_p = (float)o->min_p;
-    sampling.top_k = (uint32_t)o->top_k;
-    sampling.seed = o->seed;
-    sampling.typical_p = (float)o->typical;
-    sampling.repeat_penalty = (float)o->repeat_penalty;
-    sampling.frequency_penalty = (float)o->frequency_penalty;
-    sampling.presence_penalty = (float)o->presence_penalty;
-    sampling.dry_multiplier = (float)o->dry;
-    sampling.penalty_window = (uint32_t)o->penalty_window;
     params.constraint = constraint;
+    params.draft = (uint32_t)o->draft;
+    params.drafter = drafter;
     params.token = o->logprobs ? keep : NULL;
     params.n_top = (uint32_t)o->logprobs;
     params.max_tokens = (uint32_t)o->max_tokens;
@@ -201,8 +198,8 @@ static slm_status generate(cli *c, slm_session *session, const options *o, slm_c
 
 static slm_status work(cli *c, const options *o, const char *prompt, size_t len, sink *s)
 {
-    slm_model *model = NULL;
-    slm_session *session = NULL;
+    slm_model *model = NULL, *draft_model = NULL;
+    slm_session *session = NULL, *drafter = NULL;
     slm_constraint *constraint = NULL;
     slm_generation made = SLM_GENERATION_INIT;
     timing t = { 0, 0, 0, 0 };
@@ -212,6 +209,8 @@ static slm_status work(cli *c, const options *o, const char *prompt, size_t len,
         status = constrain(c, model, o, &constraint);
     if (!status)
         status = new_session(c, model, o, &session);
+    if (!status)
+        status = open_drafter(c, o, &draft_model, &drafter);
     t.load = cli_clock_ms() - start;
     if (!status) {
         start = cli_clock_ms();
@@ -223,7 +222,7 @@ static slm_status work(cli *c, const options *o, const char *prompt, size_t len,
         (void)put(s, prompt, len);
     if (!status) {
         start = cli_clock_ms();
-        status = generate(c, session, o, constraint, s, &made);
+        status = generate(c, session, drafter, o, constraint, s, &made);
         t.decode = cli_clock_ms() - start;
         if (!c->common.json && s->last != '\n' && s->last)
             putchar('\n');
@@ -235,7 +234,50 @@ static slm_status work(cli *c, const options *o, const char *prompt, size_t len,
     }
     cli_cancel_session(NULL);
     slm_session_free(session);
+    slm_session_free(drafter);
     slm_constraint_free(constraint);
+    slm_model_free(draft_model);
+    slm_model_free(model);
+    return status;
+}
+
+/* --escalate: the model here answers first, and a server what it is not sure of. */
+static slm_status escalate(cli *c, const options *o, const char *prompt, size_t len)
+{
+    slm_model *model = NULL;
+    slm_engine *local = NULL, *remote = NULL, *both = NULL;
+    slm_budget *budget = NULL;
+    slm_engine_local_params here = SLM_ENGINE_LOCAL_PARAMS_INIT;
+    slm_engine_escalate_params p = SLM_ENGINE_ESCALATE_PARAMS_INIT;
+    slm_request q = SLM_REQUEST_INIT;
+    slm_reply reply = SLM_REPLY_INIT;
+    slm_sampling sampling = cli_sampling_of(&o->sampling);
+    here.context = (uint32_t)o->context;
+    here.chunk = (uint32_t)o->chunk;
+    here.kv = cli_kv(o->kv);
+    p.threshold = o->threshold;
+    q.privacy = cli_privacy(&o->remote);
+    q.prompt = prompt;
+    q.prompt_len = len;
+    q.sampling = &sampling;
+    q.stops = o->stop.item;
+    q.n_stops = (uint32_t)o->stop.n;
+    q.flags = o->special ? SLM_TEXT_SPECIAL : 0;
+    q.max_tokens = (uint32_t)o->max_tokens;
+    slm_status status = cli_open_remote(c, &o->remote, &remote, &budget);
+    if (!status)
+        status = cli_open_model(c, &model);
+    if (!status)
+        status = slm_engine_local(&local, model, &here, &c->err);
+    if (!status)
+        status = slm_engine_escalate(&both, local, remote, &p, &c->err);
+    if (!status)
+        status = cli_run_request(c, both, &q, &reply);
+    slm_reply_free(&reply);
+    slm_engine_free(both);
+    slm_engine_free(local);
+    slm_engine_free(remote);
+    slm_budget_free(budget);
     slm_model_free(model);
     return status;
 }
@@ -250,11 +292,17 @@ static int run(cli *c, const void *opaque)
         return cli_usage(c, "-p and -f are two prompts; give one");
     if ((o->schema != NULL) + (o->regex != NULL) + (o->choice.n > 0) > 1)
         return cli_usage(c, "--schema, --regex and --choice are different things to keep to; give one");
+    if (o->draft_model && !o->draft)
+        return cli_usage(c, "--draft-model needs --draft N");
     if (o->logprobs && !c->common.json)
         return cli_usage(c, "--logprobs needs --json");
+    if (o->escalate && (o->schema || o->regex || o->choice.n || o->logprobs || o->echo))
+        return cli_usage(c, "--escalate goes with none of --schema, --regex, --choice, --logprobs and --echo");
     slm_status status = o->file ? cli_read_file(c, o->file, &text, &len) : SLM_OK;
     const char *prompt = text ? text : o->prompt ? o->prompt : "";
-    if (!status)
+    if (!status && o->escalate)
+        status = escalate(c, o, prompt, text ? len : strlen(prompt));
+    else if (!status)
         status = work(c, o, prompt, text ? len : strlen(prompt), &s);
     for (size_t i = 0; i < s.n_list; i++)
         free(s.list[i].top);
@@ -265,6 +313,7 @@ static int run(cli *c, const void *opaque)
 }
 
 #define AT(member) offsetof(options, member)
+#define REMOTE_AT(member) offsetof(options, remote.member)
 static const cli_option table[] = {
     CLI_HEAD("prompt"),
     { CLI_TEXT,   'p', "prompt",     "TEXT", NULL, 0, 0, AT(prompt),
@@ -277,24 +326,15 @@ static const cli_option table[] = {
     { CLI_COUNT,  'n', "max-tokens", "N",    "256", 0, 4294967295.0, AT(max_tokens),
       "tokens at most; 0: until the text ends or the context is full" },
     { CLI_LIST,   0,   "stop",       "STR",  NULL, 0, 0, AT(stop), "ends before this string; may be given several times" },
-    CLI_HEAD("choice of the next token"),
-    { CLI_REAL,   0,   "temp",       "T",    "0.8", 0, 1000, AT(temp), "temperature; 0: always the likeliest token" },
-    { CLI_COUNT,  0,   "top-k",      "K",    "0", 0, 4294967295.0, AT(top_k), "among the K likeliest; 0: all" },
-    { CLI_REAL,   0,   "top-p",      "P",    "0.95", 0, 1, AT(top_p),
-      "among the likeliest that make up P together; 0 or 1: all" },
-    { CLI_REAL,   0,   "min-p",      "P",    "0", 0, 1, AT(min_p),
-      "among those with at least P times the highest probability; 0: all" },
-    { CLI_REAL,   0,   "typical",    "P",    "0", 0, 1, AT(typical), "among the most typical that make up P together; 0 or 1: all" },
-    { CLI_REAL,   0,   "repeat-penalty", "R", "1", 0.01, 100, AT(repeat_penalty), "divides the logits of recent tokens; 1: off" },
-    { CLI_REAL,   0,   "frequency-penalty", "F", "0", -100, 100, AT(frequency_penalty), "for each time a token was seen; 0: off" },
-    { CLI_REAL,   0,   "presence-penalty", "F", "0", -100, 100, AT(presence_penalty), "for a token seen at all; 0: off" },
-    { CLI_REAL,   0,   "dry",        "F",    "0", 0, 100, AT(dry), "against repeating runs of tokens (multiplier of DRY); 0: off" },
-    { CLI_COUNT,  0,   "penalty-window", "N", "64", 1, 4294967295.0, AT(penalty_window), "tokens that penalties look back" },
-    { CLI_COUNT,  's', "seed",       "S",    "0", 0, 0, AT(seed), "another seed gives another text, the same seed the same" },
+    CLI_SAMPLING_OPTIONS(options, sampling),
     CLI_HEAD("what the text must be"),
     { CLI_TEXT,   0,   "schema",     "FILE", NULL, 0, 0, AT(schema), "JSON that validates against the schema in a file (- is stdin)" },
     { CLI_TEXT,   0,   "regex",      "R",    NULL, 0, 0, AT(regex), "a text that matches as a whole" },
     { CLI_LIST,   0,   "choice",     "S",    NULL, 0, 0, AT(choice), "one of these strings; may be given several times" },
+    CLI_HEAD("speed; no text depends on it"),
+    { CLI_COUNT,  0,   "draft",      "N",    "0", 0, 32, AT(draft),
+      "guesses up to N tokens ahead and evaluates them in one pass, from what followed the same words before" },
+    { CLI_TEXT,   0,   "draft-model", "FILE", NULL, 0, 0, AT(draft_model), "a smaller model with the same vocabulary guesses instead" },
     CLI_HEAD("report"),
     { CLI_COUNT,  0,   "logprobs",   "N",    NULL, 1, 64, AT(logprobs),
       "with --json: log-probabilities of the tokens made and of the N likeliest at each place" },
@@ -304,8 +344,13 @@ static const cli_option table[] = {
     { CLI_COUNT,  0,   "chunk",      "N",    NULL, 1, 16777216, AT(chunk),
       "tokens per pass over the weights (default 512). No result depends on it" },
     { CLI_CHOICE, 0,   "kv",         "f16|f32", "f16", 0, 0, AT(kv), "type of the cache" },
+    CLI_HEAD("escalation"),
+    { CLI_FLAG,   0,   "escalate",   NULL,   NULL, 0, 0, AT(escalate), "asks a server where this model is not sure; what follows says which" },
+    { CLI_REAL,   0,   "threshold",  "P",    "0.5", 0, 1, AT(threshold), "sure is a confidence (e to the mean log p) of at least P" },
+    CLI_REMOTE_ROWS(REMOTE_AT),
     CLI_END
 };
+#undef REMOTE_AT
 #undef AT
 
 const cli_command cmd_generate = {

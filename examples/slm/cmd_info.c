@@ -15,6 +15,7 @@ typedef struct facts {
     char     architecture[64], name[128];
     uint64_t parameters, weight_bytes, end;          /* end: of the last tensor in the file */
     uint64_t context, embedding, layers, heads, kv_heads, head_size, feed_forward, vocab;
+    uint64_t encoder, pooling;                        /* 1: every token sees all; the key pooling_type */
     kind     kinds[KINDS];
     size_t   n_kinds, unknown;
     const char *template_family;                      /* NULL: the file has no template */
@@ -48,8 +49,10 @@ static void number_of(facts *f, const char *name, double number)
     const struct { const char *name; uint64_t *to; } wanted[] = {
         { "context_length", &f->context }, { "embedding_length", &f->embedding }, { "block_count", &f->layers },
         { "attention.head_count", &f->heads }, { "attention.head_count_kv", &f->kv_heads }, { "attention.key_length", &f->head_size },
-        { "feed_forward_length", &f->feed_forward }, { "vocab_size", &f->vocab },
+        { "feed_forward_length", &f->feed_forward }, { "vocab_size", &f->vocab }, { "pooling_type", &f->pooling },
     };
+    if (!strcmp(name, "attention.causal"))
+        f->encoder = number == 0;
     for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++)
         if (!strcmp(name, wanted[i].name) && number >= 0 && number < 1e15)
             *wanted[i].to = (uint64_t)number;
@@ -131,7 +134,8 @@ static void read_tokenizer(cli *c, facts *f, slm_tokenizer **tok)
 /* The k-th odd thing, or false after the last. */
 static bool odd(const slm_file *file, const facts *f, bool has_tokenizer, size_t k, char *text, size_t room)
 {
-    const uint64_t behind = slm_file_size(file) > f->end && f->end ? slm_file_size(file) - f->end : 0;
+    const bool one_file = !strncmp(slm_file_format(file), "GGUF v", 6);     /* offsets of a model in several count in each */
+    const uint64_t behind = one_file && slm_file_size(file) > f->end && f->end ? slm_file_size(file) - f->end : 0;
     int n = 0;
     text[0] = 0;
     if (f->unknown && k-- == 0)
@@ -154,7 +158,13 @@ static uint64_t cache_bytes(const facts *f)
     const uint64_t most = 1u << 24;     /* beyond this the file lies, and a product would wrap */
     if (f->layers > most || f->kv_heads > 65536 || f->head_size > 65536)
         return 0;
-    return f->layers * f->kv_heads * f->head_size * 2 * 2;    /* keys and values, f16 */
+    return (f->encoder ? 1 : f->layers) * f->kv_heads * f->head_size * 2 * 2;     /* keys and values, f16; an encoder keeps those of a layer */
+}
+
+static const char *pooling(const facts *f)
+{
+    static const char *const names[] = { "none", "mean", "first", "last", "rank" };
+    return f->pooling < sizeof names / sizeof *names ? names[f->pooling] : "unknown";
 }
 
 static void print_tokenizer_json(cli_json *j, const facts *f, bool has)
@@ -209,6 +219,10 @@ static void print_json(const slm_file *file, const facts *f, bool has_tokenizer,
     cli_json_count(&j, "kv_heads", f->kv_heads);
     cli_json_count(&j, "head_size", f->head_size);
     cli_json_count(&j, "feed_forward", f->feed_forward);
+    if (f->encoder) {
+        cli_json_flag(&j, "encoder", true);
+        cli_json_word(&j, "pooling", pooling(f));
+    }
     print_tokenizer_json(&j, f, has_tokenizer);
     cli_json_word(&j, "template", f->template_family);
     cli_json_open(&j, "memory", '{');
@@ -259,6 +273,8 @@ static void print_text(const slm_file *file, const facts *f, bool has_tokenizer,
         printf("%-14s %llu of %llu values, %llu for keys and values\n", "heads", (unsigned long long)f->heads,
                (unsigned long long)f->head_size, (unsigned long long)f->kv_heads);
     count("feed forward", f->feed_forward);
+    if (f->encoder)
+        line("pooling", pooling(f));
     if (has_tokenizer)
         printf("%-14s %s%s%s, %u tokens, bos %d%s, eos %d%s, unk %d\n", "tokenizer", t->kind, t->pre[0] ? " " : "", t->pre, t->vocab,
                (int)t->bos, t->add_bos ? " (added)" : "", (int)t->eos, t->add_eos ? " (added)" : "", (int)t->unk);

@@ -186,10 +186,30 @@ static int run_quantize(cli *c, const void *opaque)
     return write_model(c, slm_quantize_file, o, "quantizing");
 }
 
+/* A model without a tokenizer runs on ids alone: the user should hear of it now and not from the next command. */
+static void note_missing_tokenizer(const cli *c, const char *out)
+{
+    struct stat st;
+    slm_file *file = NULL;
+    bool found = false;
+    if (c->common.quiet || c->common.json || stat(out, &st) || !S_ISREG(st.st_mode) || slm_file_open(&file, out, NULL, NULL))
+        return;
+    for (size_t i = 0; i < slm_file_keys(file) && !found; i++) {
+        slm_key_info key = SLM_KEY_INFO_INIT;
+        found = !slm_file_key(file, i, &key, NULL) && !strcmp(key.name, "tokenizer.ggml.model");
+    }
+    if (!found)
+        fprintf(stderr, "slm convert: %s: note: has no tokenizer, for there was none with the model\n", out);
+    slm_file_free(file);
+}
+
 static int run_convert(cli *c, const void *opaque)
 {
     const options *o = opaque;
-    return write_model(c, o->type ? slm_quantize_file : slm_convert_file, o, "converting");
+    const int code = write_model(c, o->type ? slm_quantize_file : slm_convert_file, o, "converting");
+    if (code == CLI_DONE)
+        note_missing_tokenizer(c, c->argument[1]);
+    return code;
 }
 
 static int run_make(cli *c, const void *opaque)
@@ -229,8 +249,10 @@ static const cli_option convert_options[] = {
 };
 
 const cli_command cmd_convert = {
-    .name = "convert", .brief = "writes a llama2.c model as GGUF", .example = "slm convert stories.bin stories.gguf --tokenizer tokenizer.bin",
-    .arguments = { "IN", "OUT" }, .about = "OUT appears whole or not at all.",
+    .name = "convert", .brief = "writes a Hugging Face folder or llama2.c model as GGUF", .example = "slm convert FOLDER model.gguf",
+    .arguments = { "IN", "OUT" },
+    .about = "IN is a folder with config.json, safetensors (one file or several) and tokenizer, or a llama2.c checkpoint (with --tokenizer\n"
+             "tokenizer.bin). Weights are read and written tensor by tensor. OUT appears whole or not at all.",
     .options = convert_options, .size = sizeof(options), .no_model = true, .run = run_convert
 };
 
@@ -245,7 +267,7 @@ static const cli_option make_options[] = {
 const cli_command cmd_make_model = {
     .name = "make-model", .brief = "writes a model of random weights, for benches", .example = "slm make-model smollm2-135m random.gguf",
     .arguments = { "SHAPE", "OUT" },
-    .about = "SHAPE is the name of a model whose true shape the file has: smollm2-135m, qwen2.5-0.5b, tinyllama-1.1b, llama-3.2-3b.\n"
-             "The vocabulary is made up. The same name and type give the same bytes every time.",
+    .about = "SHAPE is the name of a model whose true shape the file has: smollm2-135m, qwen2.5-0.5b, tinyllama-1.1b, llama-3.2-3b,\n"
+             "minilm-l6, distilbert. The vocabulary is made up. The same name and type give the same bytes every time.",
     .options = make_options, .size = sizeof(options), .no_model = true, .run = run_make
 };

@@ -6,7 +6,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 typedef struct options {
     const char *template_file, *now;
@@ -21,63 +20,11 @@ typedef struct work {
     const options *o;
 } work;
 
-/* ---- the template ---- */
-
-static slm_status template_of_model(cli *c, slm_template **out)
-{
-    slm_file *file = NULL;
-    slm_status status = cli_open_file(c, &file, true);
-    const char *text = NULL;
-    size_t n = 0;
-    for (size_t i = 0; !status && i < slm_file_keys(file) && !text; i++) {
-        slm_key_info key = SLM_KEY_INFO_INIT;
-        status = slm_file_key(file, i, &key, &c->err);
-        if (!status && !strcmp(key.name, "tokenizer.chat_template") && key.text) {
-            text = key.text;
-            n = key.text_len;
-        }
-    }
-    if (!status && !text)
-        status = cli_fail(c, SLM_E_NOT_FOUND, "the model has no chat template (tokenizer.chat_template); name a file with --template");
-    if (!status)
-        status = slm_template_new(out, text, n, NULL, &c->err);
-    slm_file_free(file);
-    return status;
-}
-
-static slm_status open_template(cli *c, const options *o, slm_template **out)
-{
-    char *text = NULL;
-    size_t n = 0;
-    if (!o->template_file)
-        return template_of_model(c, out);
-    slm_status status = cli_read_file(c, o->template_file, &text, &n);
-    if (!status)
-        status = slm_template_new(out, text, n, NULL, &c->err);
-    free(text);
-    return status;
-}
-
 /* ---- a conversation ---- */
 
 static const char *error_kind(slm_status status)
 {
     return status == SLM_E_MISMATCH ? "raise_exception" : status == SLM_E_UNSUPPORTED ? "unsupported" : status == SLM_E_LIMIT ? "limit" : "runtime";
-}
-
-static slm_status encode(cli *c, const work *w, const slm_rendered *r, int32_t **ids, size_t *n)
-{
-    size_t len;
-    (void)slm_rendered_text(r, &len);
-    for (size_t room = len + 16;; room = *n) {
-        if (!(*ids = malloc(room * sizeof **ids)))
-            return cli_fail(c, SLM_E_MEMORY, "no memory for the ids of %zu bytes", len);
-        slm_status status = slm_tokenizer_encode_rendered(w->tok, *ids, room, n, r, SLM_TEXT_BOS_EOS, &c->err);
-        if (status != SLM_E_LIMIT || *n <= room)
-            return status;
-        free(*ids);
-        *ids = NULL;
-    }
 }
 
 static slm_status print_prompt(cli *c, const work *w, const slm_rendered *r)
@@ -86,7 +33,7 @@ static slm_status print_prompt(cli *c, const work *w, const slm_rendered *r)
     const char *text = slm_rendered_text(r, &len);
     const slm_span *spans = slm_rendered_spans(r, &n_spans);
     int32_t *ids = NULL;
-    slm_status status = w->tok ? encode(c, w, r, &ids, &n_ids) : SLM_OK;
+    slm_status status = w->tok ? cli_encode_rendered(c, w->tok, r, &ids, &n_ids) : SLM_OK;
     if (!status && !c->common.json) {
         fwrite(text, 1, len, stdout);
         printf("\n");
@@ -153,15 +100,10 @@ static slm_status each_line(cli *c, const work *w)
 static int run_template(cli *c, const void *opaque)
 {
     char now[32];
-    const time_t seconds = time(NULL);
-    struct tm local;
     work w = { .params = SLM_RENDER_PARAMS_INIT, .o = opaque };
-    if (localtime_r(&seconds, &local) && strftime(now, sizeof now, "%Y-%m-%dT%H:%M:%S", &local))
-        w.params.now = now;
-    if (w.o->now)
-        w.params.now = w.o->now;
+    w.params.now = w.o->now ? w.o->now : cli_now(now);
     w.params.fuel = w.o->fuel;
-    slm_status status = open_template(c, w.o, &w.tmpl);
+    slm_status status = cli_open_template(c, w.o->template_file, NULL, &w.tmpl);
     if (!status && w.o->ids)
         status = cli_open_tokenizer(c, &w.tok);
     if (!status && w.o->now) {                      /* a time that is none would otherwise be the fault of every line */

@@ -14,69 +14,11 @@ typedef struct options {
 
 /* ---- input -------------------------------------------------------------------------------------------------------------- */
 
-static slm_status bad_line(cli *c, const cli_lines *lines, const char *why)
-{
-    return cli_fail(c, SLM_E_FORMAT, "stdin: line %llu: %s", (unsigned long long)lines->number, why);
-}
-
-static slm_status parse(cli *c, const cli_lines *lines, json_t **object)
-{
-    json_error_t why;
-    *object = json_loadb(lines->line, lines->n, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &why);
-    if (!*object)
-        return cli_fail(c, SLM_E_FORMAT, "stdin: line %llu: no JSON: %s (column %d)", (unsigned long long)lines->number, why.text,
-                        why.column);
-    if (!json_is_object(*object)) {
-        json_decref(*object);
-        return bad_line(c, lines, "is no JSON object");
-    }
-    return SLM_OK;
-}
-
-static int nibble(char digit)
-{
-    return digit >= '0' && digit <= '9' ? digit - '0' : digit >= 'a' && digit <= 'f' ? digit - 'a' + 10
-         : digit >= 'A' && digit <= 'F' ? digit - 'A' + 10 : -1;
-}
-
-static slm_status from_hex(cli *c, const cli_lines *lines, const char *hex, size_t n, char *bytes)
-{
-    for (size_t i = 0; i + 1 < n; i += 2) {
-        const int high = nibble(hex[i]), low = nibble(hex[i + 1]);
-        if (high < 0 || low < 0)
-            return bad_line(c, lines, "\"hex\" holds something else than hex digits");
-        bytes[i / 2] = (char)(high << 4 | low);
-    }
-    return n % 2 ? bad_line(c, lines, "\"hex\" has an odd number of digits") : SLM_OK;
-}
-
-/* The bytes of {"text"} or {"hex"}; freed by the caller. */
-static slm_status line_text(cli *c, const cli_lines *lines, const json_t *object, char **text, size_t *n)
-{
-    const json_t *plain = json_object_get(object, "text"), *hex = json_object_get(object, "hex"), *value = plain ? plain : hex;
-    if (!json_is_string(value) || (plain && hex))
-        return bad_line(c, lines, "wants one string, {\"text\"} or {\"hex\"}");
-    const size_t len = json_string_length(value);
-    char *bytes = malloc(len + 1);
-    if (!bytes)
-        return cli_fail(c, SLM_E_MEMORY, "no memory for a line");
-    if (plain)
-        memcpy(bytes, json_string_value(value), len);
-    slm_status status = plain ? SLM_OK : from_hex(c, lines, json_string_value(value), len, bytes);
-    if (status) {
-        free(bytes);
-        return status;
-    }
-    *text = bytes;
-    *n = plain ? len : len / 2;
-    return SLM_OK;
-}
-
 static slm_status line_ids(cli *c, const cli_lines *lines, const json_t *object, int32_t **ids, size_t *n)
 {
     const json_t *array = json_object_get(object, "ids");
     if (!json_is_array(array))
-        return bad_line(c, lines, "wants an array, {\"ids\"}");
+        return cli_line_bad(c, lines, "wants an array, {\"ids\"}");
     const size_t count = json_array_size(array);
     int32_t *list = malloc((count + 1) * sizeof *list);
     if (!list)
@@ -86,7 +28,7 @@ static slm_status line_ids(cli *c, const cli_lines *lines, const json_t *object,
         const json_int_t v = json_integer_value(id);
         if (!json_is_integer(id) || v < INT32_MIN || v > INT32_MAX) {
             free(list);
-            return bad_line(c, lines, "\"ids\" holds something that is no id");
+            return cli_line_bad(c, lines, "\"ids\" holds something that is no id");
         }
         list[i] = (int32_t)v;
     }
@@ -129,10 +71,10 @@ static slm_status tokenize_line(cli *c, const slm_tokenizer *tok, const options 
     json_t *object = NULL;
     char *text = NULL;
     size_t n = 0;
-    slm_status status = parse(c, lines, &object);
+    slm_status status = cli_line_object(c, lines, &object);
     if (status)
         return status;
-    status = line_text(c, lines, object, &text, &n);
+    status = cli_line_text(c, lines, object, &text, &n);
     if (!status)
         status = print_ids(c, tok, o, text, n);
     free(text);
@@ -211,7 +153,7 @@ static slm_status detokenize_line(cli *c, const slm_tokenizer *tok, const option
     json_t *object = NULL;
     int32_t *ids = NULL;
     size_t n = 0;
-    slm_status status = parse(c, lines, &object);
+    slm_status status = cli_line_object(c, lines, &object);
     if (status)
         return status;
     status = line_ids(c, lines, object, &ids, &n);

@@ -16,7 +16,8 @@ slm_status slm_watch_look(const slm_watch *watch, slm_error *err)
     if (!watch)
         return SLM_OK;
     if (watch->cancel && atomic_load_explicit(watch->cancel, memory_order_relaxed)) {
-        atomic_store(watch->cancel, 0);
+        if (!watch->keep)
+            atomic_store(watch->cancel, 0);
         return slm_fail(err, SLM_E_CANCELLED, "cancelled by the caller");
     }
     if (watch->deadline_ns) {

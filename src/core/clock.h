@@ -5,6 +5,7 @@
 #include "core/status.h"
 
 #include <stdatomic.h>
+#include <stdbool.h>
 
 uint64_t slm_clock_ns(void);
 
@@ -12,6 +13,7 @@ uint64_t slm_clock_ns(void);
 typedef struct slm_watch {
     atomic_int *cancel;     /* may be NULL; the call that sees it set clears it */
     uint64_t deadline_ns;   /* on slm_clock_ns; 0: none */
+    bool keep;              /* the flag stays set: several look at it, and their caller clears it */
 } slm_watch;
 
 /* SLM_OK, SLM_E_CANCELLED or SLM_E_DEADLINE. */

@@ -297,6 +297,29 @@ slm_status slm_json_skip(slm_json *json, slm_error *err)
     return status;
 }
 
+slm_status slm_json_fields(slm_json *json, const char *const *names, slm_json *values, size_t n, slm_error *err)
+{
+    slm_status status = SLM_OK;
+    for (size_t i = 0; i < n; i++)
+        values[i].kind = SLM_JSON_END;
+    if (json->kind != SLM_JSON_OBJECT)
+        return slm_fail_at(err, SLM_E_FORMAT, json->pos, "%s: JSON: no object before byte %zu", json->name, json->pos);
+    while (!(status = slm_json_next(json, err)) && json->kind == SLM_JSON_KEY) {
+        size_t i = 0;
+        while (i < n && !slm_json_is(json, names[i]))
+            i++;
+        if (i < n && values[i].kind != SLM_JSON_END)
+            return slm_fail_at(err, SLM_E_FORMAT, json->pos, "%s: JSON: key '%s' stands twice, before byte %zu", json->name, names[i], json->pos);
+        if ((status = slm_json_next(json, err)))
+            return status;
+        if (i < n)
+            values[i] = *json;
+        if ((status = slm_json_skip(json, err)))
+            return status;
+    }
+    return status;
+}
+
 /* ---- strings --------------------------------------------------------------------------------------------------------------- */
 
 static uint32_t hex4(const uint8_t *p)

@@ -34,6 +34,11 @@ slm_status slm_json_next(slm_json *json, slm_error *err);
 /* Skips the rest of the value whose first event was just returned (a scalar: nothing to do); after a key, its whole value. */
 slm_status slm_json_skip(slm_json *json, slm_error *err);
 
+/* The object whose first event was just returned, read to its end: values[i] becomes a copy of the reader that stands on the value of
+ * names[i], as after the slm_json_next that gave it; its kind is SLM_JSON_END where there is none. Other keys are skipped. SLM_E_FORMAT if one
+ * of the names stands twice. */
+slm_status slm_json_fields(slm_json *json, const char *const *names, slm_json *values, size_t n, slm_error *err);
+
 /* The string or key of the last event appended to buf with its escapes undone, as UTF-8. A lone surrogate is SLM_E_FORMAT. On
  * failure buf holds what it held. */
 slm_status slm_json_string(const slm_json *json, slm_buf *buf, slm_error *err);

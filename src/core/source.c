@@ -31,6 +31,12 @@ slm_status slm_source_open(slm_source *out, const char *path, slm_error *err)
     return SLM_OK;
 }
 
+bool slm_source_is_folder(const char *path)
+{
+    struct stat st;
+    return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
 slm_source slm_source_memory(const void *bytes, size_t n, const char *name)
 {
     return (slm_source){ -1, bytes, NULL, NULL, n, name };

@@ -4,6 +4,8 @@
 
 #include "core/status.h"
 
+#include <stdbool.h>
+
 /* The caller's own reader: n bytes at offset into dst, 0 when all came, anything else is SLM_E_IO with it as code. */
 typedef int slm_read_at_fn(void *user, uint64_t offset, void *dst, size_t n);
 
@@ -19,6 +21,9 @@ typedef struct slm_source {
 
 /* Opens a regular file: close-on-exec, and never hanging on a FIFO. `path` must outlive the source. */
 slm_status slm_source_open(slm_source *out, const char *path, slm_error *err);
+
+/* Is `path` a folder? False also where nothing can be said. */
+bool slm_source_is_folder(const char *path);
 slm_source slm_source_memory(const void *bytes, size_t n, const char *name);
 slm_source slm_source_callback(slm_read_at_fn *read_at, void *user, uint64_t size, const char *name);
 void slm_source_close(slm_source *source);

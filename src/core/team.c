@@ -1,10 +1,11 @@
 /* team.c -- the four ways to run tasks. OpenMP lends its threads; the pthread team owns width-1 threads that take task numbers
  * from a counter; an executor is the caller's; in place is the fallback of all. Whoever waits spins 20 us and then sleeps.
  *
- * A run of the pthread team: the caller writes the job, counts `generation` up under the lock and wakes everybody; all take task
- * numbers from `next` until they are used up; each worker then counts `left` down, and the last one wakes the caller if it sleeps.
- * No worker can miss a run or see half of the next job, because the caller leaves only when `left` is 0. A sleeper looks at its
- * condition under the lock that the waker takes after changing it: no wake-up can fall in between.
+ * A run of the pthread team: the caller writes the job and opens the run; workers that notice enter it, and they and the caller take task
+ * numbers from `next` until they are used up; the caller closes the run and waits for those that are inside. A worker that the system
+ * has not let run by then is not waited for: it finds the run closed and goes back. Generation, open and the number of those inside
+ * are one word, so that nobody enters a run that is closed, or half of the next. A sleeper looks at its condition under the lock
+ * that the waker takes after changing it: no wake-up can fall in between.
  *
  * libgomp hangs in a child forked after a parallel region, so the team remembers the process it was made in and runs in place in
  * any other; a team made in a forked child uses threads of its own. */
@@ -29,6 +30,8 @@
 
 enum { SPIN_NS = 20000 };
 
+static const uint64_t OPEN = UINT64_C(1) << 31, INSIDE = (UINT64_C(1) << 31) - 1;
+
 struct slm_team {
     slm_heap *heap;
     slm_team_kind kind;
@@ -42,8 +45,9 @@ struct slm_team {
     pthread_mutex_t lock;
     pthread_cond_t wake, done;   /* for the workers, for the caller */
     atomic_bool quit;
-    atomic_uint generation;      /* counts runs; workers wait for it to change */
-    atomic_size_t next, left;    /* next task, workers not yet finished with this run */
+    _Atomic uint64_t run;        /* generation << 32 | OPEN | workers inside */
+    atomic_size_t next;          /* task */
+    atomic_uint_fast64_t waited_ns;
     size_t n;
     slm_task_fn *fn;
     void *ctx;
@@ -76,19 +80,25 @@ static void take_tasks(slm_team *team)
     }
 }
 
-static bool has_run(slm_team *team, unsigned seen)
+/* Is a run open that this worker has not been in? */
+static bool is_new(uint64_t run, uint64_t seen)
 {
-    return atomic_load_explicit(&team->generation, memory_order_acquire) != seen || atomic_load(&team->quit);
+    return (run & OPEN) && run >> 32 != seen;
 }
 
-static bool all_left(slm_team *team, unsigned unused)
+static bool has_run(slm_team *team, uint64_t seen)
+{
+    return is_new(atomic_load(&team->run), seen) || atomic_load(&team->quit);
+}
+
+static bool all_left(slm_team *team, uint64_t unused)
 {
     (void)unused;
-    return atomic_load_explicit(&team->left, memory_order_acquire) == 0;
+    return (atomic_load_explicit(&team->run, memory_order_acquire) & INSIDE) == 0;
 }
 
 /* Spins, then sleeps on `cond` until ready() holds; who makes it hold takes the lock before signalling. */
-static void wait_until(slm_team *team, pthread_cond_t *cond, bool (*ready)(slm_team *team, unsigned seen), unsigned seen)
+static void wait_until(slm_team *team, pthread_cond_t *cond, bool (*ready)(slm_team *team, uint64_t seen), uint64_t seen)
 {
     const uint64_t until = slm_clock_ns() + SPIN_NS;
     while (!ready(team, seen)) {
@@ -103,18 +113,31 @@ static void wait_until(slm_team *team, pthread_cond_t *cond, bool (*ready)(slm_t
     }
 }
 
+/* Enters the open run, if there is one that the worker has not been in. */
+static bool enter(slm_team *team, uint64_t *seen)
+{
+    uint64_t run = atomic_load(&team->run);
+    while (is_new(run, *seen))
+        if (atomic_compare_exchange_weak_explicit(&team->run, &run, run + 1, memory_order_acq_rel, memory_order_relaxed)) {
+            *seen = run >> 32;
+            return true;
+        }
+    return false;
+}
+
 static void *worker(void *arg)
 {
     slm_team *team = arg;
-    unsigned seen = 0;
+    uint64_t seen = 0;
     (void)slm_fp_enter();
     for (;;) {
         wait_until(team, &team->wake, has_run, seen);
         if (atomic_load(&team->quit))
             return NULL;
-        seen = atomic_load_explicit(&team->generation, memory_order_acquire);
+        if (!enter(team, &seen))
+            continue;
         take_tasks(team);
-        if (atomic_fetch_sub_explicit(&team->left, 1, memory_order_acq_rel) == 1) {
+        if (((atomic_fetch_sub_explicit(&team->run, 1, memory_order_acq_rel) - 1) & (OPEN | INSIDE)) == 0) {
             pthread_mutex_lock(&team->lock);
             pthread_cond_signal(&team->done);
             pthread_mutex_unlock(&team->lock);
@@ -124,19 +147,23 @@ static void *worker(void *arg)
 
 static void run_pthread(slm_team *team, size_t n, slm_task_fn *fn, void *ctx)
 {
+    const uint64_t generation = (atomic_load(&team->run) >> 32) + 1;
     team->n = n;
     team->fn = fn;
     team->ctx = ctx;
     atomic_store(&team->next, 0);
-    atomic_store(&team->left, team->n_threads);
+    atomic_store_explicit(&team->run, generation << 32 | OPEN, memory_order_release);
     pthread_mutex_lock(&team->lock);
-    atomic_fetch_add_explicit(&team->generation, 1, memory_order_release);
     pthread_cond_broadcast(&team->wake);
     pthread_mutex_unlock(&team->lock);
     const unsigned saved = slm_fp_enter();
     take_tasks(team);
     slm_fp_leave(saved);
+    if ((atomic_fetch_and(&team->run, ~OPEN) & INSIDE) == 0)
+        return;
+    const uint64_t start = slm_clock_ns();
     wait_until(team, &team->done, all_left, 0);
+    atomic_fetch_add_explicit(&team->waited_ns, slm_clock_ns() - start, memory_order_relaxed);
 }
 
 static slm_status start_threads(slm_team *team, slm_error *err)
@@ -236,9 +263,24 @@ void slm_team_free(slm_team *team)
     slm_heap_free(team->heap, team);
 }
 
+uint64_t slm_team_waited_ns(slm_team *team)
+{
+    return atomic_load_explicit(&team->waited_ns, memory_order_relaxed);
+}
+
 uint32_t slm_team_width(const slm_team *team)
 {
     return team->width;
+}
+
+/* Does a parallel region of the host call us? Its threads are as many as it wants. */
+static bool in_openmp(void)
+{
+#if HAVE_OPENMP
+    return omp_in_parallel();
+#else
+    return false;
+#endif
 }
 
 #if HAVE_OPENMP
@@ -258,16 +300,13 @@ static void run_openmp(slm_team *team, size_t n, slm_task_fn *fn, void *ctx)
 
 void slm_team_run(slm_team *team, size_t n, slm_task_fn *fn, void *ctx)
 {
-    if (n <= 1 || team->width <= 1 || team->kind == SLM_TEAM_IN_PLACE || team->pid != getpid()) {
+    if (n <= 1 || team->width <= 1 || team->kind == SLM_TEAM_IN_PLACE || team->pid != getpid() || in_openmp()) {
         in_place(n, fn, ctx);
         return;
     }
 #if HAVE_OPENMP
     if (team->kind == SLM_TEAM_OPENMP) {
-        if (omp_in_parallel())
-            in_place(n, fn, ctx);
-        else
-            run_openmp(team, n, fn, ctx);
+        run_openmp(team, n, fn, ctx);
         return;
     }
 #endif

@@ -8,8 +8,8 @@
 typedef void slm_task_fn(void *ctx, size_t index);
 
 typedef enum slm_team_kind {
-    SLM_TEAM_OPENMP = 0,   /* the default where it is compiled in; else pthread */
-    SLM_TEAM_PTHREAD = 1,  /* own threads: forked children, sanitizers */
+    SLM_TEAM_OPENMP = 0,   /* where it is compiled in and libgomp can be used; else pthread */
+    SLM_TEAM_PTHREAD = 1,  /* own threads, which sleep when there is nothing to do */
     SLM_TEAM_EXECUTOR = 2, /* the caller's */
     SLM_TEAM_IN_PLACE = 3
 } slm_team_kind;
@@ -23,6 +23,9 @@ slm_status slm_team_new(slm_team **out, slm_heap *heap, slm_team_kind kind, uint
                         slm_error *err);
 void slm_team_free(slm_team *team);
 uint32_t slm_team_width(const slm_team *team);
+
+/* How long callers of runs on own threads have waited for the others when they had nothing left to do themselves; all runs together. */
+uint64_t slm_team_waited_ns(slm_team *team);
 
 /* Every task runs with the floating-point state of slm_fp_enter(). */
 void slm_team_run(slm_team *team, size_t n, slm_task_fn *fn, void *ctx);

@@ -35,7 +35,7 @@ static slm_status admit(const slm_engine *e, const slm_request *q, slm_error *er
     static const char *const classes[] = { "local only", "masked", "may leave" };
     if (!(e->tasks >> q->task & 1))
         return slm_fail(err, SLM_E_UNSUPPORTED, "engine '%s': it does not do task '%s'", e->name, slm_task_name(q->task));
-    if (e->traits & SLM_ENGINE_LOCAL || q->privacy == SLM_PRIVACY_MAY_LEAVE)
+    if (e->traits & (SLM_ENGINE_LOCAL | SLM_ENGINE_KEEPS) || q->privacy == SLM_PRIVACY_MAY_LEAVE)
         return SLM_OK;
     if (q->privacy == SLM_PRIVACY_MASKED && e->traits & SLM_ENGINE_MASKS)
         return SLM_OK;
@@ -93,6 +93,8 @@ slm_status slm_engine_run(const slm_engine *engine, const slm_request *request, 
         full.engine = "";
     if (!full.model)
         full.model = "";
+    if (!full.note)
+        full.note = "";
     if (!full.total_ns)
         full.total_ns = slm_clock_ns() - begin;
     full.partial = status != SLM_OK;

@@ -11,8 +11,40 @@ const char *slm_task_name(uint32_t task);
 /* Is the request (of full size) within its documented ranges? */
 slm_status slm_request_check(const slm_request *request, slm_error *err);
 
-/* The messages as the JSON that a chat template is rendered with; bos and eos may be NULL. */
-void slm_request_conversation(slm_buf *json, const slm_request *request, const char *bos, size_t n_bos, const char *eos, size_t n_eos);
+/* ---- tools ---- */
+
+/* How a family writes calls. */
+typedef struct slm_tool_form {
+    const char *known_by;       /* words of its template */
+    const char *open, *shut;    /* calls begin with this; this may stand behind one */
+    bool bare;                  /* JSON from the first byte on may be a call, too */
+    bool in_system;             /* the template shows the tools of the system message, as text */
+} slm_tool_form;
+
+/* The form of a template, or NULL. */
+const slm_tool_form *slm_tool_form_of(const char *template_text, size_t n);
+
+/* Where calls begin in a text, or may begin once it has gone on; n: nowhere. */
+size_t slm_tool_begin(const slm_tool_form *form, const char *text, size_t n);
+
+typedef struct slm_tool_list {
+    slm_tool_call *calls;       /* [n]; strings are in `strings` */
+    size_t n;
+    slm_buf strings;
+} slm_tool_list;
+
+/* The calls in a text that begins with them; n 0: it is no well-formed call. Those without an id get numbers from `first` on. */
+slm_status slm_tool_read(slm_tool_list *out, const slm_tool_form *form, slm_heap *heap, const char *text, size_t n, size_t first, slm_error *err);
+void slm_tool_list_free(slm_tool_list *list, slm_heap *heap);
+
+/* SLM_E_FORMAT unless they are a JSON array; a name and a JSON object. */
+slm_status slm_tools_check(const char *tools, size_t n, slm_error *err);
+slm_status slm_tool_call_check(const slm_tool_call *call, slm_error *err);
+
+/* The messages as the JSON that a chat template is rendered with; bos and eos may be NULL. in_system: tools stand in the first system
+ * message, which must be there: SLM_E_UNSUPPORTED. */
+slm_status slm_request_conversation(slm_buf *json, const slm_request *request, bool in_system, const char *bos, size_t n_bos, const char *eos,
+                                    size_t n_eos, slm_error *err);
 
 /* ---- probabilities of a row of logits; within slm_fp_enter ---- */
 

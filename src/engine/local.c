@@ -13,16 +13,28 @@
 #include "core/params.h"
 #include "core/size.h"
 #include "session/session.h"
+#include "text/vocab.h"
 
 #include <string.h>
 
 enum { SLOTS = 16, DEFAULT_IDLE = 2, TASKS = 1 << SLM_TASK_GENERATE | 1 << SLM_TASK_CHOOSE | 1 << SLM_TASK_SCORE };
 
+/* What an answer had to be: a constraint and what it was made from. */
+typedef struct rule {
+    slm_constraint *constraint;
+    bool regex;
+    size_t n;
+    char text[];                            /* [n] */
+} rule;
+
 typedef struct local {
     slm_engine engine;
     slm_model *model;                       /* held */
     slm_tokenizer_info vocabulary;
-    slm_template *tmpl;                    /* NULL: no chat */
+    slm_template *tmpl;                     /* NULL: no chat */
+    slm_error no_template;                  /* why the model's own is not one, if it has any */
+    const slm_tool_form *form;              /* of its tool calls; NULL: not known */
+    _Atomic(rule *) rule;                   /* the last one; who takes it out owns it, as with sessions */
     slm_session_params session;
     size_t idle;                            /* slots in use */
     _Atomic(slm_session *) slots[SLOTS];
@@ -51,6 +63,8 @@ typedef struct run {
     size_t first;                           /* score: the index of the first id whose probability counts */
     slm_status failed;                      /* within a callback of rows */
     slm_error why;
+    rule *rule;                             /* NULL: none */
+    slm_tool_list calls;
     slm_tree tree;
     uint32_t *path, *pending;               /* choose: nodes fed at once; nodes still to be fed */
     slm_label_score *labels;
@@ -59,6 +73,13 @@ typedef struct run {
 } run;
 
 /* ---- sessions ---- */
+
+static void free_rule(local *l, rule *old)
+{
+    if (old)
+        slm_constraint_free(old->constraint);
+    slm_heap_free(&l->model->heap, old);
+}
 
 static size_t shared(const int32_t *a, size_t n, const int32_t *b, size_t m)
 {
@@ -168,8 +189,11 @@ static slm_status encode_chat(run *r, ids *out, slm_error *err)
     const char *bos = slm_tokenizer_text(tokenizer, v->bos, &n_bos), *eos = slm_tokenizer_text(tokenizer, v->eos, &n_eos);
     params.now = r->q->now;
     slm_buf_init(&json, r->heap, SLM_LIMIT_JSON_BYTES);
-    slm_request_conversation(&json, r->q, bos, n_bos, eos, n_eos);
-    slm_status status = slm_buf_status(&json, "request: conversation", err);
+    if (!r->l->tmpl) {
+        slm_buf_free(&json);
+        return slm_fail(err, (slm_status)r->l->no_template.status, "engine '%s': the model's chat template: %s", r->l->name, r->l->no_template.text);
+    }
+    slm_status status = slm_request_conversation(&json, r->q, r->l->form && r->l->form->in_system, bos, n_bos, eos, n_eos, err);
     if (!status)
         status = slm_template_render(&rendered, r->l->tmpl, (const char *)json.data, json.size, &params, err);
     slm_buf_free(&json);
@@ -237,32 +261,6 @@ static slm_status reduce(run *r, slm_error *err)
 
 /* ---- generate ---- */
 
-/* Where the first stop string begins in the text not yet handed out, or its end. */
-static size_t find_stop(const run *r)
-{
-    size_t first = r->text.size;
-    for (uint32_t i = 0; i < r->q->n_stops; i++) {
-        const size_t n = strlen(r->q->stops[i]);
-        for (size_t at = r->shown; at + n <= r->text.size && at < first; at++)
-            if (memcmp(r->text.data + at, r->q->stops[i], n) == 0)
-                first = at;
-    }
-    return first;
-}
-
-/* How many bytes at the end of it may still become a stop string. */
-static size_t undecided(const run *r)
-{
-    size_t most = 0;
-    for (uint32_t i = 0; i < r->q->n_stops; i++) {
-        const size_t n = strlen(r->q->stops[i]);
-        for (size_t k = slm_min(n - 1, r->text.size - r->shown); k > most; k--)
-            if (memcmp(r->text.data + r->text.size - k, r->q->stops[i], k) == 0)
-                most = k;
-    }
-    return most;
-}
-
 /* Hands out the text before `end`. False if the callback asked to stop. */
 static bool show(run *r, size_t end)
 {
@@ -272,88 +270,116 @@ static bool show(run *r, size_t end)
     return !n || !r->q->text || r->q->text(r->q->user, at, n) == 0;
 }
 
-/* The text has grown. True if the generation ends here. */
-static bool deliver(run *r)
+/* Text as the session makes it. What is, or may become, a tool call is not shown. */
+static int receive(void *user, const char *text, size_t n)
 {
-    const size_t stop = find_stop(r), end = r->text.size;
-    const size_t ready = stop < end ? stop : end - undecided(r);
-    if (stop < end)
-        r->reply.reason = SLM_STOP_STRING;
-    if (!show(r, ready))
-        r->reply.reason = SLM_STOP_CALLBACK;
-    if (r->reply.reason)
-        r->text.size = ready;
-    return r->reply.reason != 0;
+    run *r = user;
+    slm_buf_add(&r->text, text, n);
+    if (r->text.failed)
+        return 1;
+    return !show(r, r->q->tools ? slm_tool_begin(r->l->form, (const char *)r->text.data, r->text.size) : r->text.size);
 }
 
-static slm_status next_token(run *r, const slm_sampler *sampler, const slm_sampling *sampling, slm_stream *stream, slm_error *err)
+static slm_status measure_token(void *user, const float *logits, int32_t token, slm_error *err)
+{
+    return add_score(user, logits, token, err);
+}
+
+/* Of the answer's end, which was held back: either calls, or text after all. */
+static slm_status read_calls(run *r, slm_error *err)
+{
+    size_t asked = 0;
+    for (size_t i = 0; i < r->q->n_messages; i++)
+        asked += r->q->messages[i].n_calls;
+    slm_status status = slm_tool_read(&r->calls, r->l->form, r->heap, (const char *)r->text.data + r->shown, r->text.size - r->shown, asked, err);
+    r->reply.calls = r->calls.calls;
+    r->reply.n_calls = r->calls.n;
+    if (r->calls.n)
+        r->text.size = r->shown;
+    else if (!status && !show(r, r->text.size))
+        r->reply.reason = SLM_STOP_CALLBACK;
+    return status;
+}
+
+/* What the answer must be. The one made last is kept: most callers ask for the same again and again, and its cache fills with use. */
+static slm_status take_rule(run *r, slm_error *err)
 {
     const slm_request *q = r->q;
-    int32_t token = 0;
-    if (q->max_tokens && r->reply.tokens >= q->max_tokens)
-        r->reply.reason = SLM_STOP_LENGTH;
-    else if (slm_session_room(r->s) == 0)
-        r->reply.reason = SLM_STOP_CONTEXT;
-    if (r->reply.reason)
+    const char *text = q->schema ? q->schema : q->regex;
+    const size_t n = q->schema ? q->schema_len : q->regex ? strlen(q->regex) : 0;
+    rule *have = text ? atomic_exchange(&r->l->rule, NULL) : NULL;
+    if (!text || (have && have->regex == !q->schema && have->n == n && !memcmp(have->text, text, n))) {
+        r->rule = have;
         return SLM_OK;
-    const float *logits = slm_session_logits(r->s);
-    slm_sampling how = *sampling;
-    how.recent = r->s->tokens;
-    how.n_recent = r->s->position;
-    slm_status status = slm_sampler_pick(sampler, &r->model->kernels, &token, logits, r->model->config.vocab, &how, NULL, r->s->position, err);
-    if (!status)
-        status = add_score(r, logits, token, err);
+    }
+    free_rule(r->l, have);
+    size_t bytes;
+    rule *new = slm_size_add(sizeof *new, n, &bytes) ? slm_heap_zalloc(r->heap, bytes) : NULL;
+    if (!new)
+        return slm_fail(err, SLM_E_MEMORY, "request: %zu bytes of %s", n, q->schema ? "schema" : "regex");
+    new->regex = !q->schema;
+    new->n = n;
+    memcpy(new->text, text, n);
+    const slm_status status = q->schema ? slm_constraint_schema(&new->constraint, r->model->tokenizer, text, n, err)
+                                        : slm_constraint_regex(&new->constraint, r->model->tokenizer, text, err);
+    if (status)
+        slm_heap_free(r->heap, new);
+    else
+        r->rule = new;
+    return status;
+}
+
+/* The session's own generation, under the request's limits. */
+static slm_status go_on(run *r, slm_error *err)
+{
+    const slm_request *q = r->q;
+    const slm_tokenizer *t = r->model->tokenizer;
+    slm_generate_params params = SLM_GENERATE_PARAMS_INIT;
+    slm_generation made = SLM_GENERATION_INIT;
+    slm_onlooker onlooker = { measure_token, r, -1 };
+    slm_watch own;
+    unsigned saved;
+    params.max_tokens = q->max_tokens;
+    params.stops = q->stops;
+    params.n_stops = q->n_stops;
+    params.sampling = q->sampling;
+    params.text = receive;
+    params.user = r;
+    params.constraint = r->rule ? r->rule->constraint : NULL;
+    if (q->tools) {
+        const uint32_t mark = slm_texts_find(&t->texts, r->l->form->open, strlen(r->l->form->open));
+        onlooker.shown = mark == SLM_NO_ID ? -1 : (int32_t)mark;
+    }
+    slm_status status = slm_session_enter(r->s, &own, &saved, err);
     if (status)
         return status;
-    if (slm_tokenizer_is_end(r->model->tokenizer, token)) {
-        r->reply.reason = SLM_STOP_EOS;
-        return SLM_OK;
-    }
-    status = feed(r, &token, 1, NULL, err);
-    if (status) {
-        r->scores.size -= sizeof(slm_token_score);      /* of a token that is in no text */
-        return status;
-    }
-    r->reply.tokens++;
-    slm_stream_push(stream, token, &r->text);
-    return slm_buf_status(&r->text, "request: answer", err);
+    status = slm_session_continue(r->s, &params, &r->watch, &onlooker, &made, err);
+    slm_session_leave(r->s, saved);
+    r->reply.tokens = made.tokens;
+    r->reply.reason = made.reason;
+    if (status)
+        r->scores.size = slm_min(r->scores.size, made.tokens * sizeof(slm_token_score));    /* none of a token that is in no text */
+    return status ? status : slm_buf_status(&r->text, "request: answer", err);
 }
 
 static slm_status generate(run *r, slm_error *err)
 {
-    const slm_tokenizer_info *v = &r->l->vocabulary;
-    slm_sampling sampling;
-    slm_stream stream;
-    slm_status status = slm_params_read(&sampling, sizeof sampling, r->q->sampling, err);
-    if (!status)
-        status = slm_sampling_check(&sampling, err);
-    if (!status && r->q->task == SLM_TASK_CHAT)
+    slm_status status;
+    if (r->q->tools && !r->l->form)
+        return slm_fail(err, SLM_E_UNSUPPORTED, "engine '%s': tools: how this model's family calls them is not known", r->l->name);
+    if (r->q->task == SLM_TASK_CHAT)
         status = encode_chat(r, &r->prompt, err);
-    else if (!status)
+    else
         status = encode(r, &r->prompt, r->q->prompt, r->q->prompt_len, err);
     if (!status && !r->prompt.n)
         status = slm_fail(err, SLM_E_ARG, "request: the prompt has 0 tokens, and the model adds no BOS");
     if (!status)
+        status = take_rule(r, err);
+    if (!status)
         status = feed_prompt(r, r->prompt.at, r->prompt.n, err);
-    if (status)
-        return status;
-    slm_sampler sampler = slm_sampler_new(r->heap, r->model->config.vocab);
-    if (!sampler.p)
-        return slm_fail(err, SLM_E_MEMORY, "request: %u candidates", r->model->config.vocab);
-    slm_stream_init(&stream, r->model->tokenizer, r->prompt.n == 1 && r->prompt.at[0] == v->bos);
-    while (!status && !r->reply.reason) {
-        status = next_token(r, &sampler, &sampling, &stream, err);
-        if (!status && !r->reply.reason)
-            (void)deliver(r);
-        else if (!status) {                             /* the end: what was held back belongs to the answer */
-            slm_stream_flush(&stream, &r->text);
-            if (!show(r, r->text.size))
-                r->reply.reason = SLM_STOP_CALLBACK;
-            status = slm_buf_status(&r->text, "request: answer", err);
-        }
-    }
-    slm_heap_free(r->heap, sampler.p);
-    return status;
+    if (!status)
+        status = go_on(r, err);
+    return !status && r->q->tools ? read_calls(r, err) : status;
 }
 
 /* ---- score ---- */
@@ -630,7 +656,7 @@ static slm_status run_local(void *user, const slm_request *q, slm_reply *reply, 
     local *l = user;
     const uint64_t begin = slm_clock_ns();
     run r = { .l = l, .heap = &l->model->heap, .model = l->model, .q = q, .begin = begin, .confidence = SLM_CONFIDENCE_INIT, .reply = SLM_REPLY_INIT };
-    r.watch = (slm_watch){ q->cancel ? (atomic_int *)&q->cancel->flag : NULL, q->deadline_ms ? begin + q->deadline_ms * UINT64_C(1000000) : 0 };
+    r.watch = (slm_watch){ q->cancel ? (atomic_int *)&q->cancel->flag : NULL, q->deadline_ms ? begin + q->deadline_ms * UINT64_C(1000000) : 0, false };
     slm_buf_init(&r.text, r.heap, SLM_LIMIT_TEXT_BYTES);
     slm_buf_init(&r.scores, r.heap, SIZE_MAX / 2);
     const unsigned saved = slm_fp_enter();
@@ -640,6 +666,9 @@ static slm_status run_local(void *user, const slm_request *q, slm_reply *reply, 
     status = fill(&r, reply, status, err);
     slm_fp_leave(saved);
     put_back(l, r.s);
+    if (r.rule)
+        free_rule(l, atomic_exchange(&l->rule, r.rule));
+    slm_tool_list_free(&r.calls, r.heap);
     slm_heap_free(r.heap, r.prompt.at);
     slm_heap_free(r.heap, r.joined.at);
     slm_heap_free(r.heap, r.path);
@@ -656,9 +685,23 @@ static void release(void *user)
     slm_model *model = l->model;
     for (size_t i = 0; i < l->idle; i++)
         slm_session_free(atomic_exchange(&l->slots[i], NULL));
+    free_rule(l, atomic_load(&l->rule));
     slm_template_free(l->tmpl);
     slm_heap_free(&model->heap, l);
     slm_model_let_go(model);
+}
+
+/* A template that the caller gave must be right. What is wrong with the model's own is said when somebody wants to chat. */
+static slm_status open_template(local *l, const char *text, size_t n, bool given, slm_error *err)
+{
+    slm_template_params params = SLM_TEMPLATE_PARAMS_INIT;
+    if (!text)
+        return SLM_OK;
+    params.allocator = &l->model->heap.allocator;
+    l->engine.tasks |= 1 << SLM_TASK_CHAT;
+    l->form = slm_tool_form_of(text, n);
+    const slm_status status = slm_template_new(&l->tmpl, text, n, &params, given ? err : &l->no_template);
+    return given ? status : SLM_OK;
 }
 
 slm_status slm_engine_local(slm_engine **out, slm_model *model, const slm_engine_local_params *params, slm_error *err)
@@ -677,6 +720,9 @@ slm_status slm_engine_local(slm_engine **out, slm_model *model, const slm_engine
     if (p.context > SLM_LIMIT_CONTEXT || p.kv > SLM_KV_F32)
         return slm_fail(err, SLM_E_ARG, "engine: context %u (allowed %d), kv %u (allowed %d, %d)", p.context, SLM_LIMIT_CONTEXT, p.kv,
                         SLM_KV_F16, SLM_KV_F32);
+    if (model->config.arch->encoder)
+        return slm_fail(err, SLM_E_MISMATCH, "engine: architecture '%s' is an encoder: it makes vectors (slm_encoder_new), no text",
+                        model->config.arch->name);
     if (!model->tokenizer)
         return slm_fail(err, SLM_E_STATE, "engine: the model has no tokenizer");
     local *l = slm_heap_zalloc(&model->heap, sizeof *l);
@@ -690,12 +736,9 @@ slm_status slm_engine_local(slm_engine **out, slm_model *model, const slm_engine
     l->session = (slm_session_params){ sizeof l->session, p.context, p.chunk, p.kv, 0 };
     l->idle = p.idle ? p.idle : DEFAULT_IDLE;
     status = slm_tokenizer_get_info(model->tokenizer, &l->vocabulary, err);
-    if (!status && p.chat_template) {
-        slm_template_params tp = SLM_TEMPLATE_PARAMS_INIT;
-        tp.allocator = &model->heap.allocator;
-        status = slm_template_new(&l->tmpl, p.chat_template, p.chat_template_len, &tp, err);
-        l->engine.tasks |= 1 << SLM_TASK_CHAT;
-    }
+    if (!status)
+        status = open_template(l, p.chat_template ? p.chat_template : model->chat_template,
+                               p.chat_template ? p.chat_template_len : model->chat_template_len, p.chat_template != NULL, err);
     if (status)
         release(l);
     else

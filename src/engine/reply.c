@@ -35,6 +35,31 @@ static const char *put_text(uint8_t **at, const char *text, size_t n)
     return (const char *)to;
 }
 
+static size_t length(const char *text)
+{
+    return text ? strlen(text) : 0;
+}
+
+static size_t call_strings(const slm_tool_call *c)
+{
+    return length(c->id) + 1 + length(c->name) + 1 + (c->arguments ? c->arguments_len : 0) + 1;
+}
+
+/* The table, then the strings that it points at. */
+static const slm_tool_call *put_calls(uint8_t **at, const slm_tool_call *calls, size_t n)
+{
+    slm_tool_call *table = (slm_tool_call *)*at;
+    *at += n * sizeof *table;
+    for (size_t i = 0; i < n; i++) {
+        const slm_tool_call c = calls[i];
+        table[i].id = put_text(at, c.id, length(c.id));
+        table[i].name = put_text(at, c.name, length(c.name));
+        table[i].arguments_len = c.arguments ? c.arguments_len : 0;
+        table[i].arguments = put_text(at, c.arguments, table[i].arguments_len);
+    }
+    return n ? table : NULL;
+}
+
 slm_status slm_reply_own(slm_reply *reply, const slm_allocator *allocator, slm_error *err)
 {
     slm_reply r;
@@ -46,11 +71,16 @@ slm_status slm_reply_own(slm_reply *reply, const slm_allocator *allocator, slm_e
         status = slm_fail(err, SLM_E_ARG, "reply.size is %zu: start from SLM_REPLY_INIT", reply->size);
     if (status)
         return status;
-    const size_t engine = r.engine ? strlen(r.engine) : 0, model = r.model ? strlen(r.model) : 0;
+    const size_t engine = length(r.engine), model = length(r.model), note = length(r.note);
     const size_t text = r.text ? r.text_len : 0;
-    size_t bytes = sizeof(piece) + 3;
-    if (!add(&bytes, r.n_scores, sizeof *r.scores) || !add(&bytes, r.n_labels, sizeof *r.labels) || !add(&bytes, text, 1) ||
-        !add(&bytes, engine, 1) || !add(&bytes, model, 1))
+    size_t bytes = sizeof(piece) + 4;
+    if (!r.calls)
+        r.n_calls = 0;
+    bool fits = add(&bytes, r.n_calls, sizeof *r.calls);
+    for (size_t i = 0; fits && i < r.n_calls; i++)
+        fits = add(&bytes, call_strings(&r.calls[i]), 1);
+    if (!fits || !add(&bytes, r.n_scores, sizeof *r.scores) || !add(&bytes, r.n_labels, sizeof *r.labels) || !add(&bytes, text, 1) ||
+        !add(&bytes, engine, 1) || !add(&bytes, model, 1) || !add(&bytes, note, 1))
         return slm_fail(err, SLM_E_LIMIT, "reply: %zu bytes of text, %zu tokens, %zu labels", text, r.n_scores, r.n_labels);
     piece *p = slm_heap_new_owner(bytes, allocator, 0);
     if (!p)
@@ -60,10 +90,12 @@ slm_status slm_reply_own(slm_reply *reply, const slm_allocator *allocator, slm_e
     r.confidence = r.confidence ? &p->confidence : NULL;
     r.scores = put(&at, r.scores, r.n_scores * sizeof *r.scores);
     r.labels = put(&at, r.labels, r.n_labels * sizeof *r.labels);
+    r.calls = put_calls(&at, r.calls, r.n_calls);
     r.text = put_text(&at, r.text, text);
     r.text_len = text;
     r.engine = put_text(&at, r.engine, engine);
     r.model = put_text(&at, r.model, model);
+    r.note = put_text(&at, r.note, note);
     r.memory = p;
     r.release = slm_heap_free_owner;
     return slm_params_write(reply, &r, sizeof r, err);

@@ -5,8 +5,10 @@
 #include "core/params.h"
 #include "core/size.h"
 #include "core/team.h"
+#include "format/tokenizer_file.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 /* ---- order ---- */
@@ -101,7 +103,7 @@ slm_status slm_file_index(slm_file *file, slm_error *err)
     if (!order)
         return slm_fail(err, SLM_E_MEMORY, "%s: order of %zu tensors and %zu keys", file->path, file->n_tensors, file->keys.n);
     status = check_keys(file, order, err);
-    if (!status && !file->read)         /* made-up tensors have no places */
+    if (!status && !file->read && !file->n_parts)      /* made-up tensors have no places, those of parts were checked with each */
         status = check_places(file, order, err);
     slm_heap_free(file->heap, order);
     if (status)
@@ -159,9 +161,10 @@ slm_status slm_file_set_tensor(slm_file *file, size_t index, const void *name, s
 {
     char shown[SLM_SHOWN];
     slm_shown(shown, name, name_len);
-    if (name_len < 1 || name_len > SLM_LIMIT_TENSOR_NAME)
-        return slm_fail_at(err, SLM_E_FORMAT, at, "%s: tensor %zu: name of %zu bytes (allowed 1 .. %d)", file->path, index, name_len,
-                           SLM_LIMIT_TENSOR_NAME);
+    const size_t longest = file->longest_name ? file->longest_name : SLM_LIMIT_TENSOR_NAME;
+    if (name_len < 1 || name_len > longest)
+        return slm_fail_at(err, SLM_E_FORMAT, at, "%s: tensor %zu: name of %zu bytes (allowed 1 .. %zu)", file->path, index, name_len,
+                           longest);
     if (memchr(name, 0, name_len))
         return slm_fail_at(err, SLM_E_FORMAT, at, "%s: tensor %zu: name '%s' has a NUL byte", file->path, index, shown);
     if (n_dims < 1 || n_dims > SLM_LIMIT_DIMS)
@@ -185,6 +188,37 @@ slm_status slm_file_set_tensor(slm_file *file, size_t index, const void *name, s
     return check_shape(file, t, at, err);
 }
 
+slm_status slm_file_reserve_parts(slm_file *file, size_t n, slm_error *err)
+{
+    file->parts = slm_heap_zarray(file->heap, slm_max(n, 1), sizeof *file->parts);
+    return file->parts ? SLM_OK : slm_fail(err, SLM_E_MEMORY, "%s: list of %zu files", file->path, n);
+}
+
+slm_status slm_file_take_part(slm_file *file, slm_file *shard, slm_error *err)
+{
+    slm_status status = SLM_OK;
+    for (size_t i = 0; !status && i < shard->n_tensors; i++) {
+        const slm_tensor *from = &shard->tensors[i];
+        slm_tensor *to = &file->tensors[file->n_tensors];
+        status = slm_file_set_tensor(file, file->n_tensors, from->name, strlen(from->name), from->type_id, from->n_dims, from->dims,
+                                     from->offset, err);
+        to->offset = from->offset;
+        to->bytes = from->bytes;
+        to->dtype = from->dtype;
+        to->part = (uint32_t)file->n_parts + 1;
+    }
+    if (status)
+        return status;
+    slm_file_part *part = &file->parts[file->n_parts++];
+    part->source = shard->source;
+    part->path = shard->path;
+    shard->source = (slm_source){ .fd = -1 };
+    shard->path = NULL;
+    file->gap_bytes += shard->gap_bytes;
+    file->trailing_bytes += shard->trailing_bytes;
+    return SLM_OK;
+}
+
 /* ---- opening ---- */
 
 void slm_file_forget(slm_file *file)
@@ -201,6 +235,13 @@ void slm_file_forget(slm_file *file)
 
 static void release(slm_file *file)
 {
+    if (file->close)
+        file->close(file);
+    for (size_t i = 0; i < file->n_parts; i++) {
+        slm_source_close(&file->parts[i].source);
+        slm_heap_free(file->heap, file->parts[i].path);
+    }
+    slm_heap_free(file->heap, file->parts);
     slm_file_forget(file);
     slm_heap_free(file->heap, file->reader);
     slm_source_close(&file->source);
@@ -219,37 +260,137 @@ void slm_file_free(slm_file *file)
         slm_heap_free(heap, file);
 }
 
-/* Everything but the object itself. */
-static slm_status fill(slm_file *file, slm_source *source, const char *name, const char *tokenizer_path, slm_error *err)
+/* A tokenizer without a model: keys and no tensor. What stands beside it counts if it is a file of that folder and no memory of the caller's. */
+static slm_status read_tokenizer(slm_file *file, slm_error *err)
+{
+    const char *slash = strrchr(file->path, '/');
+    slm_status status = slm_tokenizer_source_read(&file->keys, &file->source, 0, err);
+    if (!status && file->source.fd >= 0)
+        status = slm_tokenizer_beside_read(&file->keys, file->path, slash ? (size_t)(slash - file->path) + 1 : 0, err);
+    if (!status)
+        status = slm_file_reserve(file, 0, err);
+    (void)snprintf(file->format, sizeof file->format, "%s", slm_tokenizer_json_is(&file->source) ? "tokenizer.json" : "SentencePiece");
+    return status ? status : slm_file_index(file, err);
+}
+
+/* What every file has from its birth on. */
+static slm_status name_file(slm_file *file, const char *name, slm_error *err)
 {
     const size_t len = strlen(name);
-    file->source = *source;
-    *source = (slm_source){ .fd = -1 };
+    slm_keys_init(&file->keys, file->heap, name);
+    slm_pool_init(&file->names, file->heap);
     file->path = slm_heap_alloc(file->heap, len + 1);
     if (!file->path)
         return slm_fail(err, SLM_E_MEMORY, "%s: its name", name);
     memcpy(file->path, name, len + 1);
-    file->source.name = file->path;
-    slm_keys_init(&file->keys, file->heap, file->path);
-    slm_pool_init(&file->names, file->heap);
+    file->source.name = file->keys.file = file->path;
+    return SLM_OK;
+}
+
+const char *slm_file_formats(void)
+{
+    return "GGUF v2 and v3, in one file or split; Hugging Face folders; safetensors; llama2.c checkpoints (v0, v1, v2) with `tokenizer.bin`; "
+           "`tokenizer.json` and SentencePiece models";
+}
+
+/* Everything but the object itself. from_disk: the source is the file at `name`. */
+static slm_status fill(slm_file *file, slm_source *source, const char *name, const char *tokenizer_path, bool from_disk, slm_error *err)
+{
+    file->source = *source;
+    *source = (slm_source){ .fd = -1 };
+    slm_status status = name_file(file, name, err);
+    if (status)
+        return status;
     if (slm_llama2c_is(&file->source))
         return slm_llama2c_read(file, tokenizer_path, err);
     if (tokenizer_path)
         return slm_fail(err, SLM_E_MISMATCH, "%s: has its own tokenizer, '%s' goes with llama2.c checkpoints only", name, tokenizer_path);
-    return slm_gguf_read(file, err);
+    if (slm_safetensors_is(&file->source))
+        return slm_safetensors_read(file, err);
+    if (slm_tokenizer_json_is(&file->source) || slm_tokenizer_model_is(&file->source))
+        return read_tokenizer(file, err);
+    status = slm_gguf_read(file, err);
+    return status ? status : slm_split_read(file, from_disk, err);
+}
+
+/* From the caller's memory or callback. */
+static slm_status source_of_input(slm_source *source, const slm_input *input, const char *path, slm_error *err)
+{
+    slm_input in;
+    const slm_status status = slm_params_read(&in, sizeof in, input, err);
+    if (status)
+        return status;
+    if (!in.memory == !in.read_at || in.bytes > SIZE_MAX)
+        return slm_fail(err, SLM_E_ARG, "%s: input of %llu bytes has %s", path, (unsigned long long)in.bytes,
+                        in.memory ? "both memory and read_at" : in.read_at ? "more bytes than an address" : "neither memory nor read_at");
+    *source = in.memory ? slm_source_memory(in.memory, (size_t)in.bytes, path) : slm_source_callback(in.read_at, in.user, in.bytes, path);
+    return SLM_OK;
+}
+
+/* Fills a file whose heap is set. */
+static slm_status load(slm_file *file, const char *path, const slm_input *input, const char *tokenizer_path, slm_error *err)
+{
+    slm_source source = { .fd = -1 };
+    file->source.fd = -1;
+    if (!input && slm_source_is_folder(path)) {
+        const slm_status status = name_file(file, path, err);
+        if (status)
+            return status;
+        return tokenizer_path ? slm_fail(err, SLM_E_MISMATCH, "%s: a folder has its own tokenizer, '%s' goes with llama2.c checkpoints only",
+                                         path, tokenizer_path) : slm_folder_read(file, err);
+    }
+    const slm_status status = input ? source_of_input(&source, input, path, err) : slm_source_open(&source, path, err);
+    return status ? status : fill(file, &source, path, tokenizer_path, !input, err);
+}
+
+static slm_status new_file(slm_file **out, slm_heap *heap, const char *name, slm_error *err)
+{
+    slm_file *file = slm_heap_zalloc(heap, sizeof *file);
+    if (!file)
+        return slm_fail(err, SLM_E_MEMORY, "%s: file of %zu bytes", name, sizeof *file);
+    file->heap = heap;
+    file->source.fd = -1;
+    *out = file;
+    return SLM_OK;
+}
+
+slm_status slm_file_new(slm_file **out, slm_heap *heap, const char *name, slm_error *err)
+{
+    slm_file *file = NULL;
+    slm_status status = new_file(&file, heap, name, err);
+    if (status)
+        return status;
+    if ((status = name_file(file, name, err)) != SLM_OK)
+        slm_file_free(file);
+    else
+        *out = file;
+    return status;
 }
 
 slm_status slm_file_load_source(slm_file **out, slm_heap *heap, slm_source *source, const char *name, const char *tokenizer_path,
                                 slm_error *err)
 {
-    slm_file *file = slm_heap_zalloc(heap, sizeof *file);
-    if (!file) {
+    slm_file *file = NULL;
+    slm_status status = new_file(&file, heap, name, err);
+    if (status) {
         slm_source_close(source);
-        return slm_fail(err, SLM_E_MEMORY, "%s: file of %zu bytes", name, sizeof *file);
+        return status;
     }
-    file->heap = heap;
-    slm_status status = fill(file, source, name, tokenizer_path, err);
+    if ((status = fill(file, source, name, tokenizer_path, false, err)) != SLM_OK)
+        slm_file_free(file);
+    else
+        *out = file;
+    return status;
+}
+
+slm_status slm_file_load_input(slm_file **out, slm_heap *heap, const char *path, const slm_input *input, const char *tokenizer_path,
+                               slm_error *err)
+{
+    slm_file *file = NULL;
+    slm_status status = new_file(&file, heap, path, err);
     if (status)
+        return status;
+    if ((status = load(file, path, input, tokenizer_path, err)) != SLM_OK)
         slm_file_free(file);
     else
         *out = file;
@@ -258,17 +399,12 @@ slm_status slm_file_load_source(slm_file **out, slm_heap *heap, slm_source *sour
 
 slm_status slm_file_load(slm_file **out, slm_heap *heap, const char *path, const char *tokenizer_path, slm_error *err)
 {
-    slm_source source;
-    if (!path)
-        return slm_fail(err, SLM_E_ARG, "path is NULL");
-    slm_status status = slm_source_open(&source, path, err);
-    return status ? status : slm_file_load_source(out, heap, &source, path, tokenizer_path, err);
+    return path ? slm_file_load_input(out, heap, path, NULL, tokenizer_path, err) : slm_fail(err, SLM_E_ARG, "path is NULL");
 }
 
 slm_status slm_file_open(slm_file **out, const char *path, const slm_file_params *params, slm_error *err)
 {
     slm_file_params p;
-    slm_source source;
     slm_status status = slm_params_read(&p, sizeof p, params, err);
     if (status)
         return status;
@@ -276,17 +412,13 @@ slm_status slm_file_open(slm_file **out, const char *path, const slm_file_params
         return slm_fail(err, SLM_E_ARG, "%s is NULL", out ? "path" : "out");
     if (p.threads > SLM_LIMIT_THREADS)
         return slm_fail(err, SLM_E_ARG, "threads is %u (allowed 0 .. %d)", p.threads, SLM_LIMIT_THREADS);
-    if ((status = slm_source_open(&source, path, err)) != SLM_OK)
-        return status;
     slm_file *file = slm_heap_new_owner(sizeof *file, p.allocator, p.memory_limit);
-    if (!file) {
-        slm_source_close(&source);
+    if (!file)
         return slm_fail(err, SLM_E_MEMORY, "%s: file of %zu bytes", path, sizeof *file);
-    }
     file->heap = &file->own;
     file->threads = p.threads;
     file->allow_nonfinite = p.allow_nonfinite != 0;
-    if ((status = fill(file, &source, path, p.tokenizer_path, err)) != SLM_OK)
+    if ((status = load(file, path, p.input, p.tokenizer_path, err)) != SLM_OK)
         slm_file_free(file);
     else
         *out = file;
@@ -312,6 +444,16 @@ const slm_tensor *slm_file_find(const slm_file *file, const char *name)
     return NULL;
 }
 
+const char *slm_tensor_type_name(const slm_tensor *t)
+{
+    const char *name = "?";
+    uint32_t block, bytes;
+    if (t->dtype)
+        return t->dtype;
+    (void)slm_type_shape(t->type_id, &name, &block, &bytes);
+    return name;
+}
+
 size_t slm_file_tensors(const slm_file *file)
 {
     return file->n_tensors;
@@ -329,18 +471,20 @@ const char *slm_file_format(const slm_file *file)
 
 uint64_t slm_file_size(const slm_file *file)
 {
-    return file->source.size;
+    uint64_t size = file->source.size;
+    for (size_t i = 0; i < file->n_parts; i++)
+        size += file->parts[i].source.size;
+    return size;
 }
 
 slm_status slm_file_tensor(const slm_file *file, size_t index, slm_tensor_info *info, slm_error *err)
 {
     slm_tensor_info full = SLM_TENSOR_INFO_INIT;
-    uint32_t block, bytes;
     if (index >= file->n_tensors)
         return slm_fail(err, SLM_E_ARG, "%s: tensor %zu (it has %zu)", file->path, index, file->n_tensors);
     const slm_tensor *t = &file->tensors[index];
     full.name = t->shown;
-    (void)slm_type_shape(t->type_id, &full.type, &block, &bytes);
+    full.type = slm_tensor_type_name(t);
     full.n_dims = t->n_dims;
     full.type_id = t->type_id;
     memcpy(full.dims, t->dims, sizeof full.dims);
@@ -373,7 +517,9 @@ slm_status slm_file_read_raw(const slm_file *file, const slm_tensor *t, uint64_t
     if (offset > t->bytes || n > t->bytes - offset)
         return slm_fail(err, SLM_E_INTERNAL, "%s: tensor '%s': %zu bytes from %" PRIu64 " on, it has %" PRIu64, file->path, t->shown, n,
                         offset, t->bytes);
-    return file->read ? file->read(file, t, offset, dst, n, err) : slm_source_read(&file->source, t->offset + offset, dst, n, err);
+    if (file->read)
+        return file->read(file, t, offset, dst, n, err);
+    return slm_source_read(t->part ? &file->parts[t->part - 1].source : &file->source, t->offset + offset, dst, n, err);
 }
 
 slm_status slm_file_read(const slm_file *file, size_t index, float *values, size_t n, slm_error *err)
@@ -382,15 +528,13 @@ slm_status slm_file_read(const slm_file *file, size_t index, float *values, size
     if (index >= file->n_tensors || !values)
         return slm_fail(err, SLM_E_ARG, "%s: tensor %zu (it has %zu)", file->path, index, file->n_tensors);
     const slm_tensor *t = &file->tensors[index];
-    const char *type_name;
-    uint32_t block, bytes;
     if (n != t->rows * t->dims[0])
         return slm_fail(err, SLM_E_ARG, "%s: tensor '%s': room for %zu values, it has %" PRIu64, file->path, t->shown, n,
                         t->rows * t->dims[0]);
-    (void)slm_type_shape(t->type_id, &type_name, &block, &bytes);
     if (!t->type)
         return slm_fail(err, SLM_E_UNSUPPORTED, "%s: tensor '%s': type %s (%u) is not one this version reads", file->path, t->shown,
-                        type_name, t->type_id);
+                        slm_tensor_type_name(t), t->type_id);
+    const uint32_t block = t->type->block, bytes = t->type->bytes;
     slm_heap local;                      /* the file's counters stay untouched: it may be read from several threads */
     slm_heap_init(&local, &file->heap->allocator, 0);
     uint8_t *chunk = slm_heap_alloc(&local, CHUNK);

@@ -14,9 +14,17 @@ typedef struct slm_tensor {
     uint32_t        n_dims;
     uint64_t        dims[4];    /* fastest first; unused are 1 */
     uint64_t        rows;       /* product of dims[1..3] */
-    uint64_t        offset;     /* in the file */
+    uint64_t        offset;     /* in the file, or in its part */
     uint64_t        bytes;      /* 0 for a type number GGUF does not have */
+    const char     *dtype;      /* safetensors: the name of a type that GGUF has no number for; else NULL */
+    uint32_t        part;       /* 0: in the file itself; n: in parts[n - 1] */
 } slm_tensor;
+
+/* One of the files that together are the model. */
+typedef struct slm_file_part {
+    slm_source  source;
+    char       *path;
+} slm_file_part;
 
 struct slm_file {
     slm_heap    own;            /* first: slm_heap_new_owner; used if opened by slm_file_open */
@@ -28,21 +36,36 @@ struct slm_file {
     slm_tensor *tensors;        /* [n_tensors], in file order */
     uint32_t   *by_name;        /* [n_tensors] indices in order of name */
     size_t      n_tensors;
+    size_t      longest_name;   /* of a tensor that the format allows; 0: GGUF's */
+    slm_file_part *parts;       /* [n_parts] what the file consists of besides `source` */
+    size_t      n_parts;
     uint64_t    gap_bytes, trailing_bytes;  /* odd, allowed */
     uint32_t    threads;
     bool        allow_nonfinite;
     char        format[24];     /* "GGUF v3" */
-    /* llama2.c v2 only: values of tensor `t` from `first` on, made from 8-bit groups. NULL: read from the file. */
+    /* Of tensors that are made while they are read: n bytes of `t` from byte `offset` of it on. NULL: read from the file. */
     slm_status (*read)(const struct slm_file *file, const slm_tensor *t, uint64_t offset, void *dst, size_t n, slm_error *err);
-    void       *reader;         /* of read; freed with the file */
+    void       *reader;         /* of read; freed with the file, after `close` */
+    void      (*close)(struct slm_file *file);     /* what the reader holds; NULL: nothing */
 };
 
-/* Opens on a heap of the caller's. tokenizer_path may be NULL. */
+/* Opens on a heap of the caller's: a file of any format, all files of a split GGUF by its first, or a Hugging Face folder.
+ * tokenizer_path may be NULL. */
 slm_status slm_file_load(struct slm_file **out, slm_heap *heap, const char *path, const char *tokenizer_path, slm_error *err);
 
 /* The same from a source, which moves into the file (closed on failure too); `name` is for messages. */
 slm_status slm_file_load_source(struct slm_file **out, slm_heap *heap, slm_source *source, const char *name, const char *tokenizer_path,
                                 slm_error *err);
+
+/* The same for a caller that may have given an slm_input instead of a file (NULL: it has not). */
+slm_status slm_file_load_input(struct slm_file **out, slm_heap *heap, const char *path, const slm_input *input, const char *tokenizer_path,
+                               slm_error *err);
+
+/* What can be opened, for people. */
+const char *slm_file_formats(void);
+
+/* The name of its type: GGUF's, or that of safetensors; "?" for an unknown number. */
+const char *slm_tensor_type_name(const slm_tensor *t);
 
 /* The tensor of that name, or NULL. */
 const slm_tensor *slm_file_find(const struct slm_file *file, const char *name);
@@ -55,6 +78,28 @@ slm_status slm_file_read_raw(const struct slm_file *file, const slm_tensor *t, u
 /* Fills a file whose source is set: keys, tensors, format. SLM_E_FORMAT and so on. */
 slm_status slm_gguf_read(struct slm_file *file, slm_error *err);
 slm_status slm_llama2c_read(struct slm_file *file, const char *tokenizer_path, slm_error *err);
+slm_status slm_safetensors_read(struct slm_file *file, slm_error *err);
+
+/* The other files of a split GGUF whose first was read; nothing where it is not split. from_disk: their names follow from file->path. */
+slm_status slm_split_read(struct slm_file *file, bool from_disk, slm_error *err);
+
+/* The tensors of all files that the folder's model.safetensors.index.json names. file->path is the folder. */
+slm_status slm_safetensors_read_sharded(struct slm_file *file, slm_error *err);
+
+/* A Hugging Face folder as the keys and tensors that a GGUF of it would have. file->path is the folder. */
+slm_status slm_folder_read(struct slm_file *file, slm_error *err);
+
+/* An empty file of that name, for readers that fill it themselves; slm_file_free ends it. */
+slm_status slm_file_new(struct slm_file **out, slm_heap *heap, const char *name, slm_error *err);
+
+/* Room for `n` parts, of which none is there yet. */
+slm_status slm_file_reserve_parts(struct slm_file *file, size_t n, slm_error *err);
+
+/* The tensors of `shard` become those of the next part, which takes its source; `shard` keeps its names, which are copied. */
+slm_status slm_file_take_part(struct slm_file *file, struct slm_file *shard, slm_error *err);
+
+/* Does it begin as safetensors do: 8 bytes of length, then '{'? */
+bool slm_safetensors_is(const slm_source *source);
 
 /* Is it a llama2.c checkpoint? By its magic, or (legacy) by header ranges and exact size. */
 bool slm_llama2c_is(const slm_source *source);

@@ -106,6 +106,16 @@ slm_status slm_keys_add(slm_keys *keys, const char *name, uint32_t type, bool ar
     return SLM_OK;
 }
 
+void slm_keys_remove(slm_keys *keys, const char *prefix)
+{
+    const size_t n = strlen(prefix);
+    size_t kept = 0;
+    for (size_t i = 0; i < keys->n; i++)
+        if (strncmp(keys->list[i].name, prefix, n) != 0)
+            keys->list[kept++] = keys->list[i];
+    keys->n = kept;
+}
+
 static slm_status add_u32_as(slm_keys *keys, const char *name, uint32_t type, uint32_t bits, slm_error *err)
 {
     const uint8_t bytes[4] = { (uint8_t)bits, (uint8_t)(bits >> 8), (uint8_t)(bits >> 16), (uint8_t)(bits >> 24) };

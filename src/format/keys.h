@@ -29,7 +29,6 @@ typedef struct slm_keys {
     size_t    n, room;
     slm_pool  pool;          /* names and values; a replaced value stays until the end */
     const char *file;        /* for messages; not owned */
-    struct slm_keys_block *blocks;   /* names and values; the first has room for small ones */
 } slm_keys;
 
 /* Adding copies name and value; a key of that name is replaced in place. SLM_E_MEMORY. */
@@ -48,6 +47,9 @@ slm_status slm_keys_reserve(slm_keys *keys, size_t n, slm_error *err);
 /* The same at the end without looking for an older one: for readers, which refuse duplicates afterwards. */
 slm_status slm_keys_append(slm_keys *keys, const char *name, size_t name_len, uint32_t type, bool array, uint64_t count,
                            const void *value, size_t bytes, slm_error *err);
+
+/* Forgets every key whose name begins with `prefix`. */
+void slm_keys_remove(slm_keys *keys, const char *prefix);
 
 /* NULL if there is none. */
 const slm_key *slm_keys_find(const slm_keys *keys, const char *name);

@@ -3,7 +3,8 @@
 
 #include <string.h>
 
-#define NAMES "llama, qwen2, qwen3, gemma, gemma2, gemma3, phi2, phi3, smollm3, gpt2, olmo2, stablelm, starcoder2, granite"
+#define NAMES "llama, qwen2, qwen3, gemma, gemma2, gemma3, phi2, phi3, smollm3, gpt2, olmo2, stablelm, starcoder2, granite, " \
+              "bert, nomic-bert, modern-bert, t5encoder"
 
 static const slm_arch rows[] = {
     { .name = "llama", .rope = SLM_ROPE_NORMAL },
@@ -28,6 +29,17 @@ static const slm_arch rows[] = {
       .block = SLM_BLOCK_BY_FILE, .head = SLM_HEAD_OWN },
     { .name = "starcoder2", .norm = SLM_NORM_LAYER, .rope = SLM_ROPE_NEOX, .ffn = SLM_FFN_GELU, .qkv_bias = true, .bias = true },
     { .name = "granite", .rope = SLM_ROPE_NORMAL, .scale_keys = true },
+    { .name = "bert", .encoder = true, .norm = SLM_NORM_LAYER, .norm_place = SLM_NORM_SUM, .rope = SLM_ROPE_NONE, .positions = true,
+      .token_types = true, .embedding_norm = true, .ffn = SLM_FFN_GELU_ERF, .head = SLM_HEAD_NONE, .qkv_bias = true, .bias = true,
+      .post_attn = "attn_output_norm", .post_ffn = "layer_output_norm" },
+    { .name = "nomic-bert", .encoder = true, .norm = SLM_NORM_LAYER, .norm_place = SLM_NORM_SUM, .rope = SLM_ROPE_NEOX,
+      .token_types = true, .embedding_norm = true, .head = SLM_HEAD_NONE, .post_attn = "attn_output_norm",
+      .post_ffn = "layer_output_norm" },
+    { .name = "modern-bert", .encoder = true, .norm = SLM_NORM_LAYER, .rope = SLM_ROPE_NEOX, .embedding_norm = true,
+      .first_unnormed = true, .ffn = SLM_FFN_GELU_ERF_GATED, .activation_key = true, .fused_gate_up = true, .head = SLM_HEAD_NONE,
+      .window_key = true, .pattern = 3, .first_global = true, .local_unscaled = true, .local_base = 10000 },
+    { .name = "t5encoder", .encoder = true, .rope = SLM_ROPE_NONE, .relative = true, .ffn = SLM_FFN_T5, .head = SLM_HEAD_NONE,
+      .prefix = "enc.", .attn_output = "attn_o" },
 };
 
 const slm_arch *slm_arch_find(const char *name, unsigned long n)

@@ -9,7 +9,10 @@
 #include <stdint.h>
 
 typedef enum slm_norm_kind { SLM_NORM_RMS, SLM_NORM_LAYER } slm_norm_kind;
-typedef enum slm_norm_place { SLM_NORM_BEFORE, SLM_NORM_AFTER, SLM_NORM_BOTH } slm_norm_place;
+typedef enum slm_norm_place {
+    SLM_NORM_BEFORE, SLM_NORM_AFTER, SLM_NORM_BOTH,             /* of what a branch reads, of what it gives */
+    SLM_NORM_SUM                /* of x after a branch was added; then there is no last norm */
+} slm_norm_place;
 typedef enum slm_rope_pairing { SLM_ROPE_NORMAL, SLM_ROPE_NEOX, SLM_ROPE_NONE } slm_rope_pairing;
 typedef enum slm_qk_norm {
     SLM_QK_NONE,
@@ -18,8 +21,16 @@ typedef enum slm_qk_norm {
     SLM_QK_LAYER                /* layer norm of each head, a row of weights for each; where the file has them */
 } slm_qk_norm;
 typedef enum slm_block { SLM_BLOCK_SERIAL, SLM_BLOCK_PARALLEL, SLM_BLOCK_BY_FILE } slm_block;   /* BY_FILE: parallel without ffn_norm */
-typedef enum slm_ffn { SLM_FFN_SILU, SLM_FFN_GELU_GATED, SLM_FFN_GELU } slm_ffn;                /* the last: no gate; gelu by tanh */
-typedef enum slm_head { SLM_HEAD_IF_ABSENT, SLM_HEAD_TIED, SLM_HEAD_OWN } slm_head;
+typedef enum slm_ffn {
+    SLM_FFN_SILU, SLM_FFN_GELU_GATED, SLM_FFN_GELU_ERF_GATED,   /* down(act(gate) * up); gelu by tanh unless said */
+    SLM_FFN_GELU, SLM_FFN_GELU_ERF, SLM_FFN_RELU,               /* down(act(up)) */
+    SLM_FFN_T5                  /* with a gate GELU_GATED, without RELU; the config has what the file says */
+} slm_ffn;
+static inline bool slm_ffn_gated(slm_ffn ffn)
+{
+    return ffn <= SLM_FFN_GELU_ERF_GATED;
+}
+typedef enum slm_head { SLM_HEAD_IF_ABSENT, SLM_HEAD_TIED, SLM_HEAD_OWN, SLM_HEAD_NONE } slm_head;
 
 typedef struct slm_arch {
     const char *name;           /* general.architecture */
@@ -45,6 +56,16 @@ typedef struct slm_arch {
     uint32_t window, pattern;   /* where their keys are absent; pattern n: the last of every n is global, 0: none is */
     double score_cap, logit_cap;        /* soft-caps where their keys are absent; 0: none */
     bool score_cap_key, logit_cap_key;  /* are they read? */
+    /* encoders */
+    bool encoder;               /* every token sees all; hidden states come out, there is no head */
+    bool embedding_norm;        /* of what the layers begin with */
+    bool token_types;           /* the first row of their table is added to the embedding */
+    bool first_unnormed;        /* layer 0 has no norm before its attention */
+    bool first_global;          /* pattern n: the first of every n layers is global, instead of the last */
+    bool activation_key;        /* hidden_activation may say silu */
+    bool relative;              /* a bias by distance is added to the scores, which are not scaled */
+    const char *prefix;         /* of the layers' and the last norm's names; NULL: none */
+    const char *attn_output, *post_attn, *post_ffn;     /* names of tensors; NULL: attn_output, post_attention_norm, post_ffw_norm */
     uint32_t wide_layers;       /* a model of so many layers scales scores by 1/sqrt(embedding/heads), and no key says so */
 } slm_arch;
 

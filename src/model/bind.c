@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { CHUNK = 256 * 1024 };
+enum { CHUNK = 256 * 1024, PART = 32 };     /* bytes read at once by a thread; of a name without its layer */
 
 typedef struct binder {
     slm_model *model;
@@ -25,8 +25,6 @@ typedef struct binder {
 static slm_status find(binder *b, const char *name, size_t cols, size_t rows, bool required, const slm_tensor **out)
 {
     const slm_tensor *t = slm_file_find(b->file, name);
-    const char *type_name;
-    uint32_t block, bytes;
     *out = t;
     if (!t)
         return required ? slm_fail(b->err, SLM_E_FORMAT, "%s: tensor '%s': is missing (wanted %zu x %zu)", b->file->path, name, cols,
@@ -34,10 +32,9 @@ static slm_status find(binder *b, const char *name, size_t cols, size_t rows, bo
     if (t->dims[0] != cols || t->rows != slm_max(rows, 1) || t->n_dims > 2)
         return slm_fail(b->err, SLM_E_FORMAT, "%s: tensor '%s': is %" PRIu64 " x %" PRIu64 " in %u dimensions, the keys imply %zu x %zu",
                         b->file->path, name, t->dims[0], t->rows, t->n_dims, cols, slm_max(rows, 1));
-    (void)slm_type_shape(t->type_id, &type_name, &block, &bytes);
     if (!t->type)
         return slm_fail(b->err, SLM_E_UNSUPPORTED, "%s: tensor '%s': type %s (%u) is not one this version computes with", b->file->path, name,
-                        type_name, t->type_id);
+                        slm_tensor_type_name(t), t->type_id);
     return SLM_OK;
 }
 
@@ -95,11 +92,11 @@ static slm_status vector(binder *b, float **out, const char *name, size_t n, boo
     return vector_part(b, out, name, n, 0, n, required);
 }
 
-/* [rows][n] floats of tensor `name`; *out stays NULL if it is absent. */
-static slm_status table(binder *b, float **out, const char *name, size_t n, size_t rows)
+/* [rows][n] floats of tensor `name`; *out stays NULL if it is absent and not required. */
+static slm_status table(binder *b, float **out, const char *name, size_t n, size_t rows, bool required)
 {
     const slm_tensor *t;
-    const slm_status status = find(b, name, n, rows, false, &t);
+    const slm_status status = find(b, name, n, rows, required, &t);
     return status || !t ? status : values(b, out, t, n * rows);
 }
 
@@ -188,9 +185,16 @@ static slm_status matrix(binder *b, slm_matrix *m, const char *name, size_t cols
 
 /* ---- a layer ---- */
 
-static const char *layer_name(char out[SLM_LIMIT_TENSOR_NAME + 1], size_t layer, const char *rest)
+static const char *layer_name(const binder *b, char out[SLM_LIMIT_TENSOR_NAME + 1], size_t layer, const char *rest)
 {
-    (void)snprintf(out, SLM_LIMIT_TENSOR_NAME + 1, "blk.%zu.%s", layer, rest);
+    const char *prefix = b->model->config.arch->prefix;
+    (void)snprintf(out, SLM_LIMIT_TENSOR_NAME + 1, "%sblk.%zu.%s", prefix ? prefix : "", layer, rest);
+    return out;
+}
+
+static const char *joined(char out[PART], const char *of, const char *what)
+{
+    (void)snprintf(out, PART, "%s.%s", of, what);
     return out;
 }
 
@@ -205,16 +209,16 @@ static slm_status bind_qkv(binder *b, slm_layer *layer, size_t index)
         { &layer->v, &layer->v_bias, "attn_v.weight", "attn_v.bias", q + kv, kv },
     };
     char name[SLM_LIMIT_TENSOR_NAME + 1];
-    const bool fused = slm_file_find(b->file, layer_name(name, index, "attn_qkv.weight")) != NULL;
-    const bool fused_bias = slm_file_find(b->file, layer_name(name, index, "attn_qkv.bias")) != NULL;
+    const bool fused = slm_file_find(b->file, layer_name(b, name, index, "attn_qkv.weight")) != NULL;
+    const bool fused_bias = slm_file_find(b->file, layer_name(b, name, index, "attn_qkv.bias")) != NULL;
     slm_status status = SLM_OK;
     for (size_t i = 0; !status && i < 3; i++) {
         const struct part *p = &parts[i];
-        status = fused ? matrix_part(b, p->m, layer_name(name, index, "attn_qkv.weight"), c->embedding, all, p->first, p->rows, true)
-                       : matrix(b, p->m, layer_name(name, index, p->weight_name), c->embedding, p->rows, true);
+        status = fused ? matrix_part(b, p->m, layer_name(b, name, index, "attn_qkv.weight"), c->embedding, all, p->first, p->rows, true)
+                       : matrix(b, p->m, layer_name(b, name, index, p->weight_name), c->embedding, p->rows, true);
         if (!status)
-            status = fused_bias ? vector_part(b, p->bias, layer_name(name, index, "attn_qkv.bias"), all, p->first, p->rows, true)
-                                : vector(b, p->bias, layer_name(name, index, p->bias_name), p->rows, c->arch->qkv_bias);
+            status = fused_bias ? vector_part(b, p->bias, layer_name(b, name, index, "attn_qkv.bias"), all, p->first, p->rows, true)
+                                : vector(b, p->bias, layer_name(b, name, index, p->bias_name), p->rows, c->arch->qkv_bias);
     }
     return status;
 }
@@ -226,12 +230,11 @@ static slm_status bind_gate_up(binder *b, slm_layer *layer, size_t index)
     const size_t e = c->embedding, f = c->feed_forward;
     char name[SLM_LIMIT_TENSOR_NAME + 1];
     if (c->arch->fused_gate_up) {
-        const slm_status status = matrix_part(b, &layer->gate, layer_name(name, index, "ffn_up.weight"), e, 2 * f, 0, f, true);
+        const slm_status status = matrix_part(b, &layer->gate, layer_name(b, name, index, "ffn_up.weight"), e, 2 * f, 0, f, true);
         return status ? status : matrix_part(b, &layer->up, name, e, 2 * f, f, f, true);
     }
-    const slm_status status = c->arch->ffn == SLM_FFN_GELU ? SLM_OK
-                                                           : matrix(b, &layer->gate, layer_name(name, index, "ffn_gate.weight"), e, f, true);
-    return status ? status : matrix(b, &layer->up, layer_name(name, index, "ffn_up.weight"), e, f, true);
+    const slm_status status = !slm_ffn_gated(c->ffn) ? SLM_OK : matrix(b, &layer->gate, layer_name(b, name, index, "ffn_gate.weight"), e, f, true);
+    return status ? status : matrix(b, &layer->up, layer_name(b, name, index, "ffn_up.weight"), e, f, true);
 }
 
 /* Both rows of weights, or none where they may be missing. */
@@ -246,9 +249,9 @@ static slm_status bind_qk_norm(binder *b, slm_layer *layer, size_t index)
     for (size_t i = 0; !status && i < 2; i++)
         switch (c->arch->qk_norm) {
         case SLM_QK_NONE: break;
-        case SLM_QK_HEAD: status = vector(b, norms[i], layer_name(name, index, names[i]), d, true); break;
-        case SLM_QK_WHOLE: status = vector(b, norms[i], layer_name(name, index, names[i]), heads[i] * d, true); break;
-        case SLM_QK_LAYER: status = table(b, norms[i], layer_name(name, index, names[i]), d, heads[i]); break;
+        case SLM_QK_HEAD: status = vector(b, norms[i], layer_name(b, name, index, names[i]), d, true); break;
+        case SLM_QK_WHOLE: status = vector(b, norms[i], layer_name(b, name, index, names[i]), heads[i] * d, true); break;
+        case SLM_QK_LAYER: status = table(b, norms[i], layer_name(b, name, index, names[i]), d, heads[i], false); break;
         }
     return status;
 }
@@ -258,35 +261,41 @@ static slm_status bind_layer(binder *b, slm_layer *layer, size_t index)
     const slm_config *c = &b->model->config;
     const slm_arch *a = c->arch;
     const size_t e = c->embedding, f = c->feed_forward, q = (size_t)c->heads * c->head_size;
-    const bool before = a->norm_place != SLM_NORM_AFTER, after = a->norm_place != SLM_NORM_BEFORE, layer_norm = a->norm == SLM_NORM_LAYER;
-    char name[SLM_LIMIT_TENSOR_NAME + 1];
+    const bool before = a->norm_place == SLM_NORM_BEFORE || a->norm_place == SLM_NORM_BOTH, after = a->norm_place != SLM_NORM_BEFORE;
+    const bool layer_norm = a->norm == SLM_NORM_LAYER, first = before && !(a->first_unnormed && index == 0);
+    char name[SLM_LIMIT_TENSOR_NAME + 1], part[PART];
     layer->parallel = a->block == SLM_BLOCK_PARALLEL ||
-                      (a->block == SLM_BLOCK_BY_FILE && !slm_file_find(b->file, layer_name(name, index, "ffn_norm.weight")));
+                      (a->block == SLM_BLOCK_BY_FILE && !slm_file_find(b->file, layer_name(b, name, index, "ffn_norm.weight")));
     const bool second = before && !layer->parallel;
-    const struct { float **v; const char *name; size_t n; bool wanted, required; } vectors[] = {
-        { &layer->attn_norm.w, "attn_norm.weight", e, before, true },
-        { &layer->attn_norm.b, "attn_norm.bias", e, before && layer_norm, a->bias },
-        { &layer->ffn_norm.w, "ffn_norm.weight", e, second, true },
-        { &layer->ffn_norm.b, "ffn_norm.bias", e, second && layer_norm, a->bias },
-        { &layer->post_attn.w, "post_attention_norm.weight", e, after, true },
-        { &layer->post_ffn.w, "post_ffw_norm.weight", e, after, true },
-        { &layer->o_bias, "attn_output.bias", e, true, a->bias },
-        { &layer->gate_bias, "ffn_gate.bias", f, a->ffn != SLM_FFN_GELU, false },
-        { &layer->up_bias, "ffn_up.bias", f, !a->fused_gate_up, a->bias },
-        { &layer->down_bias, "ffn_down.bias", e, true, a->bias },
+    const char *output = a->attn_output ? a->attn_output : "attn_output", *post_attn = a->post_attn ? a->post_attn : "post_attention_norm";
+    const char *post_ffn = a->post_ffn ? a->post_ffn : "post_ffw_norm";
+    const struct { float **v; const char *of, *what; size_t n; bool wanted, required; } vectors[] = {
+        { &layer->attn_norm.w, "attn_norm", "weight", e, first, true },
+        { &layer->attn_norm.b, "attn_norm", "bias", e, first && layer_norm, a->bias },
+        { &layer->ffn_norm.w, "ffn_norm", "weight", e, second, true },
+        { &layer->ffn_norm.b, "ffn_norm", "bias", e, second && layer_norm, a->bias },
+        { &layer->post_attn.w, post_attn, "weight", e, after, true },
+        { &layer->post_attn.b, post_attn, "bias", e, after && layer_norm, a->bias },
+        { &layer->post_ffn.w, post_ffn, "weight", e, after, true },
+        { &layer->post_ffn.b, post_ffn, "bias", e, after && layer_norm, a->bias },
+        { &layer->o_bias, output, "bias", e, true, a->bias },
+        { &layer->gate_bias, "ffn_gate", "bias", f, slm_ffn_gated(c->ffn), false },
+        { &layer->up_bias, "ffn_up", "bias", f, !a->fused_gate_up, a->bias },
+        { &layer->down_bias, "ffn_down", "bias", e, true, a->bias },
     };
     slm_status status = bind_qkv(b, layer, index);
     if (!status)
-        status = matrix(b, &layer->o, layer_name(name, index, "attn_output.weight"), q, e, true);
+        status = matrix(b, &layer->o, layer_name(b, name, index, joined(part, output, "weight")), q, e, true);
     if (!status)
         status = bind_gate_up(b, layer, index);
     if (!status)
-        status = matrix(b, &layer->down, layer_name(name, index, "ffn_down.weight"), f, e, true);
+        status = matrix(b, &layer->down, layer_name(b, name, index, "ffn_down.weight"), f, e, true);
     if (!status)
         status = bind_qk_norm(b, layer, index);
     for (size_t i = 0; !status && i < sizeof vectors / sizeof *vectors; i++)
         if (vectors[i].wanted)
-            status = vector(b, vectors[i].v, layer_name(name, index, vectors[i].name), vectors[i].n, vectors[i].required);
+            status = vector(b, vectors[i].v, layer_name(b, name, index, joined(part, vectors[i].of, vectors[i].what)), vectors[i].n,
+                            vectors[i].required);
     return status;
 }
 
@@ -336,6 +345,47 @@ static slm_status bind_ropes(binder *b)
     return status;
 }
 
+/* The table of buckets, a row each with a value for each head, spread out over the distances. */
+static slm_status bind_relative(binder *b)
+{
+    slm_model *model = b->model;
+    const slm_config *c = &model->config;
+    float *buckets = NULL;
+    slm_status status = table(b, &buckets, "enc.blk.0.attn_rel_b.weight", c->heads, c->buckets, true);
+    if (status)
+        return status;
+    model->relative = slm_heap_array(&model->heap, c->heads, SLM_RELATIVE_ROW * sizeof *model->relative);
+    if (!model->relative)
+        status = slm_fail(b->err, SLM_E_MEMORY, "%s: biases of %u heads by distance", b->file->path, c->heads);
+    for (size_t h = 0; !status && h < c->heads; h++)
+        for (uint32_t i = 0; i < SLM_RELATIVE_ROW; i++) {
+            const bool behind = i > SLM_RELATIVE_MOST;
+            const uint32_t distance = behind ? i - SLM_RELATIVE_MOST : SLM_RELATIVE_MOST - i;
+            model->relative[h * SLM_RELATIVE_ROW + i] = buckets[slm_config_bucket(c, distance, behind) * c->heads + h];
+        }
+    const uint64_t less = (uint64_t)c->buckets * c->heads * sizeof *buckets, more = (uint64_t)c->heads * SLM_RELATIVE_ROW * sizeof *buckets;
+    model->weight_bytes += more - less;
+    model->step_bytes += more - less;
+    slm_heap_free(&model->heap, buckets);
+    return status;
+}
+
+/* What stands around an encoder's layers: token types, the norm of the embedding, the bias by distance. */
+static slm_status bind_encoder(binder *b)
+{
+    slm_model *model = b->model;
+    const slm_config *c = &model->config;
+    const size_t e = c->embedding;
+    slm_status status = SLM_OK;
+    if (c->arch->token_types)
+        status = matrix(b, &model->token_types, "token_types.weight", e, c->token_types, true);
+    if (!status && c->arch->embedding_norm)
+        status = vector(b, &model->embedding_norm.w, "token_embd_norm.weight", e, true);
+    if (!status && c->arch->embedding_norm)
+        status = vector(b, &model->embedding_norm.b, "token_embd_norm.bias", e, c->arch->bias);
+    return !status && c->arch->relative ? bind_relative(b) : status;
+}
+
 static slm_status bind_name(binder *b)
 {
     const char *text = "";
@@ -351,6 +401,20 @@ static slm_status bind_name(binder *b)
         memcpy(b->model->name, text, n);
     b->model->name[n] = 0;
     return SLM_OK;
+}
+
+static slm_status bind_output_norm(binder *b)
+{
+    slm_model *model = b->model;
+    const slm_arch *a = model->config.arch;
+    const char *prefix = a->prefix ? a->prefix : "";
+    char name[SLM_LIMIT_TENSOR_NAME + 1];
+    (void)snprintf(name, sizeof name, "%soutput_norm.weight", prefix);
+    const slm_status status = vector(b, &model->output_norm.w, name, model->config.embedding, true);
+    if (status || a->norm != SLM_NORM_LAYER)
+        return status;
+    (void)snprintf(name, sizeof name, "%soutput_norm.bias", prefix);
+    return vector(b, &model->output_norm.b, name, model->config.embedding, a->bias);
 }
 
 slm_status slm_model_bind(slm_model *model, const slm_file *file, slm_progress_fn *progress, void *user, slm_error *err)
@@ -370,22 +434,24 @@ slm_status slm_model_bind(slm_model *model, const slm_file *file, slm_progress_f
     status = matrix(&b, &model->embedding, "token_embd.weight", c->embedding, c->vocab, true);
     if (!status && c->arch->positions)
         status = matrix(&b, &model->positions, "position_embd.weight", c->embedding, c->context, true);
+    if (!status && c->arch->encoder)
+        status = bind_encoder(&b);
     for (size_t i = 0; !status && i < c->layers; i++)
         status = bind_layer(&b, &model->layers[i], i);
-    if (!status)
-        status = vector(&b, &model->output_norm.w, "output_norm.weight", c->embedding, true);
-    if (!status && c->arch->norm == SLM_NORM_LAYER)
-        status = vector(&b, &model->output_norm.b, "output_norm.bias", c->embedding, c->arch->bias);
-    if (!status && c->arch->head != SLM_HEAD_TIED)
+    if (!status && c->arch->norm_place != SLM_NORM_SUM)
+        status = bind_output_norm(&b);
+    if (!status && c->arch->head != SLM_HEAD_TIED && c->arch->head != SLM_HEAD_NONE)
         status = matrix(&b, &model->head, "output.weight", c->embedding, c->vocab, c->arch->head == SLM_HEAD_OWN);
-    if (!status)
+    if (!status && c->arch->head != SLM_HEAD_NONE)
         status = vector(&b, &model->output_bias, "output.bias", c->vocab, c->arch->head_bias);
+    if (!status && b.done < b.total)    /* vectors and what nobody reads: the last report is of the whole */
+        status = report(&b, b.total - b.done);
     if (status)
         return status;
-    if (model->positions.type)          /* a step reads a row of them */
-        model->step_bytes -= (uint64_t)slm_matrix_panels(&model->positions) * model->positions.panel_bytes;
-    if (model->head.type)
-        model->step_bytes -= (uint64_t)slm_matrix_panels(&model->embedding) * model->embedding.panel_bytes;
+    const slm_matrix *looked_up[] = { &model->positions, &model->token_types, model->head.type || c->arch->encoder ? &model->embedding : NULL };
+    for (size_t i = 0; i < 3; i++)      /* a step reads a row of these */
+        if (looked_up[i])
+            model->step_bytes -= (uint64_t)slm_matrix_panels(looked_up[i]) * looked_up[i]->panel_bytes;
     for (size_t i = 0; i < c->layers; i++) {
         const slm_layer *l = &model->layers[i];
         const slm_matrix *all[] = { &l->q, &l->k, &l->v, &l->o, &l->gate, &l->up, &l->down };
@@ -413,6 +479,10 @@ void slm_model_release(slm_model *model)
     slm_matrix_free(&model->head, heap);
     slm_heap_free(heap, model->layers);
     slm_matrix_free(&model->positions, heap);
+    slm_matrix_free(&model->token_types, heap);
+    slm_heap_free(heap, model->embedding_norm.w);
+    slm_heap_free(heap, model->embedding_norm.b);
+    slm_heap_free(heap, model->relative);
     slm_heap_free(heap, model->output_norm.w);
     slm_heap_free(heap, model->output_norm.b);
     slm_heap_free(heap, model->output_bias);

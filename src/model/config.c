@@ -54,6 +54,8 @@ static const field scale_fields[] = {
     { "logit_scale", offsetof(slm_config, logit_scale), FLOAT, true, 1e-6, 1e6 },
 };
 
+static const field bucket_fields[] = { INTEGER("attention.relative_buckets_count", buckets, true, 4, 256) };
+
 static const char *full_name(char out[128], const slm_config *config, const char *name)
 {
     (void)snprintf(out, 128, "%s.%s", config->arch->name, name);
@@ -109,6 +111,9 @@ static slm_status read_arch(slm_config *config, const slm_file *file, slm_error 
     slm_status status = slm_keys_str(&file->keys, "general.architecture", &name, &n, &found, err);
     if (status)
         return status;
+    if (!found && strcmp(file->format, "safetensors") == 0)
+        return slm_fail(err, SLM_E_UNSUPPORTED, "%s: %zu tensors without a config: name the folder, which has config.json", file->path,
+                        file->n_tensors);
     if (!found)
         return slm_fail(err, SLM_E_FORMAT, "%s: key 'general.architecture': is missing (1 key wanted, 0 found)", file->path);
     config->arch = slm_arch_find(name, n);
@@ -224,7 +229,7 @@ static void set_windowed(slm_config *c, size_t layer, bool on)
         c->windowed[layer / 8] = (uint8_t)(c->windowed[layer / 8] | 1u << layer % 8);
 }
 
-/* attention.sliding_window_pattern: an array of a bool for each layer, or n: the last of every n layers is global. */
+/* attention.sliding_window_pattern: an array of a bool for each layer, or n: the last (or first) of every n layers is global. */
 static slm_status read_pattern(slm_config *c, const slm_file *file, slm_error *err)
 {
     char key[128];
@@ -242,7 +247,7 @@ static slm_status read_pattern(slm_config *c, const slm_file *file, slm_error *e
     }
     slm_status status = slm_keys_u64(&file->keys, key, &n, &found, err);
     for (size_t i = 0; !status && i < c->layers; i++)
-        set_windowed(c, i, n == 0 || i % n + 1 < n);
+        set_windowed(c, i, n == 0 || (c->arch->first_global ? i % n != 0 : i % n + 1 < n));
     return status;
 }
 
@@ -282,9 +287,71 @@ static slm_status read_scales(slm_config *c, const slm_file *file, slm_error *er
         c->embedding_scale = 1;
     if (c->residual_scale == 0)
         c->residual_scale = 1;
-    if (c->score_scale == 0)
+    if (a->relative)
+        c->score_scale = 1;
+    else if (c->score_scale == 0)
         c->score_scale = 1.0f / sqrtf(a->wide_layers && a->wide_layers == c->layers ? (float)c->embedding / (float)c->heads
                                                                                     : (float)c->head_size);
+    return status;
+}
+
+/* Who sees whom is the family's; a file that says otherwise was made for another one. */
+static slm_status read_causal(slm_config *c, const slm_file *file, slm_error *err)
+{
+    char key[128];
+    bool found, causal = !c->arch->encoder;
+    const slm_status status = slm_keys_bool(&file->keys, full_name(key, c, "attention.causal"), &causal, &found, err);
+    if (!status && causal == c->arch->encoder)
+        return slm_fail(err, SLM_E_UNSUPPORTED, "%s: key '%s': is %d, architecture '%s' is run with %d", file->path, key, causal, c->arch->name,
+                        !causal);
+    return status;
+}
+
+/* The kind of the feed-forward part, where the row leaves it to the file. */
+static slm_status read_ffn(slm_config *c, const slm_file *file, slm_error *err)
+{
+    char key[128], shown[SLM_SHOWN];
+    const char *name;
+    size_t n;
+    bool found;
+    c->ffn = c->arch->ffn;
+    if (c->ffn == SLM_FFN_T5)
+        c->ffn = slm_file_find(file, "enc.blk.0.ffn_gate.weight") ? SLM_FFN_GELU_GATED : SLM_FFN_RELU;
+    if (!c->arch->activation_key)
+        return SLM_OK;
+    const slm_status status = slm_keys_str(&file->keys, full_name(key, c, "hidden_activation"), &name, &n, &found, err);
+    if (status || !found || (n == 4 && memcmp(name, "gelu", 4) == 0))
+        return status;
+    if (n != 4 || memcmp(name, "silu", 4) != 0)
+        return slm_fail(err, SLM_E_UNSUPPORTED, "%s: key '%s': '%s' (%zu bytes) is not one this version runs: gelu, silu", file->path, key,
+                        slm_shown(shown, name, n), n);
+    c->ffn = SLM_FFN_SILU;
+    return SLM_OK;
+}
+
+/* What only encoders have. */
+static slm_status read_encoder(slm_config *c, const slm_file *file, slm_error *err)
+{
+    char key[128];
+    uint64_t kind = 0, types = 0;
+    bool found;
+    if (!c->arch->encoder)
+        return SLM_OK;
+    slm_status status = slm_keys_u64(&file->keys, full_name(key, c, "pooling_type"), &kind, &found, err);
+    if (status)
+        return status;
+    if (kind > 4)
+        return slm_fail(err, SLM_E_FORMAT, "%s: key '%s': is %" PRIu64 " (allowed 0 .. 4)", file->path, key, kind);
+    c->pooling = (uint32_t)kind;
+    if (c->arch->relative && (status = read_fields(c, file, bucket_fields, 1, err)) != SLM_OK)
+        return status;
+    if (!c->arch->token_types)
+        return SLM_OK;
+    status = slm_keys_u64(&file->keys, "tokenizer.ggml.token_type_count", &types, &found, err);
+    if (!status && (types < 1 || types > SLM_LIMIT_TOKEN_TYPES))
+        status = slm_fail(err, SLM_E_FORMAT, "%s: key 'tokenizer.ggml.token_type_count': %s%" PRIu64 " (allowed 1 .. %d)", file->path,
+                          found ? "is " : "is missing: ", types, SLM_LIMIT_TOKEN_TYPES);
+    c->token_types = (uint32_t)types;
     return status;
 }
 
@@ -306,7 +373,9 @@ slm_status slm_config_read(slm_config *config, const slm_file *file, slm_error *
     if ((status = read_fields(&c, file, later_fields, sizeof later_fields / sizeof *later_fields, err)) != SLM_OK ||
         (status = read_eps(&c, file, err)) != SLM_OK || (status = read_vocab(&c, file, err)) != SLM_OK ||
         (status = read_scaling(&c, file, err)) != SLM_OK || (status = read_rope_size(&c, file, err)) != SLM_OK ||
-        (status = read_window(&c, file, err)) != SLM_OK || (status = read_scales(&c, file, err)) != SLM_OK || (status = check(&c, file, err)) != SLM_OK)
+        (status = read_window(&c, file, err)) != SLM_OK || (status = read_scales(&c, file, err)) != SLM_OK ||
+        (status = read_causal(&c, file, err)) != SLM_OK || (status = read_ffn(&c, file, err)) != SLM_OK ||
+        (status = read_encoder(&c, file, err)) != SLM_OK || (status = check(&c, file, err)) != SLM_OK)
         return status;
     if (c.rope_factor == 0)
         c.rope_factor = 1;
@@ -349,4 +418,16 @@ void slm_config_rope(const slm_config *c, slm_rope_set set, const float *factors
         for (uint32_t i = 0; i < c->rope_size / 2; i++)
             w[i] /= c->rope_factor;
     }
+}
+
+/* Source: Raffel et al. 2020 (T5). Half of the buckets for each side; in it half for one distance each, the rest by the logarithm up to
+ * SLM_RELATIVE_MOST, the last one for all beyond. Where the quotient of logarithms is an integer it may come out a little less. */
+uint32_t slm_config_bucket(const slm_config *c, uint32_t distance, bool behind)
+{
+    const uint32_t half = c->buckets / 2, each = half / 2, base = behind ? half : 0;
+    if (distance < each)
+        return base + distance;
+    const double part = slm_log_f64((double)distance / each) / slm_log_f64(128.0 / each) * (half - each);
+    const uint32_t bucket = each + (uint32_t)(part + 1e-9);
+    return base + (bucket < half - 1 ? bucket : half - 1);
 }

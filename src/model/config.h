@@ -18,9 +18,13 @@ typedef struct slm_config {
     slm_rope_scaling scaling;
     double rope_base, rope_factor, attn_factor;
     double yarn_beta_fast, yarn_beta_slow, yarn_attn_factor;   /* yarn_attn_factor 0: by the formula */
+    slm_ffn ffn;                /* of the row, or what the file decides */
     double local_base;          /* rope of windowed layers; 0: no table of their own */
     float norm_eps;
-    uint32_t window;            /* a key is seen by the `window` tokens from its own on; 0: by all */
+    uint32_t window;            /* a key is seen by the `window` tokens from its own on; 0: by all. Encoder: within window / 2 on either side */
+    uint32_t buckets;           /* of relative positions; 0: none */
+    uint32_t token_types;       /* rows of their table; 0: none */
+    uint32_t pooling;           /* SLM_POOLING_... of the file; 0: it says nothing; 4: a rank */
     uint8_t windowed[SLM_LIMIT_LAYERS / 8];     /* a bit for each layer */
     float embedding_scale, residual_scale, logit_scale;     /* 1: nothing is multiplied */
     float score_scale, score_cap, logit_cap;    /* 0: no soft-cap */
@@ -29,6 +33,12 @@ typedef struct slm_config {
 static inline bool slm_config_windowed(const slm_config *config, size_t layer)
 {
     return config->windowed[layer / 8] >> layer % 8 & 1;
+}
+
+/* Tables of angles a row needs at once. */
+static inline size_t slm_config_rope_sets(const slm_config *config)
+{
+    return config->rope_size == 0 ? 0 : config->local_base != 0 ? 2 : 1;
 }
 
 /* Which angles the layers without a table of their own turn by in a session of `context` positions. */
@@ -45,5 +55,8 @@ slm_status slm_config_read(slm_config *config, const slm_file *file, slm_error *
 /* w[i] of rope for i < rope_size / 2 (families.md section 2), with `factors` [rope_size / 2] of rope_freqs.weight or of longrope's set, or
  * NULL, and the magnitude m of cos and sin. */
 void slm_config_rope(const slm_config *config, slm_rope_set set, const float *factors, double *w, double *m);
+
+/* Bucket of a key at `distance` from the query, behind (after) it or before. */
+uint32_t slm_config_bucket(const slm_config *config, uint32_t distance, bool behind);
 
 #endif

@@ -34,8 +34,15 @@ static const shape shapes[] = {
     { "qwen2.5-0.5b",   "qwen2", 896, 24, 14, 2, 4864, 151936, 32768, true, true, 1e-6f, 1000000.0f, 0 },
     { "tinyllama-1.1b", "llama", 2048, 22, 32, 4, 5632, 32000, 2048, false, false, 1e-5f, 10000.0f, 0 },
     { "llama-3.2-3b",   "llama", 3072, 28, 24, 8, 8192, 128256, 131072, true, false, 1e-5f, 500000.0f, 32 },
+    { "minilm-l6",      "bert", 384, 6, 12, 12, 1536, 30522, 512, true, true, 1e-12f, 0, 0 },
+    { "distilbert",     "bert", 768, 6, 12, 12, 3072, 30522, 512, true, true, 1e-12f, 0, 0 },
 };
 enum { SHAPES = sizeof shapes / sizeof *shapes };
+
+static bool is_bert(const shape *s)
+{
+    return !strcmp(s->architecture, "bert");
+}
 
 enum { POOL = 4096, RUN_MOST = 256, RUN_BYTES_MOST = 256, RUNS_OF_PIECE = 4096, PIECES = 32, HEAD_MOST = 1 << 28, TEXT_MOST = 1 << 26 };
 
@@ -153,6 +160,38 @@ static void make_gpt2(vocabulary *v, uint32_t vocab)
         add_token(v, control[i], strlen(control[i]), 3, 0);
 }
 
+/* [PAD] [UNK] [CLS] [SEP] [MASK], every printable character at the beginning of a word and within one, then words. */
+static void make_wordpiece(vocabulary *v, uint32_t vocab)
+{
+    static const char *const control[5] = { "[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]" };
+    char text[16] = "\xe2\x96\x81";
+    for (size_t i = 0; i < 5; i++)
+        add_token(v, control[i], strlen(control[i]), i == 1 ? 2 : 3, 0);
+    for (char c = '!'; c <= '~'; c++) {
+        text[3] = c;
+        add_token(v, text, 4, 1, 0);
+        add_token(v, &c, 1, 1, 0);
+    }
+    for (uint32_t i = 0; v->n < vocab; i++)
+        add_token(v, text, make_word(text, 52 + i, "\xe2\x96\x81"), 1, 0);      /* past those of one letter */
+}
+
+static slm_status add_wordpiece(slm_keys *keys, const vocabulary *v, slm_error *err)
+{
+    static const struct { const char *name; uint32_t id; } numbers[] = {
+        { "tokenizer.ggml.padding_token_id", 0 }, { "tokenizer.ggml.unknown_token_id", 1 }, { "tokenizer.ggml.cls_token_id", 2 },
+        { "tokenizer.ggml.seperator_token_id", 3 }, { "tokenizer.ggml.mask_token_id", 4 }, { "tokenizer.ggml.token_type_count", 2 },
+    };
+    slm_status status = slm_keys_add_str(keys, "tokenizer.ggml.model", "bert", err);
+    if (!status)
+        status = slm_keys_add(keys, "tokenizer.ggml.tokens", SLM_KEY_STRING, true, v->n, v->tokens.data, v->tokens.size, err);
+    if (!status)
+        status = slm_keys_add(keys, "tokenizer.ggml.token_type", SLM_KEY_I32, true, v->n, v->types.data, v->types.size, err);
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers && !status; i++)
+        status = slm_keys_add_u32(keys, numbers[i].name, numbers[i].id, err);
+    return status;
+}
+
 static slm_status add_vocabulary(slm_keys *keys, const vocabulary *v, bool spm, slm_error *err)
 {
     slm_status status = slm_keys_add_str(keys, "tokenizer.ggml.model", spm ? "llama" : "gpt2", err);
@@ -185,14 +224,16 @@ static slm_status make_vocabulary(maker *m, slm_error *err)
     slm_status status = SLM_OK;
     for (size_t i = 0; i < 4; i++)
         slm_buf_init(all[i], &m->heap, TEXT_MOST);
-    if (spm)
+    if (is_bert(m->shape))
+        make_wordpiece(&v, m->shape->vocab);
+    else if (spm)
         make_spm(&v, m->shape->vocab);
     else
         make_gpt2(&v, m->shape->vocab);
     for (size_t i = 0; i < 4 && !status; i++)
         status = slm_buf_status(all[i], "the made-up vocabulary", err);
     if (!status)
-        status = add_vocabulary(&m->keys, &v, spm, err);
+        status = is_bert(m->shape) ? add_wordpiece(&m->keys, &v, err) : add_vocabulary(&m->keys, &v, spm, err);
     for (size_t i = 0; i < 4; i++)
         slm_buf_free(all[i]);
     return status;
@@ -207,7 +248,8 @@ static slm_status make_keys(maker *m, slm_error *err)
         { "context_length", s->context },           { "embedding_length", s->dim },
         { "block_count", s->layers },               { "feed_forward_length", s->ffn },
         { "attention.head_count", s->heads },       { "attention.head_count_kv", s->kv_heads },
-        { "rope.dimension_count", s->dim / s->heads }, { "vocab_size", s->vocab },
+        { "vocab_size", s->vocab },                 { is_bert(s) ? "pooling_type" : "rope.dimension_count",
+                                                      is_bert(s) ? SLM_POOLING_MEAN : s->dim / s->heads },
     };
     char key[80];
     slm_status status = slm_keys_add_str(&m->keys, "general.architecture", s->architecture, err);
@@ -221,12 +263,12 @@ static slm_status make_keys(maker *m, slm_error *err)
         (void)snprintf(key, sizeof key, "%s.%s", s->architecture, numbers[i].name);
         status = slm_keys_add_u32(&m->keys, key, numbers[i].value, err);
     }
-    (void)snprintf(key, sizeof key, "%s.attention.layer_norm_rms_epsilon", s->architecture);
+    (void)snprintf(key, sizeof key, "%s.attention.layer_norm_%sepsilon", s->architecture, is_bert(s) ? "" : "rms_");
     if (!status)
         status = slm_keys_add_f32(&m->keys, key, s->eps, err);
-    (void)snprintf(key, sizeof key, "%s.rope.freq_base", s->architecture);
+    (void)snprintf(key, sizeof key, "%s.%s", s->architecture, is_bert(s) ? "attention.causal" : "rope.freq_base");
     if (!status)
-        status = slm_keys_add_f32(&m->keys, key, s->rope_base, err);
+        status = is_bert(s) ? slm_keys_add_bool(&m->keys, key, false, err) : slm_keys_add_f32(&m->keys, key, s->rope_base, err);
     return status ? status : make_vocabulary(m, err);
 }
 
@@ -250,16 +292,42 @@ static void add_tensor(maker *m, int layer, const char *name, kind what, uint32_
     m->kinds[m->n_tensors++] = what;
 }
 
+static void add_bert(maker *m)
+{
+    const shape *s = m->shape;
+    const struct { const char *name; uint32_t rows, cols; } parts[] = {
+        { "attn_q", s->dim, s->dim }, { "attn_k", s->dim, s->dim }, { "attn_v", s->dim, s->dim }, { "attn_output", s->dim, s->dim },
+        { "attn_output_norm", 0, s->dim }, { "ffn_up", s->ffn, s->dim }, { "ffn_down", s->dim, s->ffn }, { "layer_output_norm", 0, s->dim },
+    };
+    char name[40];
+    add_tensor(m, -1, "token_embd.weight", MATRIX, s->vocab, s->dim);
+    add_tensor(m, -1, "position_embd.weight", MATRIX, s->context, s->dim);
+    add_tensor(m, -1, "token_types.weight", MATRIX, 2, s->dim);
+    add_tensor(m, -1, "token_embd_norm.weight", ONES, 0, s->dim);
+    add_tensor(m, -1, "token_embd_norm.bias", SMALL, 0, s->dim);
+    for (int layer = 0; layer < (int)s->layers; layer++)
+        for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+            (void)snprintf(name, sizeof name, "%s.weight", parts[i].name);
+            add_tensor(m, layer, name, parts[i].rows ? MATRIX : ONES, parts[i].rows, parts[i].cols);
+            (void)snprintf(name, sizeof name, "%s.bias", parts[i].name);
+            add_tensor(m, layer, name, SMALL, 0, parts[i].rows ? parts[i].rows : parts[i].cols);
+        }
+}
+
 static slm_status make_table(maker *m, slm_error *err)
 {
     const shape *s = m->shape;
     const uint32_t head = s->dim / s->heads, kv = head * s->kv_heads;
-    const size_t most = 4 + (size_t)s->layers * 12;
+    const size_t most = 5 + (size_t)s->layers * 16;
     m->tensors = slm_heap_zarray(&m->heap, most, sizeof *m->tensors);
     m->names = slm_heap_zarray(&m->heap, most, sizeof *m->names);
     m->kinds = slm_heap_zarray(&m->heap, most, sizeof *m->kinds);
     if (!m->tensors || !m->names || !m->kinds)
         return slm_fail(err, SLM_E_MEMORY, "%s: table of %zu tensors", m->out, most);
+    if (is_bert(s)) {
+        add_bert(m);
+        return SLM_OK;
+    }
     add_tensor(m, -1, "token_embd.weight", MATRIX, s->vocab, s->dim);
     if (!s->tied)
         add_tensor(m, -1, "output.weight", MATRIX, s->vocab, s->dim);
@@ -399,19 +467,22 @@ static slm_status make_room(maker *m, slm_error *err)
     if (!m->values || !m->pool || !m->bytes)
         return slm_fail(err, SLM_E_MEMORY, "%s: %zu bytes to work in", m->out,
                         2 * POOL * RUN_MOST * sizeof(float) + (size_t)PIECES * RUNS_OF_PIECE * RUN_BYTES_MOST);
-    return slm_team_new(&m->team, &m->heap, SLM_TEAM_OPENMP, m->params.threads, NULL, err);
+    return slm_team_new(&m->team, &m->heap, SLM_TEAM_PTHREAD, m->params.threads, NULL, err);
 }
 
 static slm_status find_shape(const shape **found, const char *name, slm_error *err)
 {
-    char shown[SLM_SHOWN];
+    char shown[SLM_SHOWN], known[200] = "";
     for (size_t i = 0; i < SHAPES; i++)
         if (!strcmp(shapes[i].name, name)) {
             *found = &shapes[i];
             return SLM_OK;
         }
-    return slm_fail(err, SLM_E_NOT_FOUND, "shape '%s': not one of the %d known: %s, %s, %s, %s", slm_shown(shown, name, strlen(name)), SHAPES,
-                    shapes[0].name, shapes[1].name, shapes[2].name, shapes[3].name);
+    for (size_t i = 0; i < SHAPES; i++) {
+        const size_t n = strlen(known);
+        (void)snprintf(known + n, sizeof known - n, "%s%s", i ? ", " : "", shapes[i].name);
+    }
+    return slm_fail(err, SLM_E_NOT_FOUND, "shape '%s': not one of the %d known: %s", slm_shown(shown, name, strlen(name)), SHAPES, known);
 }
 
 slm_status slm_make_model_file(const char *shape_name, const char *out, const slm_quantize_params *params, slm_error *err)

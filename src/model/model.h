@@ -23,6 +23,9 @@ typedef struct slm_layer {
     bool parallel;                                              /* both branches read the first norm */
 } slm_layer;
 
+/* Beyond this distance every bias is the last one: keys from -MOST to MOST beside the query. */
+enum { SLM_RELATIVE_MOST = 128, SLM_RELATIVE_ROW = 2 * SLM_RELATIVE_MOST + 1 };
+
 struct slm_model {
     slm_heap heap;              /* first: slm_heap_new_owner */
     atomic_size_t holds;        /* the caller's and one for each session */
@@ -34,12 +37,17 @@ struct slm_model {
     slm_tokenizer *tokenizer;   /* NULL: none; made and freed by the floor that knows text */
     slm_matrix embedding, head; /* head.type NULL: tied */
     slm_matrix positions;       /* [context, embedding]; type NULL: none */
+    slm_matrix token_types;     /* [types, embedding]; type NULL: none */
+    slm_norm embedding_norm;
+    float *relative;            /* [heads][SLM_RELATIVE_ROW] added to the score of a key by its distance; NULL: none */
     slm_norm output_norm;
     float *output_bias;
     slm_layer *layers;          /* [config.layers] */
     double *rope_w[SLM_ROPE_SETS];      /* [rope_size / 2] each; NULL: no layer asks for it */
     double rope_m[SLM_ROPE_SETS];
     char *name;
+    char *chat_template;        /* [chat_template_len] and a NUL; NULL: none. Set by the floor that opens models */
+    size_t chat_template_len;
     char id[65];                /* valid from id_state 2 on: slm_model_identity */
     atomic_int id_state;
     uint64_t parameters, weight_bytes, step_bytes, matrix_params;

@@ -67,13 +67,14 @@ slm_status slm_written_type(const slm_mix **mix, const char *option, slm_error *
 
 uint32_t slm_tensor_layer(const char *name)
 {
+    const size_t prefix = strncmp(name, "enc.", 4) ? 4 : 8;     /* of a T5 encoder's */
     uint32_t layer = 0;
-    size_t i = 4;
-    if (strncmp(name, "blk.", 4))
+    size_t i = prefix;
+    if (strncmp(name + prefix - 4, "blk.", 4))
         return UINT32_MAX;
-    for (; name[i] >= '0' && name[i] <= '9' && i < 10; i++)
+    for (; name[i] >= '0' && name[i] <= '9' && i < prefix + 6; i++)
         layer = layer * 10 + (uint32_t)(name[i] - '0');
-    return i > 4 && name[i] == '.' ? layer : UINT32_MAX;
+    return i > prefix && name[i] == '.' ? layer : UINT32_MAX;
 }
 
 static bool ends_with(const char *name, const char *end)
@@ -86,7 +87,8 @@ static bool ends_with(const char *name, const char *end)
 static bool is_product(const char *name, uint32_t n_dims)
 {
     return n_dims >= 2 && ends_with(name, ".weight") && !ends_with(name, "_norm.weight") && !ends_with(name, "ffn_gate_inp.weight") &&
-           strcmp(name, "position_embd.weight") && strcmp(name, "token_types.weight") && strcmp(name, "rope_freqs.weight");
+           !ends_with(name, "attn_rel_b.weight") && strcmp(name, "position_embd.weight") && strcmp(name, "token_types.weight") &&
+           strcmp(name, "rope_freqs.weight");
 }
 
 /* The layers whose values and down projections cost most when rounded. */
@@ -305,13 +307,9 @@ static slm_status choose_types(maker *m, const slm_mix *want, slm_error *err)
     }
     for (size_t i = 0; i < m->file->n_tensors; i++) {
         const slm_tensor *t = &m->file->tensors[i];
-        if (!t->type) {
-            const char *name = "?";
-            uint32_t block, bytes;
-            (void)slm_type_shape(t->type_id, &name, &block, &bytes);
+        if (!t->type)
             return slm_fail(err, SLM_E_UNSUPPORTED, "%s: tensor '%s': cannot read its type %u (%s)", m->in,
-                            t->shown, t->type_id, name);
-        }
+                            t->shown, t->type_id, slm_tensor_type_name(t));
         slm_gguf_tensor *g = &m->tensors[i];
         g->name = t->name;
         g->n_dims = t->n_dims;
@@ -353,7 +351,7 @@ static slm_status make_room(maker *m, slm_error *err)
     m->out = slm_heap_alloc(&m->heap, CHUNK * sizeof(float));
     if (!m->tensors || !m->raw || !m->out)
         return slm_fail(err, SLM_E_MEMORY, "%s: %zu bytes to work in", m->in, 2 * CHUNK * sizeof(float));
-    return slm_team_new(&m->team, &m->heap, SLM_TEAM_OPENMP, m->params.threads, NULL, err);
+    return slm_team_new(&m->team, &m->heap, SLM_TEAM_PTHREAD, m->params.threads, NULL, err);
 }
 
 static slm_status remake(const char *in, const char *out, const slm_quantize_params *params, bool quantize, slm_error *err)

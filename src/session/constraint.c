@@ -1,7 +1,7 @@
 /* constraint.c -- which tokens keep a text within a language.
  *
  * The language is a nondeterministic automaton over bytes (constraint_nfa.h), the vocabulary a trie over the bytes its tokens decode to
- * (constraint_trie.h). So a token is judged by its text: any way of cutting a text of the language into tokens is allowed, and no other
+ * (text/trie.h). So a token is judged by its text: any way of cutting a text of the language into tokens is allowed, and no other
  * text can arise. A place in a text is a set of nodes; each set that occurs becomes a numbered state with, made when first asked for:
  *
  *   transitions   one for each class of bytes
@@ -24,7 +24,7 @@
 #include "core/limits.h"
 #include "core/random.h"
 #include "core/size.h"
-#include "session/constraint_trie.h"
+#include "text/trie.h"
 
 #include <inttypes.h>
 #include <pthread.h>
@@ -53,9 +53,8 @@ struct slm_constraint {
     slm_heap *heap;             /* the tokenizer's */
     const char *what;
     slm_nfa nfa;
-    slm_trie trie;
-    uint64_t *subtree;          /* [trie.n] which bits of bytes (bit_of) occur below the node, itself included */
-    uint8_t bit_of[256];        /* of a class */
+    const slm_trie *trie;       /* the tokenizer's */
+    uint64_t bits[256];         /* of a class: those of slm_trie_bit for its bytes */
     pthread_mutex_t lock;       /* over all that follows */
     uint64_t epoch;
     table states, transitions, sets, masks;
@@ -219,9 +218,9 @@ static void describe(const slm_constraint *c, state *s)
             if (edge->empty || a->distance[edge->to] + 1 != s->distance)
                 continue;
             uint32_t b = edge->lo;
-            while (b < edge->hi && !c->trie.spelled[b])
+            while (b < edge->hi && !c->trie->spelled[b])
                 b++;
-            if (c->trie.spelled[b] && b < byte)
+            if (c->trie->spelled[b] && b < byte)
                 byte = b;
         }
     s->ends &= s->accepts;
@@ -295,31 +294,13 @@ static inline uint32_t go(slm_constraint *c, uint32_t from, uint8_t byte)
 
 /* ---- masks ---- */
 
-/* Bits for byte classes: what ends or escapes a string, and what is not ASCII, has bits apart from the plain rest, so that a string's
- * plain text is recognised whatever else the language tells apart. */
-static void assign_bits(slm_constraint *c)
-{
-    size_t special = 0, plain = 0;
-    for (size_t i = 0; i < c->nfa.classes; i++) {
-        const uint8_t b = c->nfa.member[i];
-        const bool odd = b < 0x20 || b >= 0x7f || b == '"' || b == '\\';
-        c->bit_of[i] = (uint8_t)(odd ? special++ % 16 : 16 + plain++ % 48);
-    }
-    for (size_t i = c->trie.n; i-- > 0;) {
-        uint64_t bits = UINT64_C(1) << c->bit_of[c->nfa.class_of[c->trie.nodes[i].byte]];
-        for (uint32_t k = (uint32_t)i + 1; k < c->trie.nodes[i].next; k = c->trie.nodes[k].next)
-            bits |= c->subtree[k];
-        c->subtree[i] = bits;
-    }
-}
-
-/* The bits all of whose classes leave the state as it is. REFUSED is seen in c->failed. */
+/* The groups of bytes all of which leave the state as it is. REFUSED is seen in c->failed. */
 static uint64_t loops(slm_constraint *c, uint32_t number)
 {
     uint64_t stays = 0, leaves = 0;
     for (size_t i = 0; i < c->nfa.classes; i++) {
         const uint32_t to = go(c, number, c->nfa.member[i]);
-        *(to == number ? &stays : &leaves) |= UINT64_C(1) << c->bit_of[i];
+        *(to == number ? &stays : &leaves) |= c->bits[i];
     }
     return stays & ~leaves;
 }
@@ -329,8 +310,8 @@ enum { ALL, UNSTRIPPED, STRIPPED };     /* which tokens a walk takes: all, or by
 static inline void take(const slm_constraint *c, uint64_t *mask, uint32_t begin, uint32_t end, int which)
 {
     for (uint32_t i = begin; i < end; i++) {
-        const uint32_t id = c->trie.order[i];
-        if (which == ALL || (int)(c->trie.strips[id / 64] >> id % 64 & 1) == (which == STRIPPED))
+        const uint32_t id = c->trie->order[i];
+        if (which == ALL || (int)(c->trie->strips[id / 64] >> id % 64 & 1) == (which == STRIPPED))
             mask[id / 64] |= UINT64_C(1) << id % 64;
     }
 }
@@ -338,13 +319,13 @@ static inline void take(const slm_constraint *c, uint64_t *mask, uint32_t begin,
 /* Adds the tokens of nodes begin .. end - 1 that fit; c->path[base] is the state above them. */
 static void walk(slm_constraint *c, uint64_t *mask, size_t begin, size_t end, size_t base, int which)
 {
-    const slm_trie_node *nodes = c->trie.nodes;
+    const slm_trie_node *nodes = c->trie->nodes;
     const uint32_t home = c->path[base];
     const uint64_t stays = loops(c, home);
     for (size_t i = begin; i < end && !c->failed;) {
         const slm_trie_node *node = &nodes[i];
         const uint32_t above = c->path[node->depth - 1];
-        if (above == home && !(c->subtree[i] & ~stays)) {
+        if (above == home && !(c->trie->subtree[i] & ~stays)) {
             take(c, mask, node->first, nodes[node->next].first, which);
             i = node->next;
             continue;
@@ -363,7 +344,7 @@ static void walk(slm_constraint *c, uint64_t *mask, size_t begin, size_t end, si
 /* The mask of a state, made if it is not there; NULL with c->failed. */
 static const uint64_t *mask_of(slm_constraint *c, uint32_t number)
 {
-    const size_t words = c->trie.words;
+    const size_t words = c->trie->words;
     if (state_at(c, number)->mask == UNSEEN) {
         if (cached(c) > SLM_LIMIT_GRAMMAR_CACHE)
             c->failed = SLM_E_LIMIT;
@@ -372,7 +353,7 @@ static const uint64_t *mask_of(slm_constraint *c, uint32_t number)
             return NULL;
         memset(mask, 0, words * sizeof *mask);
         c->path[0] = number;
-        walk(c, mask, 0, c->trie.n, 0, ALL);
+        walk(c, mask, 0, c->trie->n, 0, ALL);
         if (c->failed) {
             c->masks.n -= words;
             return NULL;
@@ -384,8 +365,8 @@ static const uint64_t *mask_of(slm_constraint *c, uint32_t number)
 
 static void add_ends(const slm_constraint *c, uint64_t *mask)
 {
-    for (size_t i = 0; i < c->trie.n_ends; i++)
-        mask[c->trie.ends[i] / 64] |= UINT64_C(1) << c->trie.ends[i] % 64;
+    for (size_t i = 0; i < c->trie->n_ends; i++)
+        mask[c->trie->ends[i] / 64] |= UINT64_C(1) << c->trie->ends[i] % 64;
 }
 
 /* ---- the way out ---- */
@@ -415,11 +396,11 @@ static bool measure(slm_constraint *c, uint32_t number)
     way[n].tokens = 0;
     for (size_t i = n; i-- > 0;) {
         uint32_t node = SLM_NO_ID;
-        for (size_t k = i; k < n && (node = slm_trie_child(&c->trie, node, way[k].byte)) != SLM_NO_ID; k++) {
-            const uint32_t own = c->trie.nodes[node].first;
-            if (own < c->trie.nodes[node + 1].first && way[k + 1].tokens != UNSEEN && way[k + 1].tokens + 1 <= way[i].tokens) {
+        for (size_t k = i; k < n && (node = slm_trie_child(c->trie, node, way[k].byte)) != SLM_NO_ID; k++) {
+            const uint32_t own = c->trie->nodes[node].first;
+            if (own < c->trie->nodes[node + 1].first && way[k + 1].tokens != UNSEEN && way[k + 1].tokens + 1 <= way[i].tokens) {
                 way[i].tokens = way[k + 1].tokens + 1;      /* of equally many the one with the longer first token */
-                way[i].first = c->trie.order[own];
+                way[i].first = c->trie->order[own];
             }
         }
     }
@@ -507,6 +488,25 @@ slm_status slm_place_init(slm_place *p, slm_constraint *c, slm_error *err)
     return leave(p, err);
 }
 
+slm_status slm_place_copy(slm_place *dst, const slm_place *src, slm_error *err)
+{
+    slm_constraint *c = src->constraint;
+    uint32_t *set = dst->set;
+    size_t room = dst->room;
+    if (src->n > room) {
+        room = src->n * 2;
+        set = slm_heap_array(c->heap, room, sizeof *set);
+        if (!set)
+            return slm_fail(err, SLM_E_MEMORY, "%s: a place of %zu states", c->what, src->n);
+        slm_heap_free(c->heap, dst->set);
+    }
+    *dst = *src;
+    dst->set = set;
+    dst->room = room;
+    memcpy(set, src->set, src->n * sizeof *set);
+    return SLM_OK;
+}
+
 void slm_place_free(slm_place *p)
 {
     if (p->constraint)
@@ -534,7 +534,7 @@ slm_status slm_place_step(slm_place *p, const uint8_t *bytes, size_t n, size_t l
 slm_status slm_place_mask(slm_place *p, bool at_start, uint64_t *mask, slm_error *err)
 {
     slm_constraint *c = p->constraint;
-    const slm_trie *trie = &c->trie;
+    const slm_trie *trie = c->trie;
     const uint32_t number = enter(p), space = trie->child[' '];
     if (number < REFUSED && at_start && space != SLM_NO_ID) {
         memset(mask, 0, trie->words * sizeof *mask);
@@ -555,7 +555,7 @@ slm_status slm_place_mask(slm_place *p, bool at_start, uint64_t *mask, slm_error
 slm_status slm_place_need(slm_place *p, bool at_start, size_t *tokens, int32_t *first, slm_error *err)
 {
     slm_constraint *c = p->constraint;
-    const slm_trie *trie = &c->trie;
+    const slm_trie *trie = c->trie;
     const uint32_t number = enter(p);
     *tokens = 0;
     *first = -1;
@@ -588,9 +588,10 @@ static slm_status allocate(slm_constraint *c)
     c->mark = slm_heap_zarray(c->heap, c->nfa.n, sizeof *c->mark);
     c->stack = slm_heap_array(c->heap, c->nfa.n, sizeof *c->stack);
     c->set = slm_heap_array(c->heap, c->nfa.n, sizeof *c->set);
-    c->path = slm_heap_array(c->heap, c->trie.longest + 1, sizeof *c->path);
-    c->subtree = slm_heap_array(c->heap, c->trie.n + 1, sizeof *c->subtree);
-    return c->mark && c->stack && c->set && c->path && c->subtree && rehash(c, 64) ? SLM_OK : SLM_E_MEMORY;
+    c->path = slm_heap_array(c->heap, c->trie->longest + 1, sizeof *c->path);
+    for (size_t i = 0; i < 256; i++)
+        c->bits[c->nfa.class_of[i]] |= slm_trie_bit((uint8_t)i);
+    return c->mark && c->stack && c->set && c->path && rehash(c, 64) ? SLM_OK : SLM_E_MEMORY;
 }
 
 slm_status slm_constraint_new(slm_constraint **out, const slm_tokenizer *tokenizer, slm_language_fn *language, const void *source,
@@ -607,16 +608,15 @@ slm_status slm_constraint_new(slm_constraint **out, const slm_tokenizer *tokeniz
     slm_nfa_init(&c->nfa, c->heap);
     slm_status status = language(&c->nfa, source, err);
     if (!status)
-        status = slm_trie_init(&c->trie, c->heap, tokenizer, err);
+        status = slm_tokenizer_trie(&c->trie, tokenizer, err);
     if (!status)
-        status = slm_nfa_freeze(&c->nfa, c->trie.spelled, what, err);
+        status = slm_nfa_freeze(&c->nfa, c->trie->spelled, what, err);
     if (!status && (status = allocate(c)))
-        status = slm_fail(err, status, "%s: %u states over %zu nodes of the vocabulary", what, c->nfa.n, c->trie.n);
+        status = slm_fail(err, status, "%s: %u states over %zu nodes of the vocabulary", what, c->nfa.n, c->trie->n);
     if (status) {
         slm_constraint_free(c);
         return status;
     }
-    assign_bits(c);
     *out = c;
     return SLM_OK;
 }
@@ -627,9 +627,8 @@ void slm_constraint_free(slm_constraint *c)
         return;
     slm_heap *heap = c->heap;
     void *const parts[] = { c->states.data, c->transitions.data, c->sets.data, c->masks.data, c->way.data, c->slots,
-                            c->mark, c->stack, c->set, c->path, c->subtree };
+                            c->mark, c->stack, c->set, c->path };
     slm_nfa_free(&c->nfa);
-    slm_trie_free(&c->trie);
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
         slm_heap_free(heap, parts[i]);
     (void)pthread_mutex_destroy(&c->lock);
@@ -638,7 +637,7 @@ void slm_constraint_free(slm_constraint *c)
 
 slm_status slm_constraint_belongs(const slm_constraint *c, const slm_tokenizer *tokenizer, slm_error *err)
 {
-    if (!tokenizer || slm_trie_fingerprint(tokenizer) != c->trie.fingerprint)
-        return slm_fail(err, SLM_E_MISMATCH, "%s: made for another vocabulary, of %zu tokens", c->what, c->trie.n_tokens);
+    if (!tokenizer || (atomic_load(&tokenizer->trie) != c->trie && slm_trie_fingerprint(tokenizer) != c->trie->fingerprint))
+        return slm_fail(err, SLM_E_MISMATCH, "%s: made for another vocabulary, of %zu tokens", c->what, c->trie->n_tokens);
     return SLM_OK;
 }

@@ -35,6 +35,9 @@ typedef enum slm_fit {
 slm_status slm_place_init(slm_place *place, slm_constraint *constraint, slm_error *err);
 void slm_place_free(slm_place *place);
 
+/* Makes dst, whose constraint is the same, a second place where src is. */
+slm_status slm_place_copy(slm_place *dst, const slm_place *src, slm_error *err);
+
 /* Goes on by a token's bytes if that fits and leaves an end within `left` more tokens. On a failure the place is as before. */
 slm_status slm_place_step(slm_place *place, const uint8_t *bytes, size_t n, size_t left, slm_fit *fit, slm_error *err);
 

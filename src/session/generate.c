@@ -1,26 +1,25 @@
 /* generate.c -- continues a sequence: pick, feed, hand out text, until an end is reached. */
-#include "session/session.h"
+#include "session/guide.h"
 
 #include "core/limits.h"
 #include "core/params.h"
-#include "core/random.h"
 #include "core/size.h"
 #include "core/utf8.h"
-#include "session/constraint.h"
+#include "session/speculate.h"
 #include "text/vocab.h"
 
 #include <string.h>
 
 typedef struct run {
     slm_session *s;
+    const slm_onlooker *onlooker;
     slm_generate_params p;
     slm_sampling sampling;
     slm_sampler sampler;
+    slm_speculation ahead;
     slm_stream stream;
     slm_buf text;               /* made and not yet handed out */
-    slm_place place;            /* in the constraint, if there is one */
-    uint64_t *allowed;          /* a set of tokens */
-    slm_buf piece;              /* bytes of one token */
+    slm_guide guide;            /* if there is a constraint */
     slm_generation result;
     slm_scored one, top[SLM_LIMIT_TOP_SCORES];
 } run;
@@ -116,73 +115,19 @@ static size_t left(const run *r)
     return r->p.max_tokens ? slm_min(room, r->p.max_tokens - r->result.tokens) : room;
 }
 
-static void put_piece(void *sink, const uint8_t *bytes, size_t n)
-{
-    slm_buf_add(sink, bytes, n);
-}
-
-/* Does the token fit the constraint here? If so, the place goes on. The text is exactly what the stream will make of the token. */
-static slm_status try_token(run *r, int32_t token, size_t after, slm_fit *fit, slm_error *err)
-{
-    const slm_tokenizer *t = r->s->model->tokenizer;
-    bool at_start = r->stream.at_start;
-    *fit = SLM_FIT_NEVER;
-    if (slm_tokenizer_is_end(t, token)) {
-        *fit = r->place.accepts ? SLM_FIT_TAKEN : SLM_FIT_NEVER;
-        return SLM_OK;
-    }
-    if ((size_t)token >= t->texts.n)
-        return SLM_OK;
-    r->piece.size = 0;
-    slm_token_put(t, (uint32_t)token, 0, &at_start, put_piece, &r->piece);
-    if (r->piece.failed)
-        return slm_buf_status(&r->piece, "generate: token", err);
-    return r->piece.size ? slm_place_step(&r->place, r->piece.data, r->piece.size, after, fit, err) : SLM_OK;
-}
-
-/* The first token of the shortest way to the end; -1 if the text is whole here and all that could follow would come too late. */
-static slm_status take_way_out(run *r, int32_t *token, slm_error *err)
-{
-    size_t need;
-    slm_fit fit = SLM_FIT_NEVER;
-    slm_status status = slm_place_need(&r->place, r->stream.at_start, &need, token, err);
-    if (status || (*token < 0 && r->place.accepts))
-        return status;
-    if (*token >= 0)
-        status = try_token(r, *token, SIZE_MAX, &fit, err);
-    if (!status && fit != SLM_FIT_TAKEN)
-        status = slm_fail(err, SLM_E_INTERNAL, "generate: token %d does not lead out of the constraint", *token);
-    return status;
-}
-
-/* As the model says; if that does not fit, among what fits; if that would come too late, the way out. The second draw has a number of its
- * own, so both together draw from the model's distribution over what fits. */
 static slm_status choose(run *r, int32_t *token, slm_error *err)
 {
-    enum { SECOND = 0x5eed };
     const slm_session *s = r->s;
-    const slm_model *m = s->model;
-    const size_t vocab = m->config.vocab, after = left(r) - 1;
+    const slm_kernels *kernels = &s->model->kernels;
     slm_sampling how = r->sampling;
-    slm_fit fit = SLM_FIT_TAKEN;
     how.recent = s->tokens;
     how.n_recent = s->position;
-    slm_status status = slm_sampler_pick(&r->sampler, &m->kernels, token, s->logits, vocab, &how, NULL, s->position, err);
-    if (status || !r->p.constraint)
-        return status;
-    status = try_token(r, *token, after, &fit, err);
-    if (!status && fit == SLM_FIT_NEVER) {
-        status = slm_place_mask(&r->place, r->stream.at_start, r->allowed, err);
-        how.seed = slm_random_mix(how.seed ^ SECOND);
-        if (!status)
-            status = slm_sampler_pick(&r->sampler, &m->kernels, token, s->logits, vocab, &how, r->allowed, s->position, err);
-        if (!status)
-            status = try_token(r, *token, after, &fit, err);
-    }
-    return !status && fit != SLM_FIT_TAKEN ? take_way_out(r, token, err) : status;
+    if (r->p.constraint)
+        return slm_guide_choose(&r->guide, &r->sampler, kernels, token, s->logits, &how, s->position, left(r), err);
+    return slm_sampler_pick(&r->sampler, kernels, token, s->logits, s->model->config.vocab, &how, NULL, s->position, err);
 }
 
-static slm_status loop(run *r, const slm_watch *watch, slm_error *err)
+static slm_status loop(run *r, slm_error *err)
 {
     slm_session *s = r->s;
     const slm_model *m = s->model;
@@ -196,7 +141,7 @@ static slm_status loop(run *r, const slm_watch *watch, slm_error *err)
             r->result.reason = SLM_STOP_CONTEXT;
             break;
         }
-        if (r->p.constraint && r->place.ends) {
+        if (r->p.constraint && slm_guide_is_done(&r->guide)) {
             r->result.reason = SLM_STOP_EOS;
             break;
         }
@@ -207,16 +152,22 @@ static slm_status loop(run *r, const slm_watch *watch, slm_error *err)
             r->result.reason = SLM_STOP_LENGTH;
             break;
         }
+        if (r->onlooker->picked)
+            status = r->onlooker->picked(r->onlooker->user, s->logits, token, err);
+        if (status)
+            return status;
         if (m->tokenizer && slm_tokenizer_is_end(m->tokenizer, token)) {
             r->result.reason = SLM_STOP_EOS;
             break;
         }
         status = look(r, token, err);
         if (!status)
-            status = slm_session_eval(s, &token, 1, NULL, NULL, watch, err);
+            status = slm_speculation_feed(&r->ahead, token, left(r) - 1, err);
         if (status)
             return status;
         r->result.tokens++;
+        if (r->p.constraint)
+            slm_guide_take(&r->guide);
         const bool enough = r->p.token && r->p.token(r->p.user, &r->one, r->top, slm_min(r->p.n_top, m->config.vocab)) != 0;
         if (deliver(r, token))
             return SLM_OK;
@@ -234,83 +185,70 @@ static slm_status loop(run *r, const slm_watch *watch, slm_error *err)
     return slm_buf_status(&r->text, "generate: text", err);
 }
 
-/* SentencePiece's own leading space is taken off where the sequence holds no text yet. */
-static bool only_bos(const slm_session *s)
-{
-    slm_tokenizer_info info = SLM_TOKENIZER_INFO_INIT;
-    if (slm_tokenizer_get_info(s->model->tokenizer, &info, NULL))
-        return false;
-    for (size_t i = 0; i < s->position; i++)
-        if (s->tokens[i] != info.bos)
-            return false;
-    return true;
-}
-
-static slm_status begin_constraint(run *r, slm_error *err)
-{
-    const slm_model *m = r->s->model;
-    size_t need = 0;
-    int32_t first;
-    slm_status status = slm_constraint_belongs(r->p.constraint, m->tokenizer, err);
-    if (!status)
-        status = slm_place_init(&r->place, r->p.constraint, err);
-    if (!status)
-        status = slm_place_need(&r->place, r->stream.at_start, &need, &first, err);
-    if (!status && need > left(r))
-        status = slm_fail(err, SLM_E_CONTEXT, "generate: the shortest text of the constraint has %zu tokens (allowed %zu)", need, left(r));
-    if (!status && m->tokenizer->texts.n > m->config.vocab)
-        status = slm_fail(err, SLM_E_MISMATCH, "generate: %zu tokens have a text, %u have a logit", m->tokenizer->texts.n, m->config.vocab);
-    if (status)
-        return status;
-    r->allowed = slm_heap_zarray(&r->s->model->heap, ((size_t)m->config.vocab + 63) / 64, sizeof *r->allowed);
-    return r->allowed ? SLM_OK : slm_fail(err, SLM_E_MEMORY, "generate: a set of %u tokens", m->config.vocab);
-}
-
-static slm_status begin(run *r, slm_error *err)
+static slm_status begin(run *r, const slm_watch *watch, slm_error *err)
 {
     slm_session *s = r->s;
     slm_heap *heap = &s->model->heap;
     if (!s->has_logits)
         return slm_fail(err, SLM_E_STATE, "generate: nothing was fed at position %zu", s->position);
+    const slm_status status = slm_speculation_init(&r->ahead, s, r->p.drafter, r->p.draft, watch, err);
+    if (status)
+        return status;
     slm_buf_init(&r->text, heap, SLM_LIMIT_TEXT_BYTES);
-    slm_buf_init(&r->piece, heap, SLM_LIMIT_TEXT_BYTES);
     r->sampler = slm_sampler_new(heap, s->model->config.vocab);
     if (!r->sampler.p)
         return slm_fail(err, SLM_E_MEMORY, "generate: %u candidates", s->model->config.vocab);
-    if (s->model->tokenizer)
-        slm_stream_init(&r->stream, s->model->tokenizer, only_bos(s));
-    return r->p.constraint ? begin_constraint(r, err) : SLM_OK;
+    if (s->model->tokenizer) {
+        slm_stream_init(&r->stream, s->model->tokenizer, slm_session_only_bos(s));
+        r->stream.shown = r->onlooker->shown;
+    }
+    return r->p.constraint ? slm_guide_init(&r->guide, r->p.constraint, s, left(r), "generate", err) : SLM_OK;
+}
+
+slm_status slm_session_continue(slm_session *s, const slm_generate_params *params, const slm_watch *watch, const slm_onlooker *onlooker,
+                                slm_generation *result, slm_error *err)
+{
+    slm_heap *heap = &s->model->heap;
+    run r = { .s = s, .onlooker = onlooker, .p = *params, .result = SLM_GENERATION_INIT };
+    slm_status status = slm_params_read(&r.sampling, sizeof r.sampling, r.p.sampling, err);
+    if (!status)
+        status = slm_sampling_check(&r.sampling, err);
+    if (!status && r.sampling.guide)
+        status = slm_fail(err, SLM_E_ARG, "generate: a guide is for single steps (allowed: the constraint)");
+    if (!status)
+        status = check(&r.p, err);
+    if (!status)
+        status = begin(&r, watch, err);
+    if (!status)
+        status = slm_watch_look(watch, err);                /* an end token is reached without feeding, which looks */
+    if (!status)
+        status = loop(&r, err);
+    r.result.drafted = r.ahead.drafted;
+    r.result.accepted = r.ahead.accepted;
+    slm_speculation_free(&r.ahead);
+    slm_heap_free(heap, r.sampler.p);
+    slm_heap_free(heap, r.text.data);
+    slm_guide_clear(&r.guide);
+    *result = r.result;
+    return status;
 }
 
 slm_status slm_session_generate(slm_session *session, const slm_generate_params *params, slm_generation *result, slm_error *err)
 {
-    run r = { .s = session, .result = { sizeof r.result, 0, SLM_STOP_LENGTH, 0 } };
+    static const slm_onlooker nobody = { NULL, NULL, -1 };
+    slm_generation made = SLM_GENERATION_INIT;
+    slm_generate_params p;
     slm_watch watch;
     unsigned saved;
-    slm_status status = slm_params_read(&r.p, sizeof r.p, params, err);
-    if (!status)
-        status = slm_params_read(&r.sampling, sizeof r.sampling, r.p.sampling, err);
-    if (!status)
-        status = slm_sampling_check(&r.sampling, err);
-    if (!status)
-        status = check(&r.p, err);
+    slm_status status = slm_params_read(&p, sizeof p, params, err);
     if (!status)
         status = slm_session_enter(session, &watch, &saved, err);
     if (status)
         return status;
-    status = begin(&r, err);
-    if (!status)
-        status = slm_watch_look(&watch, err);               /* an end token is reached without feeding, which looks */
-    if (!status)
-        status = loop(&r, &watch, err);
-    slm_heap_free(&session->model->heap, r.sampler.p);
-    slm_heap_free(&session->model->heap, r.text.data);
-    slm_heap_free(&session->model->heap, r.piece.data);
-    slm_heap_free(&session->model->heap, r.allowed);
-    slm_place_free(&r.place);
+    status = slm_session_continue(session, &p, &watch, &nobody, &made, err);
     slm_session_leave(session, saved);
     if (result) {
-        const slm_status written = slm_params_write(result, &r.result, sizeof r.result, status ? NULL : err);
+        const slm_status written = slm_params_write(result, &made, sizeof made, status ? NULL : err);
         status = status ? status : written;
     }
     return status;

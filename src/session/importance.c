@@ -22,7 +22,7 @@ static slm_status measure(slm_importance *m, slm_session *session, const slm_imp
         memcpy(window + lead, tokens + at, now * sizeof *tokens);
         status = slm_session_truncate(session, 0, err);
         if (!status) {
-            slm_work_measure(session->work, m);
+            slm_work_weigh(session->work, m);
             status = slm_session_feed(session, window, now + lead, err);
         }
         at += now;

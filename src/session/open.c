@@ -5,26 +5,34 @@
 #include "core/params.h"
 #include "session/session.h"
 
+#include <string.h>
+
 slm_status slm_model_file(slm_file **out, slm_heap *heap, const char *path, const slm_model_params *p, slm_error *err)
 {
-    slm_input in;
-    slm_source source;
-    if (!p->input)
-        return slm_file_load(out, heap, path, p->tokenizer_path, err);
-    const slm_status status = slm_params_read(&in, sizeof in, p->input, err);
-    if (status)
+    return slm_file_load_input(out, heap, path, p->input, p->tokenizer_path, err);
+}
+
+static slm_status keep_template(slm_model *model, const slm_keys *keys, slm_error *err)
+{
+    const char *text;
+    size_t n;
+    bool found;
+    slm_status status = slm_keys_str(keys, "tokenizer.chat_template", &text, &n, &found, err);
+    if (status || !found)
         return status;
-    if (!in.memory == !in.read_at || in.bytes > SIZE_MAX)
-        return slm_fail(err, SLM_E_ARG, "%s: input of %llu bytes has %s", path, (unsigned long long)in.bytes,
-                        in.memory ? "both memory and read_at" : in.read_at ? "more bytes than an address" : "neither memory nor read_at");
-    source = in.memory ? slm_source_memory(in.memory, (size_t)in.bytes, path) : slm_source_callback(in.read_at, in.user, in.bytes, path);
-    return slm_file_load_source(out, heap, &source, path, p->tokenizer_path, err);
+    if (!(model->chat_template = slm_heap_alloc(&model->heap, n + 1)))
+        return slm_fail(err, SLM_E_MEMORY, "chat template of %zu bytes", n);
+    memcpy(model->chat_template, text, n);
+    model->chat_template[n] = 0;
+    model->chat_template_len = n;
+    return SLM_OK;
 }
 
 static slm_status fill(slm_model *model, const char *path, const slm_model_params *p, slm_error *err)
 {
     slm_file *file = NULL;
-    slm_status status = slm_team_new(&model->team, &model->heap, SLM_TEAM_OPENMP, p->threads, p->executor, err);
+    const slm_team_kind kind = p->openmp ? SLM_TEAM_OPENMP : SLM_TEAM_PTHREAD;
+    slm_status status = slm_team_new(&model->team, &model->heap, kind, p->threads, p->executor, err);
     if (!status)
         status = slm_model_file(&file, &model->heap, path, p, err);
     if (status)
@@ -32,6 +40,8 @@ static slm_status fill(slm_model *model, const char *path, const slm_model_param
     status = slm_model_bind(model, file, p->progress, p->progress_user, err);
     if (!status)
         status = slm_tokenizer_load(&model->tokenizer, &model->heap, &file->keys, path, err);
+    if (!status)
+        status = keep_template(model, &file->keys, err);
     slm_tokenizer_info info = SLM_TOKENIZER_INFO_INIT;
     if (!status && model->tokenizer && slm_tokenizer_get_info(model->tokenizer, &info, NULL) == SLM_OK && info.vocab != model->config.vocab)
         status = slm_fail(err, SLM_E_MISMATCH, "%s: tokenizer: %u tokens, the model has %u", path, info.vocab, model->config.vocab);
@@ -74,6 +84,7 @@ void slm_model_let_go(slm_model *model)
     if (atomic_fetch_sub(&model->holds, 1) != 1)
         return;
     slm_tokenizer_free(model->tokenizer);
+    slm_heap_free(&model->heap, model->chat_template);
     slm_model_release(model);
     slm_heap_free_owner(model);
 }
@@ -89,6 +100,13 @@ const slm_tokenizer *slm_model_tokenizer(const slm_model *model)
     return model->tokenizer;
 }
 
+const char *slm_model_chat_template(const slm_model *model, size_t *len)
+{
+    if (len)
+        *len = model->chat_template_len;
+    return model->chat_template;
+}
+
 slm_status slm_model_get_info(const slm_model *model, slm_model_info *info, slm_error *err)
 {
     const slm_config *c = &model->config;
@@ -102,7 +120,7 @@ slm_status slm_model_get_info(const slm_model *model, slm_model_info *info, slm_
     full.matrix_params = model->matrix_params;
     full.heap_bytes = atomic_load(&model->heap.current);
     full.heap_peak = atomic_load(&model->heap.peak);
-    full.kv_bytes = slm_kv_token_bytes(c, false);
+    full.kv_bytes = slm_kv_token_bytes(c, false) / (c->arch->encoder ? c->layers : 1);
     full.vocab = c->vocab;
     full.context = c->context;
     full.embedding = c->embedding;
@@ -112,5 +130,6 @@ slm_status slm_model_get_info(const slm_model *model, slm_model_info *info, slm_
     full.head_size = c->head_size;
     full.feed_forward = c->feed_forward;
     full.threads = slm_team_width(model->team);
+    full.encoder = c->arch->encoder;
     return slm_params_write(info, &full, sizeof full, err);
 }

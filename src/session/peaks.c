@@ -111,7 +111,7 @@ slm_status slm_peaks_measure(slm_peaks *peaks, uint32_t threads, unsigned isa, d
         return slm_fail(err, SLM_E_ARG, "seconds is %g, allowed are 0 (the default) to 3600", seconds);
     slm_heap_init(&heap, NULL, 0);
     slm_kernels_select(&kernels, slm_cpu_masked(isa));
-    status = slm_team_new(&team, &heap, SLM_TEAM_OPENMP, threads, NULL, err);
+    status = slm_team_new(&team, &heap, SLM_TEAM_PTHREAD, threads, NULL, err);
     if (status)
         goto out;
     j.n = slm_team_width(team);

@@ -1,5 +1,6 @@
 /* plan.c -- what a model and a session will take, from the tables of the file alone. The metadata and the tokenizer are loaded for
  * real and measured; weights, cache and work memory come from the formulas that size them when they are made. */
+#include "session/encoder.h"
 #include "session/session.h"
 
 #include "core/cpu.h"
@@ -51,32 +52,56 @@ static uint64_t most(uint64_t a, uint64_t b)
     return a > b ? a : b;
 }
 
+/* The same params mean an encoder's: context and kv. */
+static slm_status read_encoder_shape(slm_session_shape *shape, const slm_config *c, const slm_session_params *params, slm_error *err)
+{
+    slm_session_params p;
+    const slm_status status = slm_params_read(&p, sizeof p, params, err);
+    if (status)
+        return status;
+    if (p.context > SLM_LIMIT_CONTEXT || p.kv > SLM_KV_F32)
+        return slm_fail(err, SLM_E_ARG, "encoder: context is %u (allowed 0 .. %d), kv is %u (allowed %d, %d)", p.context, SLM_LIMIT_CONTEXT,
+                        p.kv, SLM_KV_F16, SLM_KV_F32);
+    shape->context = p.context ? p.context : c->context;
+    shape->f32 = p.kv == SLM_KV_F32;
+    return SLM_OK;
+}
+
 static slm_status compute(slm_plan_info *plan, const slm_file *file, const slm_heap *heap, const char *path, const slm_model_params *p,
                           const slm_session_params *sp, slm_error *err)
 {
     slm_config c;
-    slm_session_shape shape;
+    slm_session_shape shape = { 0 };
     sums s = { 0 };
     uint64_t tokenizer = 0, tokenizer_peak = 0;
     const size_t width = p->threads ? p->threads : p->executor ? p->executor->width : slm_cpu_threads();
     const uint64_t metadata = atomic_load(&heap->current);
+    const char *text;
+    size_t n = 0;
+    bool found = false;
     slm_status status = slm_config_read(&c, file, err);
     if (!status)
-        status = slm_session_shape_read(&shape, &c, sp, err);
+        status = c.arch->encoder ? read_encoder_shape(&shape, &c, sp, err) : slm_session_shape_read(&shape, &c, sp, err);
     if (!status)
         status = count_tokenizer(file, path, p, &tokenizer, &tokenizer_peak, err);
+    if (!status)
+        status = slm_keys_str(&file->keys, "tokenizer.chat_template", &text, &n, &found, err);
     if (status)
         return status;
     for (size_t i = 0; i < file->n_tensors; i++)
         if (strcmp(file->tensors[i].name, "rope_freqs.weight") != 0)      /* lives on in the model's table of angles */
             add_tensor(&s, &file->tensors[i], width);
     const uint64_t tables = slm_heap_cost(sizeof(slm_model)) + slm_heap_cost(c.layers * sizeof(slm_layer)) +
-                            slm_heap_cost(c.rope_size / 2 * sizeof(double));
+                            (c.rope_size ? slm_config_rope_sets(&c) * slm_heap_cost(c.rope_size / 2 * sizeof(double)) : 0);
     plan->weight_bytes = s.weights;
-    plan->model_bytes = tables + s.heap + tokenizer;
+    plan->model_bytes = tables + s.heap + tokenizer + (found ? slm_heap_cost(n + 1) : 0);
     plan->open_peak = most(atomic_load(&heap->peak) + tables, metadata + tables + s.heap + most(s.scratch, tokenizer_peak));
-    plan->kv_bytes = slm_kv_heap_bytes(&c, shape.context, shape.f32);
-    plan->session_bytes = slm_session_heap_bytes(&c, &shape, width, &plan->work_bytes);
+    if (c.arch->encoder) {
+        plan->session_bytes = slm_encoder_heap_bytes(&c, shape.context, shape.f32, width, &plan->kv_bytes, &plan->work_bytes);
+    } else {
+        plan->kv_bytes = slm_kv_heap_bytes(&c, shape.context, shape.f32);
+        plan->session_bytes = slm_session_heap_bytes(&c, &shape, width, &plan->work_bytes);
+    }
     plan->peak = plan->session_bytes > UINT64_MAX - plan->model_bytes ? UINT64_MAX
                                                                       : most(plan->open_peak, plan->model_bytes + plan->session_bytes);
     return SLM_OK;

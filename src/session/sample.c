@@ -7,6 +7,7 @@
  * The tokens that a constraint allows are moved together, in id order: what is computed is what -infinity in the others would give, at the
  * price of the few. Only the best few of a vocabulary are ever looked at in order: they are taken from a heap of indices, built in linear
  * time. */
+#include "session/guide.h"
 #include "session/session.h"
 
 #include "core/cpu.h"
@@ -246,7 +247,8 @@ slm_status slm_sample(int32_t *token, const float *logits, size_t vocab, const s
     if (!sampler.p)
         return slm_fail(err, SLM_E_MEMORY, "sampling: %zu candidates", vocab);
     const unsigned saved = slm_fp_enter();
-    status = slm_sampler_pick(&sampler, &kernels, token, logits, vocab, &how, NULL, position, err);
+    status = how.guide ? slm_guide_pick(how.guide, &sampler, &kernels, token, logits, vocab, &how, position, SIZE_MAX, err)
+                       : slm_sampler_pick(&sampler, &kernels, token, logits, vocab, &how, NULL, position, err);
     slm_fp_leave(saved);
     slm_heap_free(&heap, sampler.p);
     return status;

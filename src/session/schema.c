@@ -17,6 +17,7 @@
  */
 #include "session/constraint.h"
 #include "session/regex.h"
+#include "session/schema.h"
 #include "session/schema_number.h"
 #include "session/schema_value.h"
 
@@ -584,43 +585,10 @@ static slm_status make_object(maker *m, const task *t)
 
 /* ---- references and unions ---- */
 
-/* The value that "#/a/b" names. */
-static slm_status resolve(maker *m, uint32_t at, uint32_t *target)
-{
-    size_t n, i = 1;
-    uint8_t step[512];
-    if (value(m, at)->kind != SLM_JSON_STRING)
-        return wrong(m, SLM_E_FORMAT, at, "$ref", "no string");
-    const uint8_t *text = slm_value_string(&m->doc, at, &n);
-    if (!n || text[0] != '#' || (n > 1 && text[1] != '/'))
-        return wrong(m, SLM_E_UNSUPPORTED, at, "$ref", "not within this document (known: # and #/...)");
-    *target = 0;
-    while (i < n && *target != SLM_NO_ID) {
-        size_t length = 0;
-        for (i++; i < n && text[i] != '/'; i++) {
-            if (length == sizeof step)
-                return wrong(m, SLM_E_LIMIT, at, "$ref", "a step of more than 512 bytes");
-            const bool tilde = text[i] == '~' && i + 1 < n && (text[i + 1] == '0' || text[i + 1] == '1');
-            step[length++] = tilde ? (text[++i] == '0' ? '~' : '/') : text[i];
-        }
-        if (value(m, *target)->kind == SLM_JSON_ARRAY) {
-            uint32_t index = 0, k = value(m, *target)->child;
-            for (size_t d = 0; d < length && index < 1000000; d++)
-                index = step[d] >= '0' && step[d] <= '9' ? index * 10 + step[d] - '0' : 1000000;
-            while (k != SLM_NO_ID && index--)
-                k = value(m, k)->next;
-            *target = k;
-        } else {
-            *target = slm_value_member(&m->doc, *target, step, length);
-        }
-    }
-    return *target == SLM_NO_ID ? wrong(m, SLM_E_NOT_FOUND, at, "$ref", "names 0 values of this document") : SLM_OK;
-}
-
 static slm_status follow(maker *m, const task *t, uint32_t at)
 {
     uint32_t target, times = 0;
-    slm_status status = resolve(m, at, &target);
+    slm_status status = slm_value_resolve(&m->doc, at, &target, m->err);
     if (status)
         return status;
     const link *links = (const link *)(const void *)m->chain.data;
@@ -650,7 +618,7 @@ static slm_status draw(maker *m, uint32_t schema, sketch *s)
         const uint32_t ref = member(m, schema, "$ref");
         if (ref == SLM_NO_ID)
             break;
-        status = resolve(m, ref, &schema);
+        status = slm_value_resolve(&m->doc, ref, &schema, m->err);
         if (status)
             return status;
     }
@@ -875,4 +843,16 @@ slm_status slm_constraint_schema(slm_constraint **out, const slm_tokenizer *toke
     if (!schema)
         return slm_fail(err, SLM_E_ARG, "schema is NULL (allowed up to %d bytes)", SLM_LIMIT_GRAMMAR_BYTES);
     return slm_constraint_new(out, tokenizer, language, &s, "schema", err);
+}
+
+slm_status slm_schema_known(slm_heap *heap, const char *schema, size_t len, slm_error *err)
+{
+    const source from = { schema, len };
+    slm_nfa nfa;
+    if (len > SLM_LIMIT_GRAMMAR_BYTES)
+        return slm_fail(err, SLM_E_LIMIT, "schema: %zu bytes (allowed %d)", len, SLM_LIMIT_GRAMMAR_BYTES);
+    slm_nfa_init(&nfa, heap);
+    const slm_status status = language(&nfa, &from, err);
+    slm_nfa_free(&nfa);
+    return status;
 }

@@ -200,3 +200,43 @@ const char *slm_value_place(const slm_document *doc, uint32_t number, char *out,
     out[--at] = '#';
     return out + at;
 }
+
+/* ---- references ---- */
+
+static slm_status wrong_ref(slm_document *doc, slm_status status, uint32_t at, const char *text, slm_error *err)
+{
+    char place[160];
+    return slm_fail_at(err, status, slm_value_at(doc, at)->begin, "schema: %s: $ref: %s", slm_value_place(doc, at, place, sizeof place), text);
+}
+
+slm_status slm_value_resolve(slm_document *doc, uint32_t at, uint32_t *target, slm_error *err)
+{
+    size_t n, i = 1;
+    uint8_t step[512];
+    if (slm_value_at(doc, at)->kind != SLM_JSON_STRING)
+        return wrong_ref(doc, SLM_E_FORMAT, at, "no string", err);
+    const uint8_t *text = slm_value_string(doc, at, &n);
+    if (!n || text[0] != '#' || (n > 1 && text[1] != '/'))
+        return wrong_ref(doc, SLM_E_UNSUPPORTED, at, "not within this document (known: # and #/...)", err);
+    *target = 0;
+    while (i < n && *target != SLM_NO_ID) {
+        size_t length = 0;
+        for (i++; i < n && text[i] != '/'; i++) {
+            if (length == sizeof step)
+                return wrong_ref(doc, SLM_E_LIMIT, at, "a step of more than 512 bytes", err);
+            const bool tilde = text[i] == '~' && i + 1 < n && (text[i + 1] == '0' || text[i + 1] == '1');
+            step[length++] = tilde ? (text[++i] == '0' ? '~' : '/') : text[i];
+        }
+        if (slm_value_at(doc, *target)->kind == SLM_JSON_ARRAY) {
+            uint32_t index = 0, k = slm_value_at(doc, *target)->child;
+            for (size_t d = 0; d < length && index < 1000000; d++)
+                index = step[d] >= '0' && step[d] <= '9' ? index * 10 + step[d] - '0' : 1000000;
+            while (k != SLM_NO_ID && index--)
+                k = slm_value_at(doc, k)->next;
+            *target = k;
+        } else {
+            *target = slm_value_member(doc, *target, step, length);
+        }
+    }
+    return *target == SLM_NO_ID ? wrong_ref(doc, SLM_E_NOT_FOUND, at, "names 0 values of this document", err) : SLM_OK;
+}

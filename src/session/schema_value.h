@@ -3,7 +3,7 @@
 #define SLM_SESSION_SCHEMA_VALUE_H
 
 #include "core/json.h"
-#include "text/texts.h"
+#include "core/texts.h"
 
 typedef struct slm_value {
     slm_json_kind kind;         /* of the first event: no KEY, no END */
@@ -45,5 +45,8 @@ const uint8_t *slm_value_key(const slm_document *doc, uint32_t number, size_t *n
 
 /* Where a value stands, as "#/properties/a"; cut from the left with "..." if longer than out. */
 const char *slm_value_place(const slm_document *doc, uint32_t number, char *out, size_t room);
+
+/* The value that the string `at` names as "#/a/b". SLM_E_FORMAT, _UNSUPPORTED, _LIMIT, _NOT_FOUND with its place. */
+slm_status slm_value_resolve(slm_document *doc, uint32_t at, uint32_t *target, slm_error *err);
 
 #endif

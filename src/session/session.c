@@ -1,4 +1,5 @@
 /* session.c -- one sequence of tokens: start, feed, look, truncate, cancel. What a call changes, it changes last. */
+#include "session/guide.h"
 #include "session/session.h"
 
 #include "core/cpu.h"
@@ -17,6 +18,9 @@ slm_status slm_session_shape_read(slm_session_shape *shape, const slm_config *co
     slm_status status = slm_params_read(&p, sizeof p, params, err);
     if (status)
         return status;
+    if (config->arch->encoder)
+        return slm_fail(err, SLM_E_MISMATCH, "session: architecture '%s' is an encoder: it makes vectors (slm_encoder_new), no text",
+                        config->arch->name);
     if (p.context > SLM_LIMIT_CONTEXT)
         return slm_fail(err, SLM_E_ARG, "context is %u (allowed 0 .. %d)", p.context, SLM_LIMIT_CONTEXT);
     if (p.kv != SLM_KV_F16 && p.kv != SLM_KV_F32)
@@ -110,6 +114,7 @@ void slm_session_free(slm_session *s)
     slm_model *model = s->model;
     slm_kv_free(&s->kv);
     slm_work_free(s->work);
+    slm_heap_free(&model->heap, s->profile);
     slm_heap_free(&model->heap, s->tokens);
     slm_heap_free(&model->heap, s->logits);
     slm_heap_free(&model->heap, s);
@@ -148,7 +153,7 @@ slm_status slm_session_enter(slm_session *s, slm_watch *watch, unsigned *saved, 
     if (atomic_flag_test_and_set(&s->busy))
         return slm_fail(err, SLM_E_STATE, "session: another call is running on it at position %zu", s->position);
     *saved = slm_fp_enter();
-    *watch = (slm_watch){ &s->cancel, s->deadline_ms ? slm_clock_ns() + s->deadline_ms * UINT64_C(1000000) : 0 };
+    *watch = (slm_watch){ &s->cancel, s->deadline_ms ? slm_clock_ns() + s->deadline_ms * UINT64_C(1000000) : 0, false };
     return SLM_OK;
 }
 
@@ -178,20 +183,25 @@ slm_status slm_session_begin(slm_session *s, slm_sequence *sequence, const int32
     return status;
 }
 
-slm_status slm_session_end(slm_session *s, const slm_sequence *sequence)
+/* Takes over what was evaluated. */
+static void grow(slm_session *s, const int32_t *tokens, size_t n)
 {
-    if (sequence->status) {
-        slm_kv_trim(&s->kv, s->position);
-        return sequence->status;
-    }
-    memcpy(s->tokens + s->position, sequence->tokens, sequence->n * sizeof *s->tokens);
-    s->position += sequence->n;
+    memcpy(s->tokens + s->position, tokens, n * sizeof *s->tokens);
+    s->position += n;
     s->has_logits = true;
-    return SLM_OK;
 }
 
-slm_status slm_session_eval(slm_session *s, const int32_t *tokens, size_t n, slm_logits_fn *row, void *user, const slm_watch *watch,
-                            slm_error *err)
+slm_status slm_session_end(slm_session *s, const slm_sequence *sequence)
+{
+    if (sequence->status)
+        slm_kv_trim(&s->kv, s->position);
+    else
+        grow(s, sequence->tokens, sequence->n);
+    return sequence->status;
+}
+
+slm_status slm_session_try(slm_session *s, const int32_t *tokens, size_t n, slm_logits_fn *row, void *user, const slm_watch *watch,
+                           slm_error *err)
 {
     slm_sequence sequence;
     slm_status status = slm_session_begin(s, &sequence, tokens, n, watch, err);
@@ -199,14 +209,25 @@ slm_status slm_session_eval(slm_session *s, const int32_t *tokens, size_t n, slm
         return status;
     if (!s->work)
         status = slm_work_new(&s->work, s->model, &s->model->heap, s->chunk, s->context, s->context, 1, err);
-    if (status) {
-        slm_kv_trim(&s->kv, s->position);
-        return status;
+    if (!status) {
+        slm_work_measure(s->work, s->profile);
+        sequence.row = row;
+        sequence.user = user;
+        slm_decode(s->model, s->work, &sequence, 1);
+        status = sequence.status;
     }
-    sequence.row = row;
-    sequence.user = user;
-    slm_decode(s->model, s->work, &sequence, 1);
-    return slm_session_end(s, &sequence);
+    if (status)
+        slm_kv_trim(&s->kv, s->position);
+    return status;
+}
+
+slm_status slm_session_eval(slm_session *s, const int32_t *tokens, size_t n, slm_logits_fn *row, void *user, const slm_watch *watch,
+                            slm_error *err)
+{
+    const slm_status status = slm_session_try(s, tokens, n, row, user, watch, err);
+    if (!status)
+        grow(s, tokens, n);
+    return status;
 }
 
 slm_status slm_session_feed_rows(slm_session *session, const int32_t *tokens, size_t n, slm_logits_fn *row, void *user, slm_error *err)
@@ -224,6 +245,17 @@ slm_status slm_session_feed_rows(slm_session *session, const int32_t *tokens, si
 slm_status slm_session_feed(slm_session *session, const int32_t *tokens, size_t n, slm_error *err)
 {
     return slm_session_feed_rows(session, tokens, n, NULL, NULL, err);
+}
+
+bool slm_session_only_bos(const slm_session *s)
+{
+    slm_tokenizer_info info = SLM_TOKENIZER_INFO_INIT;
+    if (slm_tokenizer_get_info(s->model->tokenizer, &info, NULL))
+        return false;
+    for (size_t i = 0; i < s->position; i++)
+        if (s->tokens[i] != info.bos)
+            return false;
+    return true;
 }
 
 /* BOS where the file asks for it and the session is empty, then the text. */
@@ -274,7 +306,7 @@ slm_status slm_session_feed_text(slm_session *session, const char *text, size_t 
 static slm_status pick(const slm_session *s, const slm_sampling *how, int32_t *token, slm_error *err)
 {
     const slm_model *m = s->model;
-    const bool greedy = how->temperature < 1e-5f && !slm_penalty_any(how);  /* needs no memory */
+    const bool greedy = how->temperature < 1e-5f && !slm_penalty_any(how) && !how->guide;  /* needs no memory */
     slm_sampling own = *how;
     own.recent = s->tokens;
     own.n_recent = s->position;
@@ -284,7 +316,10 @@ static slm_status pick(const slm_session *s, const slm_sampling *how, int32_t *t
     slm_sampler sampler = greedy ? (slm_sampler){ 0 } : slm_sampler_new(&s->model->heap, m->config.vocab);
     if (!greedy && !sampler.p)
         return slm_fail(err, SLM_E_MEMORY, "step: %u candidates", m->config.vocab);
-    status = slm_sampler_pick(&sampler, &m->kernels, token, s->logits, m->config.vocab, &own, NULL, s->position, err);
+    if (own.guide)
+        status = slm_guide_pick(own.guide, &sampler, &m->kernels, token, s->logits, m->config.vocab, &own, s->position, slm_session_room(s), err);
+    else
+        status = slm_sampler_pick(&sampler, &m->kernels, token, s->logits, m->config.vocab, &own, NULL, s->position, err);
     slm_heap_free(&s->model->heap, sampler.p);
     return status;
 }
@@ -308,6 +343,8 @@ slm_status slm_session_step(slm_session *session, const slm_sampling *sampling, 
         status = pick(session, &how, &picked, err);
     if (!status)
         status = slm_session_eval(session, &picked, 1, NULL, NULL, &watch, err);
+    if (!status && how.guide)
+        slm_guide_take(how.guide);
     if (!status)
         *token = picked;
     slm_session_leave(session, saved);

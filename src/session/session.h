@@ -3,6 +3,7 @@
 #define SLM_SESSION_SESSION_H
 
 #include "model/decoder.h"
+#include "model/profile.h"
 #include "text/tokenizer.h"
 
 struct slm_session {
@@ -15,6 +16,7 @@ struct slm_session {
     bool has_logits;
     uint32_t chunk;             /* of the params */
     uint32_t deadline_ms;
+    slm_profile *profile;       /* NULL: nothing is measured */
     atomic_int cancel;
     atomic_flag busy;           /* a call is running */
 };
@@ -52,9 +54,28 @@ slm_status slm_session_begin(slm_session *session, slm_sequence *sequence, const
                              slm_error *err);
 slm_status slm_session_end(slm_session *session, const slm_sequence *sequence);
 
+/* Evaluates tokens within a call that has entered, and leaves the sequence as it is: cache and logits hold what lies beyond it. */
+slm_status slm_session_try(slm_session *session, const int32_t *tokens, size_t n, slm_logits_fn *row, void *user, const slm_watch *watch,
+                           slm_error *err);
+
 /* feed within a call that has entered. row may be NULL. */
 slm_status slm_session_eval(slm_session *session, const int32_t *tokens, size_t n, slm_logits_fn *row, void *user, const slm_watch *watch,
                             slm_error *err);
+
+/* Holds the sequence no text yet? SentencePiece's own leading space is then taken off what comes next. The model has a tokenizer. */
+bool slm_session_only_bos(const slm_session *session);
+
+/* slm_session_generate within a call that has entered. params are of full size; shown is a control token that appears in the text as it is
+ * written, -1: none. picked, which may be NULL, sees each token with its row of logits before it is fed, end tokens too; what it returns
+ * ends the generation. */
+typedef slm_status slm_picked_fn(void *user, const float *logits, int32_t token, slm_error *err);
+typedef struct slm_onlooker {
+    slm_picked_fn *picked;
+    void *user;
+    int32_t shown;
+} slm_onlooker;
+slm_status slm_session_continue(slm_session *session, const slm_generate_params *params, const slm_watch *watch, const slm_onlooker *onlooker,
+                                slm_generation *result, slm_error *err);
 
 /* ---- sampling ---- */
 

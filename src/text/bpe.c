@@ -45,10 +45,10 @@ static size_t put_mapped(uint8_t out[2], uint8_t byte)
 }
 
 /* The number of a text while loading: its token, or its place among the others, where it is entered if it is new. */
-static slm_status number(const slm_tokenizer *t, slm_texts *others, const uint8_t *text, size_t n, uint32_t *out, slm_error *err)
+static slm_status number(const slm_tokenizer *t, slm_texts *others, const uint8_t *text, size_t n, uint64_t hash, uint32_t *out, slm_error *err)
 {
-    uint32_t id = slm_find_plain(t, text, n);
-    if (id == SLM_NO_ID) {
+    uint32_t id = slm_texts_find_hashed(&t->texts, text, n, hash);
+    if (id == SLM_NO_ID || !slm_token_plain(t->kind, t->types[id])) {
         id = slm_texts_find(others, text, n);
         if (id == SLM_NO_ID) {
             bool fresh;
@@ -65,10 +65,14 @@ static slm_status number(const slm_tokenizer *t, slm_texts *others, const uint8_
     return SLM_OK;
 }
 
-/* The slot of a pair, or the empty one where it belongs. */
-static inline slm_merge_rule *rule(const slm_tokenizer *t, uint32_t left, uint32_t right)
+static inline uint64_t hash_pair(const slm_tokenizer *t, uint32_t left, uint32_t right)
 {
-    const uint64_t h = slm_random_mix(((uint64_t)left << 32 | right) ^ t->seed);
+    return slm_random_mix(((uint64_t)left << 32 | right) ^ t->seed);
+}
+
+/* The slot of a pair of that hash, or the empty one where it belongs. */
+static inline slm_merge_rule *rule(const slm_tokenizer *t, uint32_t left, uint32_t right, uint64_t h)
+{
     slm_merge_rule *r;
     for (size_t at = (size_t)h & t->rules_mask; r = &t->rules[at], r->rank != SLM_NO_ID; at = (at + 1) & t->rules_mask)
         if (r->left == left && r->right == right)
@@ -76,39 +80,129 @@ static inline slm_merge_rule *rule(const slm_tokenizer *t, uint32_t left, uint32
     return r;
 }
 
-/* Merge `rank`, "LEFT RIGHT": split at the first space after the first character. The joined text is made in scratch. */
-static slm_status add_rule(slm_tokenizer *t, slm_texts *others, slm_buf *scratch, uint32_t rank, const uint8_t *text, size_t n,
-                           const char *file, slm_error *err)
+static inline bool may_join(const slm_tokenizer *t, uint64_t h)
 {
-    const uint8_t *split = n > 1 ? memchr(text + 1, ' ', n - 1) : NULL;
-    const size_t a = split ? (size_t)(split - text) : 0;
-    uint32_t left, right, merged;
-    slm_status status;
+    const size_t bit = (size_t)(h >> 32) & t->maybe_mask;
+    return t->maybe[bit >> 6] >> (bit & 63) & 1;
+}
 
-    if (!split || a + 1 == n) {
-        char shown[SLM_SHOWN];
+static uint32_t pair(const void *ctx, uint32_t left, uint32_t right, size_t start, size_t len, uint32_t *merged)
+{
+    const slm_tokenizer *t = ctx;
+    (void)start, (void)len;
+    const uint64_t h = hash_pair(t, left, right);
+    if (!may_join(t, h))
+        return SLM_NO_ID;
+    const slm_merge_rule *r = rule(t, left, right, h);
+    *merged = r->merged;
+    return r->rank;
+}
+
+/* The text of a merge, "LEFT RIGHT", split at the first space after the first character. */
+typedef struct merge_text {
+    const uint8_t *left, *right;
+    size_t n_left, n_right;
+    uint64_t hash_left, hash_right;
+} merge_text;
+
+static slm_status read_merge(merge_text *out, slm_cursor *c, uint32_t rank, const char *file, slm_error *err)
+{
+    uint64_t n;
+    char shown[SLM_SHOWN];
+    const uint8_t *text = slm_cursor_str(c, &n), *split = n > 1 ? memchr(text + 1, ' ', (size_t)n - 1) : NULL;
+    if (!text)
+        return slm_fail(err, SLM_E_FORMAT, "%s: tokenizer.ggml.merges: merge %u is cut off", file, rank);
+    if (!split || split + 1 == text + n)
         return slm_fail(err, SLM_E_FORMAT, "%s: tokenizer.ggml.merges: merge %u, '%s', is not two texts with a space between", file, rank,
-                        slm_shown(shown, text, n));
+                        slm_shown(shown, text, (size_t)n));
+    *out = (merge_text){ text, split + 1, (size_t)(split - text), (size_t)(text + n - split) - 1, 0, 0 };
+    return SLM_OK;
+}
+
+/* Is `id` a plain token of that merge's joined text, and the only one of its text? */
+static bool joins_to(const slm_tokenizer *t, uint32_t id, const merge_text *m)
+{
+    size_t n;
+    if (id >= t->texts.n || t->duplicates || !slm_token_plain(t->kind, t->types[id]))
+        return false;
+    const uint8_t *text = slm_texts_at(&t->texts, id, &n);
+    return n == m->n_left + m->n_right && memcmp(text, m->left, m->n_left) == 0 && memcmp(text + m->n_left, m->right, m->n_right) == 0;
+}
+
+/* The numbers of a merge's three texts. Lists are made in the order of the tokens they make, so the last one's token or the one after it is
+ * tried before it is looked for; the joined text is made in scratch. */
+static slm_status number_merge(const slm_tokenizer *t, slm_texts *others, slm_buf *scratch, const merge_text *m, uint32_t last, slm_merge_rule *out,
+                               slm_error *err)
+{
+    slm_status status;
+    if ((status = number(t, others, m->left, m->n_left, m->hash_left, &out->left, err)) || (status = number(t, others, m->right, m->n_right, m->hash_right, &out->right, err)))
+        return status;
+    if (joins_to(t, last, m) || joins_to(t, ++last, m)) {
+        out->merged = last;
+        return SLM_OK;
     }
     scratch->size = 0;
-    slm_buf_add(scratch, text, a);
-    slm_buf_add(scratch, split + 1, n - a - 1);
+    slm_buf_add(scratch, m->left, m->n_left);
+    slm_buf_add(scratch, m->right, m->n_right);
     if (scratch->failed)
         return slm_buf_status(scratch, "a merge", err);
-    if ((status = number(t, others, text, a, &left, err)) || (status = number(t, others, split + 1, n - a - 1, &right, err)) ||
-        (status = number(t, others, scratch->data, n - 1, &merged, err)))
-        return status;
-    slm_merge_rule *r = rule(t, left, right);
-    if (r->rank == SLM_NO_ID)                           /* of two equal merges the first counts */
-        *r = (slm_merge_rule){ left, right, rank, merged };
-    return SLM_OK;
+    return number(t, others, scratch->data, scratch->size, slm_texts_hash(&t->texts, scratch->data, scratch->size), &out->merged, err);
+}
+
+enum { AHEAD = 16 };        /* look-ups that are announced to the cache before they are made */
+
+/* All merges as numbers, in order. */
+static slm_status number_merges(const slm_tokenizer *t, slm_texts *others, const slm_key *merges, slm_merge_rule *list, const char *file,
+                                slm_error *err)
+{
+    merge_text ring[AHEAD];
+    slm_buf scratch;
+    slm_status status = SLM_OK;
+    slm_cursor c = slm_cursor_over(merges->value, merges->bytes);
+    slm_buf_init(&scratch, t->heap, SLM_LIMIT_STRING_BYTES);
+    for (uint32_t i = 0; i < merges->count + AHEAD && !status; i++) {
+        merge_text *m = &ring[i % AHEAD];
+        if (i >= AHEAD) {
+            slm_merge_rule *r = &list[i - AHEAD];
+            r->rank = i - AHEAD;
+            status = number_merge(t, others, &scratch, m, i > AHEAD ? r[-1].merged : 0, r, err);
+        }
+        if (!status && i < merges->count && !(status = read_merge(m, &c, i, file, err))) {
+            m->hash_left = slm_texts_hash(&t->texts, m->left, m->n_left);
+            m->hash_right = slm_texts_hash(&t->texts, m->right, m->n_right);
+        }
+        for (uint32_t stage = 0; stage < 3 && !status; stage++) {       /* 0 of this one, 1 and 2 of those before it */
+            const uint32_t back = stage * AHEAD / 3;
+            const merge_text *soon = &ring[(i - back) % AHEAD];
+            if (i < back || i - back >= merges->count)
+                continue;
+            slm_texts_expect(&t->texts, soon->hash_left, (int)stage);
+            slm_texts_expect(&t->texts, soon->hash_right, (int)stage);
+        }
+    }
+    slm_buf_free(&scratch);
+    return status;
+}
+
+static void add_rules(slm_tokenizer *t, const slm_merge_rule *list, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (i + AHEAD < n)
+            __builtin_prefetch(&t->rules[hash_pair(t, list[i + AHEAD].left, list[i + AHEAD].right) & t->rules_mask], 1);
+        const uint64_t h = hash_pair(t, list[i].left, list[i].right);
+        const size_t bit = (size_t)(h >> 32) & t->maybe_mask;
+        slm_merge_rule *r = rule(t, list[i].left, list[i].right, h);
+        if (r->rank == SLM_NO_ID)                       /* of two equal merges the first counts */
+            *r = list[i];
+        t->maybe[bit >> 6] |= UINT64_C(1) << (bit & 63);
+    }
 }
 
 slm_status slm_bpe_load(slm_tokenizer *t, const slm_keys *keys, const char *file, slm_error *err)
 {
     const slm_key *merges;
     slm_texts others = { 0 };
-    slm_buf scratch;
+    slm_merge_rule *list;
     size_t slots = 16;
     slm_status status = slm_keys_array(keys, "tokenizer.ggml.merges", SLM_KEY_STRING, &merges, err);
 
@@ -118,42 +212,39 @@ slm_status slm_bpe_load(slm_tokenizer *t, const slm_keys *keys, const char *file
         return slm_fail(err, SLM_E_FORMAT, "%s: tokenizer.ggml.merges is missing", file);
     while (slots < merges->count * 3 / 2)               /* at most two thirds full */
         slots *= 2;
-    if (!(t->rules = slm_heap_array(t->heap, slots, sizeof *t->rules)))
+    t->maybe_mask = slots * 4 - 1;
+    if (!(t->rules = slm_heap_array(t->heap, slots, sizeof *t->rules)) || !(t->maybe = slm_heap_zarray(t->heap, slots / 16, sizeof *t->maybe)) ||
+        !(t->pairs = slm_heap_array(t->heap, 65536, sizeof *t->pairs)) ||
+        !(t->classes = slm_heap_array(t->heap, SLM_PRE_CLASSES, sizeof *t->classes)))
         return slm_fail(err, SLM_E_MEMORY, "%s: table of %llu merges", file, (unsigned long long)merges->count);
     memset(t->rules, 0xff, slots * sizeof *t->rules);
     t->rules_mask = slots - 1;
     t->seed = slm_random_mix(slm_clock_ns() ^ (uint64_t)(uintptr_t)t->rules);   /* as in texts.c */
 
-    slm_buf_init(&scratch, t->heap, SLM_LIMIT_STRING_BYTES);
+    slm_pre_classes(t->classes);
+    list = slm_heap_array(t->heap, (size_t)merges->count, sizeof *list);
+    if (!list)
+        return slm_fail(err, SLM_E_MEMORY, "%s: list of %llu merges", file, (unsigned long long)merges->count);
     if ((status = slm_texts_init(&others, t->heap, 256, 512, err)))
         goto out;
     for (unsigned byte = 0; byte < 256; byte++) {
         uint8_t text[2];
-        if ((status = number(t, &others, text, put_mapped(text, (uint8_t)byte), &t->bytes[byte], err)))
+        const size_t n = put_mapped(text, (uint8_t)byte);
+        if ((status = number(t, &others, text, n, slm_texts_hash(&t->texts, text, n), &t->bytes[byte], err)))
             goto out;
     }
-    slm_cursor c = slm_cursor_over(merges->value, merges->bytes);
-    for (uint32_t i = 0; i < merges->count; i++) {
-        uint64_t n;
-        const uint8_t *text = slm_cursor_str(&c, &n);
-        if (!text) {
-            status = slm_fail(err, SLM_E_FORMAT, "%s: tokenizer.ggml.merges: merge %u is cut off", file, i);
-            goto out;
+    if ((status = number_merges(t, &others, merges, list, file, err)))
+        goto out;
+    add_rules(t, list, (size_t)merges->count);
+    for (unsigned a = 0; a < 256; a++)
+        for (unsigned b = 0; b < 256; b++) {
+            slm_byte_pair *p = &t->pairs[a << 8 | b];
+            p->rank = pair(t, t->bytes[a], t->bytes[b], 0, 2, &p->merged);
         }
-        if ((status = add_rule(t, &others, &scratch, i, text, (size_t)n, file, err)))
-            goto out;
-    }
 out:
-    slm_buf_free(&scratch);
+    slm_heap_free(t->heap, list);
     slm_texts_free(&others);
     return status;
-}
-
-static uint32_t pair(const void *ctx, const slm_symbol *left, const slm_symbol *right, uint32_t *merged)
-{
-    const slm_merge_rule *r = rule(ctx, left->id, right->id);
-    *merged = r->merged;
-    return r->rank;
 }
 
 /* The token whose text is the whole piece, or SLM_NO_ID. */
@@ -172,35 +263,72 @@ static uint32_t whole(slm_encoder *e, const uint8_t *piece, size_t n)
     return slm_find_plain(t, out, used);
 }
 
-static slm_status encode_piece(slm_encoder *e, const uint8_t *piece, size_t n)
+/* A symbol that no other one joined: bytes [start, start + len) of the piece. */
+static inline void emit_symbol(slm_encoder *e, uint32_t id, const uint8_t *piece, size_t begin, size_t start, size_t len)
 {
     const slm_tokenizer *t = e->tokenizer;
-    slm_status status;
+    if (id < t->texts.n) {
+        slm_emit_range(e, id, begin + start, begin + start + len);
+        return;
+    }
+    for (size_t k = start; k < start + len; k++)
+        if (t->bytes[piece[k]] < t->texts.n)
+            slm_emit_range(e, t->bytes[piece[k]], begin + k, begin + k + 1);
+}
+
+static void encode_short(slm_encoder *e, const uint8_t *piece, size_t begin, size_t n)
+{
+    const slm_tokenizer *t = e->tokenizer;
+    slm_short s;
+    for (size_t i = 0; i < n; i++) {
+        s.start[i] = (uint32_t)i;
+        s.id[i] = t->bytes[piece[i]];
+        if (i + 1 < n) {
+            const slm_byte_pair *p = &t->pairs[piece[i] << 8 | piece[i + 1]];
+            s.key[i] = p->rank;
+            s.merged[i] = p->merged;
+        }
+    }
+    s.start[n] = (uint32_t)n;
+    s.n = n;
+    slm_merge_short(&s, pair, t);
+    for (size_t i = 0; i < s.n; i++)
+        emit_symbol(e, s.id[i], piece, begin, s.start[i], s.start[i + 1] - s.start[i]);
+}
+
+static slm_status encode_long(slm_encoder *e, const uint8_t *piece, size_t begin, size_t n)
+{
+    const slm_tokenizer *t = e->tokenizer;
+    slm_status status = slm_merger_reserve(&e->merger, n, e->err);
+    if (status)
+        return status;
+    slm_symbol *s = e->merger.symbols;
+    for (size_t i = 0; i < n; i++)
+        s[i] = (slm_symbol){ .start = (uint32_t)i, .len = 1, .id = t->bytes[piece[i]] };
+    slm_merge(&e->merger, n, pair, t);
+    for (uint32_t i = 0; i != SLM_NO_ID; i = s[i].next)
+        emit_symbol(e, s[i].id, piece, begin, s[i].start, s[i].len);
+    return SLM_OK;
+}
+
+/* Bytes [begin, begin + n) of the text. */
+static slm_status encode_piece(slm_encoder *e, const uint8_t *text, size_t begin, size_t n)
+{
+    const uint8_t *piece = text + begin;
+    const slm_tokenizer *t = e->tokenizer;
 
     if (t->pre->ignore_merges) {
         const uint32_t id = whole(e, piece, n);
         if (e->scratch.failed)
             return slm_buf_status(&e->scratch, "a piece of text", e->err);
         if (id != SLM_NO_ID) {
-            slm_emit(e, id);
+            slm_emit_range(e, id, begin, begin + n);
             return SLM_OK;
         }
     }
-    if ((status = slm_merger_reserve(&e->merger, n, e->err)))
-        return status;
-    slm_symbol *s = e->merger.symbols;
-    for (size_t i = 0; i < n; i++)
-        s[i] = (slm_symbol){ .start = (uint32_t)i, .len = 1, .id = t->bytes[piece[i]] };
-    slm_merge(&e->merger, n, pair, t);
-    for (uint32_t i = 0; i != SLM_NO_ID; i = s[i].next) {
-        if (s[i].id < t->texts.n) {
-            slm_emit(e, s[i].id);
-            continue;
-        }
-        for (uint32_t k = 0; k < s[i].len; k++)
-            if (t->bytes[piece[s[i].start + k]] < t->texts.n)
-                slm_emit(e, t->bytes[piece[s[i].start + k]]);
-    }
+    if (n > SLM_SHORT)
+        return encode_long(e, piece, begin, n);
+    encode_short(e, piece, begin, n);
     return SLM_OK;
 }
 
@@ -208,10 +336,17 @@ slm_status slm_bpe_encode(slm_encoder *e, const uint8_t *text, size_t n)
 {
     slm_pieces pieces = slm_pieces_over(e->tokenizer->pre, text, n);
     size_t begin, end;
+    pieces.classes = e->tokenizer->classes;
     while (slm_pieces_next(&pieces, &begin, &end)) {
-        slm_status status = encode_piece(e, text + begin, end - begin);
+        const size_t length = end - begin, first = e->ids.size / sizeof(uint32_t);
+        slm_memo *memo = e->merger.memo && length <= SLM_MEMO_BYTES ? slm_memo_at(&e->merger, text + begin, length) : NULL;
+        if (memo && slm_emit_known(e, memo, text + begin, length))
+            continue;
+        slm_status status = encode_piece(e, text, begin, length);
         if (status)
             return status;
+        if (memo)
+            slm_emit_remember(e, memo, text + begin, length, first);
     }
     return SLM_OK;
 }

@@ -14,7 +14,7 @@ void slm_merger_init(slm_merger *m, slm_heap *heap)
     *m = (slm_merger){ .heap = heap };
 }
 
-void slm_merger_free(slm_merger *m)
+static void drop_symbols(slm_merger *m)
 {
     slm_heap_free(m->heap, m->symbols);
     slm_heap_free(m->heap, m->queue);
@@ -23,16 +23,37 @@ void slm_merger_free(slm_merger *m)
     m->room = 0;
 }
 
+void slm_merger_free(slm_merger *m)
+{
+    drop_symbols(m);
+    slm_heap_free(m->heap, m->memo);
+    m->memo = NULL;
+}
+
+slm_status slm_merger_remember(slm_merger *m, size_t n, slm_error *err)
+{
+    enum { LEAST = 64, MOST = 8192, WORTH = 1024 };      /* half a MiB at most: what the second level of the cache holds */
+    size_t places = LEAST;
+    if (m->memo || n < WORTH)
+        return SLM_OK;
+    while (places < MOST && places < n / 8)
+        places *= 2;
+    if (!(m->memo = slm_heap_zarray(m->heap, places, sizeof *m->memo)))
+        return slm_fail(err, SLM_E_MEMORY, "memo of %zu pieces", places);
+    m->memo_mask = places - 1;
+    return SLM_OK;
+}
+
 slm_status slm_merger_reserve(slm_merger *m, size_t n, slm_error *err)
 {
     if (n <= m->room)
         return SLM_OK;
-    slm_merger_free(m);
+    drop_symbols(m);
     const size_t room = slm_max(64, n + n / 4);
     m->symbols = slm_heap_array(m->heap, room, sizeof *m->symbols);
     m->queue = slm_heap_array(m->heap, room, 2 * sizeof *m->queue);
     if (!m->symbols || !m->queue) {
-        slm_merger_free(m);
+        drop_symbols(m);
         return slm_fail(err, SLM_E_MEMORY, "merging %zu symbols", n);
     }
     m->room = room;
@@ -43,7 +64,8 @@ slm_status slm_merger_reserve(slm_merger *m, size_t n, slm_error *err)
 static inline bool look(slm_symbol *s, uint32_t left, slm_pair_fn *pair, const void *ctx)
 {
     slm_symbol *l = &s[left];
-    l->key = l->next == SLM_NO_ID ? SLM_NO_ID : pair(ctx, l, &s[l->next], &l->merged);
+    const slm_symbol *r = l->next == SLM_NO_ID ? NULL : &s[l->next];
+    l->key = r ? pair(ctx, l->id, r->id, l->start, (size_t)l->len + r->len, &l->merged) : SLM_NO_ID;
     return l->key != SLM_NO_ID;
 }
 

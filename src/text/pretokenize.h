@@ -6,7 +6,7 @@
 
 #include <stdbool.h>
 
-enum { SLM_PRE_STAGES = 5 };
+enum { SLM_PRE_STAGES = 5, SLM_PRE_CLASSES = 65536 };
 
 /* A pre-tokenizer: one row naming its rules. */
 typedef struct slm_pre {
@@ -26,9 +26,13 @@ void slm_pre_names(char *out, size_t room);
 typedef struct slm_pieces {
     const slm_pre *pre;
     const uint8_t *text;
+    const uint16_t *classes;        /* of slm_pre_classes, or NULL: the text need not be UTF-8 then */
     size_t n_stages, level;
     size_t at[SLM_PRE_STAGES], end[SLM_PRE_STAGES];  /* what each stage has still to cut */
 } slm_pieces;
+
+/* The classes of the first 65,536 code points, which makes cutting several times as fast; 0.3 ms. */
+void slm_pre_classes(uint16_t classes[SLM_PRE_CLASSES]);
 
 slm_pieces slm_pieces_over(const slm_pre *pre, const uint8_t *text, size_t n);
 

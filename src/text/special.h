@@ -5,7 +5,7 @@
 #ifndef SLM_TEXT_SPECIAL_H
 #define SLM_TEXT_SPECIAL_H
 
-#include "text/texts.h"
+#include "core/texts.h"
 
 enum { SLM_SPECIAL_BYTES = 256 };  /* a longer text is not looked for: it bounds the work at each place */
 

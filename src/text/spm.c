@@ -12,7 +12,6 @@
 #include "core/size.h"
 #include "text/utf8.h"
 
-#include <math.h>
 
 static const uint8_t space[3] = { 0xe2, 0x96, 0x81 };   /* U+2581 */
 
@@ -43,45 +42,18 @@ int slm_spm_byte(const uint8_t *text, size_t n)
     return hex(text[3]) << 4 | hex(text[4]);
 }
 
-static slm_status read_scores(slm_tokenizer *t, const slm_keys *keys, const char *file, slm_error *err)
-{
-    static const char name[] = "tokenizer.ggml.scores";
-    const slm_key *scores;
-    slm_status status = slm_keys_array(keys, name, SLM_KEY_F32, &scores, err);
-    if (status)
-        return status;
-    if (scores && scores->count != t->texts.n)
-        return slm_fail(err, SLM_E_FORMAT, "%s: %s: %llu scores for %zu tokens", file, name, (unsigned long long)scores->count, t->texts.n);
-    if (!(t->order = slm_heap_array(t->heap, t->texts.n, sizeof *t->order)))
-        return slm_fail(err, SLM_E_MEMORY, "%s: order of %zu tokens", file, t->texts.n);
-    for (uint32_t id = 0; id < t->texts.n; id++) {
-        const float score = scores ? (float)slm_key_number_at(scores, id) : 0;
-        if (isnan(score))
-            return slm_fail(err, SLM_E_FORMAT, "%s: %s: the score of token %u is NaN", file, name, id);
-        t->order[id] = slm_token_plain(t->kind, t->types[id]) ? order_of(score) : SLM_NO_ID;
-    }
-    return SLM_OK;
-}
-
 slm_status slm_spm_load(slm_tokenizer *t, const slm_keys *keys, const char *file, slm_error *err)
 {
-    slm_status status = read_scores(t, keys, file, err);
+    const slm_key *scores;
+    slm_status status = slm_vocab_scores(t, keys, &scores, file, err);
     if (status)
         return status;
-    memset(t->bytes, 0xff, sizeof t->bytes);
-    t->words_apart = true;
-    for (uint32_t id = 0; id < t->texts.n; id++) {
-        size_t n;
-        const uint8_t *text = slm_texts_at(&t->texts, id, &n);
-        if (t->types[id] == SLM_TOKEN_BYTE) {
-            const int byte = slm_spm_byte(text, n);
-            if (byte >= 0 && t->bytes[byte] == SLM_NO_ID)
-                t->bytes[byte] = id;
-        }
-        for (size_t i = 1; t->order[id] != SLM_NO_ID && i < n; i++)
-            if (is_space(text + i, n - i) && !(i >= 3 && is_space(text + i - 3, 3)))
-                t->words_apart = false;
-    }
+    if (!(t->order = slm_heap_array(t->heap, t->texts.n, sizeof *t->order)))
+        return slm_fail(err, SLM_E_MEMORY, "%s: order of %zu tokens", file, t->texts.n);
+    for (uint32_t id = 0; id < t->texts.n; id++)
+        t->order[id] = slm_token_plain(t->kind, t->types[id]) ? order_of(scores ? (float)slm_key_number_at(scores, id) : 0) : SLM_NO_ID;
+    slm_vocab_bytes(t);
+    t->words_apart = slm_vocab_words_apart(t);
     for (unsigned byte = 0; byte < 256; byte++)
         if (t->bytes[byte] == SLM_NO_ID && t->unk == SLM_NO_ID)
             return slm_fail(err, SLM_E_FORMAT, "%s: tokenizer.ggml.tokens: no token <0x%02X> and no unknown token to stand for it", file, byte);
@@ -94,10 +66,11 @@ typedef struct word {
     const uint8_t *text;
 } word;
 
-static uint32_t pair(const void *ctx, const slm_symbol *left, const slm_symbol *right, uint32_t *merged)
+static uint32_t pair(const void *ctx, uint32_t left, uint32_t right, size_t start, size_t len, uint32_t *merged)
 {
     const word *w = ctx;
-    const uint32_t id = slm_texts_find(&w->tokenizer->texts, w->text + left->start, (size_t)left->len + right->len);
+    const uint32_t id = slm_texts_find(&w->tokenizer->texts, w->text + start, len);
+    (void)left, (void)right;
     if (id == SLM_NO_ID)
         return SLM_NO_ID;
     *merged = id;
@@ -105,45 +78,94 @@ static uint32_t pair(const void *ctx, const slm_symbol *left, const slm_symbol *
 }
 
 /* The byte tokens of a code point, or the unknown token. */
-static void fall_back(slm_encoder *e, const uint8_t *bytes, size_t n)
+static void fall_back(slm_encoder *e, const uint8_t *bytes, size_t begin, size_t n)
 {
     const slm_tokenizer *t = e->tokenizer;
     for (size_t i = 0; i < n; i++)
         if (t->bytes[bytes[i]] == SLM_NO_ID) {
-            slm_emit(e, t->unk);
+            slm_emit_range(e, t->unk, begin, begin + n);
             return;
         }
     for (size_t i = 0; i < n; i++)
-        slm_emit(e, t->bytes[bytes[i]]);
+        slm_emit_range(e, t->bytes[bytes[i]], begin + i, begin + i + 1);
 }
 
-static slm_status encode_word(slm_encoder *e, const uint8_t *text, size_t n)
+/* A symbol that no other one joined: bytes [start, start + len) from byte `begin` of the scratch text. */
+static void emit_symbol(slm_encoder *e, uint32_t id, size_t begin, size_t start, size_t len)
 {
-    const word w = { e->tokenizer, text };
+    if (id != SLM_NO_ID)
+        slm_emit_range(e, id, begin + start, begin + start + len);
+    else
+        fall_back(e, e->scratch.data + begin + start, begin + start, len);
+}
+
+/* The symbols of a word are its code points. */
+static inline size_t next_symbol(const slm_tokenizer *t, const uint8_t *text, size_t at, size_t n, uint32_t *id)
+{
+    uint32_t cp;
+    bool ok;
+    const size_t len = slm_utf8_next(text + at, n - at, &cp, &ok);
+    *id = slm_find_plain(t, text + at, len);
+    return len;
+}
+
+static void encode_short(slm_encoder *e, const word *w, size_t begin, size_t n)
+{
+    slm_short s;
+    s.n = 0;
+    for (size_t i = 0; i < n; s.n++) {
+        s.start[s.n] = (uint32_t)i;
+        i += next_symbol(w->tokenizer, w->text, i, n, &s.id[s.n]);
+    }
+    s.start[s.n] = (uint32_t)n;
+    for (size_t i = 0; i + 1 < s.n; i++)
+        s.key[i] = pair(w, s.id[i], s.id[i + 1], s.start[i], s.start[i + 2] - s.start[i], &s.merged[i]);
+    slm_merge_short(&s, pair, w);
+    for (size_t i = 0; i < s.n; i++)
+        emit_symbol(e, s.id[i], begin, s.start[i], s.start[i + 1] - s.start[i]);
+}
+
+static slm_status encode_long(slm_encoder *e, const word *w, size_t begin, size_t n)
+{
     size_t count = 0;
     slm_status status;
-
     for (size_t i = 0; i < n; i++)
-        count += (text[i] & 0xc0) != 0x80;
+        count += (w->text[i] & 0xc0) != 0x80;
     if ((status = slm_merger_reserve(&e->merger, count, e->err)))
         return status;
     slm_symbol *s = e->merger.symbols;
     count = 0;
     for (size_t i = 0; i < n; count++) {
-        uint32_t cp;
-        bool ok;
-        const size_t len = slm_utf8_next(text + i, n - i, &cp, &ok);
-        s[count] = (slm_symbol){ .start = (uint32_t)i, .len = (uint32_t)len, .id = slm_find_plain(e->tokenizer, text + i, len) };
-        i += len;
+        s[count].start = (uint32_t)i;
+        s[count].len = (uint32_t)next_symbol(w->tokenizer, w->text, i, n, &s[count].id);
+        i += s[count].len;
     }
-    slm_merge(&e->merger, count, pair, &w);
-    for (uint32_t i = 0; i != SLM_NO_ID; i = s[i].next) {
-        if (s[i].id != SLM_NO_ID)
-            slm_emit(e, s[i].id);
-        else
-            fall_back(e, text + s[i].start, s[i].len);
-    }
+    slm_merge(&e->merger, count, pair, w);
+    for (uint32_t i = 0; i != SLM_NO_ID; i = s[i].next)
+        emit_symbol(e, s[i].id, begin, s[i].start, s[i].len);
     return SLM_OK;
+}
+
+/* Bytes [begin, begin + n) of the scratch text. */
+static slm_status encode_word(slm_encoder *e, size_t begin, size_t n)
+{
+    const word w = { e->tokenizer, e->scratch.data + begin };
+    const size_t first = e->ids.size / sizeof(uint32_t);
+    slm_memo *memo = e->merger.memo && n <= SLM_MEMO_BYTES ? slm_memo_at(&e->merger, w.text, n) : NULL;
+    if (memo && slm_emit_known(e, memo, w.text, n))
+        return SLM_OK;
+    if (n > SLM_SHORT)
+        return encode_long(e, &w, begin, n);
+    encode_short(e, &w, begin, n);
+    if (memo)
+        slm_emit_remember(e, memo, w.text, n, first);
+    return SLM_OK;
+}
+
+static void put(slm_encoder *e, const uint8_t *bytes, size_t n, size_t in, size_t n_in)
+{
+    slm_trace_put(&e->trace, e->scratch.size, n, in, n_in, n == n_in);
+    slm_buf_add(&e->scratch, bytes, n);
 }
 
 slm_status slm_spm_encode(slm_encoder *e, const uint8_t *text, size_t n)
@@ -151,13 +173,13 @@ slm_status slm_spm_encode(slm_encoder *e, const uint8_t *text, size_t n)
     slm_buf *out = &e->scratch;
     out->size = 0;
     if (e->tokenizer->add_space_prefix)
-        slm_buf_add(out, space, sizeof space);
+        put(e, space, sizeof space, 0, 0);
     for (size_t i = 0; i < n;) {
         const uint8_t *next = memchr(text + i, ' ', n - i);
         const size_t plain = next ? (size_t)(next - text) - i : n - i;
-        slm_buf_add(out, text + i, plain);
+        put(e, text + i, plain, i, plain);
         if (next)
-            slm_buf_add(out, space, sizeof space);
+            put(e, space, sizeof space, i + plain, 1);
         i += plain + (next != NULL);
     }
     if (out->failed)
@@ -168,7 +190,7 @@ slm_status slm_spm_encode(slm_encoder *e, const uint8_t *text, size_t n)
     for (size_t i = 1; i <= out->size; i++) {
         if (i < out->size && !(e->tokenizer->words_apart && is_space(p + i, out->size - i) && !(i >= begin + 3 && is_space(p + i - 3, 3))))
             continue;
-        slm_status status = encode_word(e, p + begin, i - begin);
+        slm_status status = encode_word(e, begin, i - begin);
         if (status)
             return status;
         begin = i;

@@ -37,14 +37,14 @@ static void put(void *user, const uint8_t *bytes, size_t n)
 
 void slm_stream_init(slm_stream *stream, const slm_tokenizer *tokenizer, bool at_start)
 {
-    *stream = (slm_stream){ .tokenizer = tokenizer, .at_start = at_start };
+    *stream = (slm_stream){ .tokenizer = tokenizer, .at_start = at_start, .shown = -1 };
 }
 
 void slm_stream_push(slm_stream *stream, int32_t id, slm_buf *out)
 {
     sink s = { stream, out };
     if (id >= 0 && (size_t)id < stream->tokenizer->texts.n)
-        slm_token_put(stream->tokenizer, (uint32_t)id, 0, &stream->at_start, put, &s);
+        slm_token_put(stream->tokenizer, (uint32_t)id, id == stream->shown ? SLM_TEXT_CONTROL : 0, &stream->at_start, put, &s);
 }
 
 void slm_stream_flush(slm_stream *stream, slm_buf *out)

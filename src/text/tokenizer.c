@@ -1,8 +1,9 @@
 /* tokenizer.c -- a vocabulary from a file's keys, and the front of encode and decode.
  *
  * Loading believes nothing: counts agree, ids lie in the vocabulary, byte tokens say which byte, and every token plain text may
- * need is there. Encoding makes the text well-formed, cuts special tokens out of it and hands the pieces between them to spm.c or
- * bpe.c. The rules are in docs/tokenizers.md. */
+ * need is there. Encoding makes the text well-formed, cuts special tokens out of it and hands the pieces between them to the
+ * file of the kind. The rules are in docs/tokenizers.md. */
+#include "text/trie.h"
 #include "text/vocab.h"
 
 #include "core/params.h"
@@ -71,7 +72,7 @@ static slm_status read_id(const slm_tokenizer *t, const slm_keys *keys, const ch
 static void guess_types(slm_tokenizer *t)
 {
     memset(t->types, SLM_TOKEN_NORMAL, t->texts.n);
-    for (uint32_t id = 0; t->kind == SLM_VOCAB_SPM && id < t->texts.n; id++) {
+    for (uint32_t id = 0; (t->kind == SLM_VOCAB_SPM || t->kind == SLM_VOCAB_UNIGRAM) && id < t->texts.n; id++) {
         size_t n;
         const uint8_t *text = slm_texts_at(&t->texts, id, &n);
         if (slm_spm_byte(text, n) >= 0)
@@ -118,9 +119,15 @@ static slm_status read_types(slm_tokenizer *t, const slm_keys *keys, const char 
 /* Tokens that plain text may yield go first: where a control token has the same text, text still finds the other. */
 static slm_status index_texts(slm_tokenizer *t, slm_error *err)
 {
+    enum { AHEAD = 12 };
     for (int plain = 1; plain >= 0; plain--)
         for (uint32_t id = 0; id < t->texts.n; id++) {
             bool fresh;
+            size_t n;
+            if (id + AHEAD < t->texts.n) {
+                const uint8_t *later = slm_texts_at(&t->texts, id + AHEAD, &n);
+                slm_texts_expect(&t->texts, slm_texts_hash(&t->texts, later, n), 0);
+            }
             if (slm_token_plain(t->kind, t->types[id]) != (plain == 1))
                 continue;
             slm_status status = slm_texts_enter(&t->texts, id, &fresh, err);
@@ -167,21 +174,42 @@ static slm_status read_switch(const slm_keys *keys, const char *name, bool stand
     return status;
 }
 
+typedef slm_status load_fn(slm_tokenizer *t, const slm_keys *keys, const char *file, slm_error *err);
+typedef slm_status encode_fn(slm_encoder *e, const uint8_t *text, size_t n);
+
+/* What is particular to each kind: its name in files, the tokens it has when the file does not say (by id, or by text), and its code. */
+static const struct kind {
+    const char *name;
+    uint32_t bos, eos, unk;
+    const char *bos_text, *eos_text, *unk_text;
+    bool add_bos, add_eos;
+    bool drops_bad;             /* what is not UTF-8 may leave no token */
+    load_fn *load;
+    encode_fn *encode;
+} kinds[] = {
+    [SLM_VOCAB_SPM]       = { "llama", 1, 2, 0, NULL, NULL, NULL, true, false, false, slm_spm_load, slm_spm_encode },
+    [SLM_VOCAB_BPE]       = { "gpt2", SLM_NO_ID, SLM_NO_ID, SLM_NO_ID, NULL, NULL, NULL, false, false, false, slm_bpe_load, slm_bpe_encode },
+    [SLM_VOCAB_WORDPIECE] = { "bert", SLM_NO_ID, SLM_NO_ID, SLM_NO_ID, "[CLS]", "[SEP]", "[UNK]", true, true, true,
+                              slm_wordpiece_load, slm_wordpiece_encode },
+    [SLM_VOCAB_UNIGRAM]   = { "t5", SLM_NO_ID, 1, 2, NULL, NULL, NULL, false, true, true, slm_unigram_load, slm_unigram_encode },
+};
+enum { KINDS = sizeof kinds / sizeof *kinds };
+
 static slm_status read_kind(slm_tokenizer *t, const slm_keys *keys, const char *model, size_t n, const char *file, slm_error *err)
 {
-    char shown[SLM_SHOWN], known[400];
+    char shown[SLM_SHOWN], known[440];
     const char *pre = "";
-    size_t n_pre = 0;
+    size_t n_pre = 0, k = 0;
     bool found = false;
 
-    if (n == 5 && memcmp(model, "llama", 5) == 0) {
-        t->kind = SLM_VOCAB_SPM;
-        return SLM_OK;
-    }
-    if (n != 4 || memcmp(model, "gpt2", 4) != 0)
-        return slm_fail(err, SLM_E_UNSUPPORTED, "%s: tokenizer.ggml.model '%s' is not supported; known: llama, gpt2", file,
+    while (k < KINDS && (strlen(kinds[k].name) != n || memcmp(model, kinds[k].name, n) != 0))
+        k++;
+    if (k == KINDS)
+        return slm_fail(err, SLM_E_UNSUPPORTED, "%s: tokenizer.ggml.model '%s' is not supported; known: llama, gpt2, bert, t5", file,
                         slm_shown(shown, model, n));
-    t->kind = SLM_VOCAB_BPE;
+    t->kind = (slm_vocab_kind)k;
+    if (t->kind != SLM_VOCAB_BPE)
+        return SLM_OK;
     slm_status status = slm_keys_str(keys, "tokenizer.ggml.pre", &pre, &n_pre, &found, err);
     if (status)
         return status;
@@ -194,33 +222,55 @@ static slm_status read_kind(slm_tokenizer *t, const slm_keys *keys, const char *
     return SLM_OK;
 }
 
+/* The token of that text: what a kind has where the file names none. */
+static uint32_t id_of(const slm_tokenizer *t, uint32_t standard, const char *text)
+{
+    size_t n;
+    for (uint32_t id = 0; text && id < t->texts.n; id++) {
+        const uint8_t *other = slm_texts_at(&t->texts, id, &n);
+        if (n == strlen(text) && memcmp(other, text, n) == 0)
+            return id;
+    }
+    return standard;
+}
+
+static slm_status read_ids(slm_tokenizer *t, const slm_keys *keys, const char *file, slm_error *err)
+{
+    const struct kind *k = &kinds[t->kind];
+    slm_status status;
+    if ((status = read_id(t, keys, "tokenizer.ggml.bos_token_id", id_of(t, k->bos, k->bos_text), &t->bos, file, err)) ||
+        (status = read_id(t, keys, "tokenizer.ggml.eos_token_id", id_of(t, k->eos, k->eos_text), &t->eos, file, err)) ||
+        (status = read_id(t, keys, "tokenizer.ggml.unknown_token_id", id_of(t, k->unk, k->unk_text), &t->unk, file, err)))
+        return status;
+    if (t->kind == SLM_VOCAB_WORDPIECE &&       /* what stands around a text has names of its own there */
+        ((status = read_id(t, keys, "tokenizer.ggml.cls_token_id", t->bos, &t->bos, file, err)) ||
+         (status = read_id(t, keys, "tokenizer.ggml.seperator_token_id", t->eos, &t->eos, file, err))))
+        return status;
+    return SLM_OK;
+}
+
 static slm_status fill(slm_tokenizer *t, const slm_keys *keys, const char *model, size_t n, const char *file, slm_error *err)
 {
-    const bool spm = n == 5;
-    slm_status status;
-    if ((status = read_kind(t, keys, model, n, file, err)) ||
-        (status = read_tokens(t, keys, file, err)) ||
-        (status = read_id(t, keys, "tokenizer.ggml.bos_token_id", spm ? 1 : SLM_NO_ID, &t->bos, file, err)) ||
-        (status = read_id(t, keys, "tokenizer.ggml.eos_token_id", spm ? 2 : SLM_NO_ID, &t->eos, file, err)) ||
-        (status = read_id(t, keys, "tokenizer.ggml.unknown_token_id", spm ? 0 : SLM_NO_ID, &t->unk, file, err)) ||
-        (status = read_types(t, keys, file, err)) ||
-        (status = index_texts(t, err)) ||
-        (status = read_ends(t, keys, file, err)) ||
-        (status = read_switch(keys, "tokenizer.ggml.add_bos_token", spm || t->pre->add_bos, t->bos, "tokenizer.ggml.bos_token_id", &t->add_bos,
-                              file, err)) ||
-        (status = read_switch(keys, "tokenizer.ggml.add_eos_token", false, t->eos, "tokenizer.ggml.eos_token_id", &t->add_eos, file, err)))
+    slm_status status = read_kind(t, keys, model, n, file, err);
+    bool found;
+    if (status)
         return status;
-    if (spm) {
-        bool found;
-        t->add_space_prefix = true;
-        if ((status = slm_keys_bool(keys, "tokenizer.ggml.add_space_prefix", &t->add_space_prefix, &found, err)))
-            return status;
-    }
+    const struct kind *k = &kinds[t->kind];
+    if ((status = read_tokens(t, keys, file, err)) || (status = read_ids(t, keys, file, err)) || (status = read_types(t, keys, file, err)) ||
+        (status = index_texts(t, err)) || (status = read_ends(t, keys, file, err)) ||
+        (status = read_switch(keys, "tokenizer.ggml.add_bos_token", k->add_bos || (t->pre && t->pre->add_bos), t->bos,
+                              "tokenizer.ggml.bos_token_id", &t->add_bos, file, err)) ||
+        (status = read_switch(keys, "tokenizer.ggml.add_eos_token", k->add_eos, t->eos, "tokenizer.ggml.eos_token_id", &t->add_eos, file, err)))
+        return status;
+    t->add_space_prefix = t->kind != SLM_VOCAB_BPE;
+    if ((t->kind == SLM_VOCAB_SPM || t->kind == SLM_VOCAB_UNIGRAM) &&
+        (status = slm_keys_bool(keys, "tokenizer.ggml.add_space_prefix", &t->add_space_prefix, &found, err)))
+        return status;
     if ((status = slm_special_init(&t->user, t->heap, &t->texts, t->types, 1u << SLM_TOKEN_USER, err)) ||
         (status = slm_special_init(&t->special, t->heap, &t->texts, t->types,
                                    1u << SLM_TOKEN_UNKNOWN | 1u << SLM_TOKEN_CONTROL | 1u << SLM_TOKEN_USER, err)))
         return status;
-    return spm ? slm_spm_load(t, keys, file, err) : slm_bpe_load(t, keys, file, err);
+    return k->load(t, keys, file, err);
 }
 
 slm_status slm_tokenizer_load(slm_tokenizer **out, slm_heap *heap, const slm_keys *keys, const char *file, slm_error *err)
@@ -264,7 +314,7 @@ slm_status slm_tokenizer_open(slm_tokenizer **out, const char *path, const slm_f
     if (!t)
         return slm_fail(err, SLM_E_MEMORY, "%s: tokenizer", path);
     t->heap = &t->own;
-    if ((status = slm_file_load(&file, t->heap, path, params.tokenizer_path, err)) ||
+    if ((status = slm_file_load_input(&file, t->heap, path, params.input, params.tokenizer_path, err)) ||
         (status = slm_keys_str(&file->keys, "tokenizer.ggml.model", &model, &n, &found, err)))
         goto out;
     status = found ? fill(t, &file->keys, model, n, path, err)
@@ -282,6 +332,7 @@ void slm_tokenizer_free(slm_tokenizer *t)
 {
     if (!t)
         return;
+    slm_trie_free(atomic_load(&t->trie));
     slm_texts_free(&t->texts);
     slm_special_free(&t->user, t->heap);
     slm_special_free(&t->special, t->heap);
@@ -289,6 +340,12 @@ void slm_tokenizer_free(slm_tokenizer *t)
     slm_heap_free(t->heap, t->ends);
     slm_heap_free(t->heap, t->order);
     slm_heap_free(t->heap, t->rules);
+    slm_heap_free(t->heap, t->maybe);
+    slm_heap_free(t->heap, t->pairs);
+    slm_heap_free(t->heap, t->classes);
+    slm_heap_free(t->heap, t->scores);
+    slm_prefixes_free(&t->prefixes);
+    slm_charsmap_free(&t->charsmap, t->heap);
     if (t->heap == &t->own)
         slm_heap_free_owner(t);
     else
@@ -307,7 +364,7 @@ slm_status slm_tokenizer_get_info(const slm_tokenizer *t, slm_tokenizer_info *in
     if (!t || !info)
         return slm_fail(err, SLM_E_ARG, "slm_tokenizer_get_info: %s is NULL", t ? "info" : "tokenizer");
     const slm_tokenizer_info full = {
-        .kind = t->kind == SLM_VOCAB_SPM ? "llama" : "gpt2",
+        .kind = kinds[t->kind].name,
         .pre = t->pre ? t->pre->name : "",
         .vocab = (uint32_t)t->texts.n,
         .bos = shown_id(t->bos), .eos = shown_id(t->eos), .unk = shown_id(t->unk),
@@ -335,8 +392,8 @@ bool slm_tokenizer_is_end(const slm_tokenizer *t, int32_t id)
 
 /* ---- encode ---- */
 
-/* The text itself if it is UTF-8; else a copy in which every maximal ill-formed part is one U+FFFD. */
-static const uint8_t *well_formed(slm_buf *copy, const uint8_t *text, size_t *n)
+/* The text itself if it is UTF-8; else a copy in which every maximal ill-formed part is one U+FFFD, and its trace. */
+static const uint8_t *well_formed(slm_buf *copy, slm_trace *trace, const uint8_t *text, size_t *n)
 {
     static const uint8_t replacement[3] = { 0xef, 0xbf, 0xbd };
     size_t begin = 0, i = 0;
@@ -346,7 +403,9 @@ static const uint8_t *well_formed(slm_buf *copy, const uint8_t *text, size_t *n)
         bool ok;
         const size_t len = slm_utf8_next(text + i, *n - i, &cp, &ok);
         if (!ok) {
+            slm_trace_put(trace, copy->size, i - begin, begin, i - begin, true);
             slm_buf_add(copy, text + begin, i - begin);
+            slm_trace_put(trace, copy->size, sizeof replacement, i, len, false);
             slm_buf_add(copy, replacement, sizeof replacement);
             begin = i + len;
             changed = true;
@@ -355,65 +414,112 @@ static const uint8_t *well_formed(slm_buf *copy, const uint8_t *text, size_t *n)
     }
     if (!changed)
         return text;
+    slm_trace_put(trace, copy->size, i - begin, begin, i - begin, true);
     slm_buf_add(copy, text + begin, i - begin);
     *n = copy->size;
     return copy->data;
 }
 
+/* The ranges of e from number `first` on. */
+static slm_text_range *ranges_from(const slm_encoder *e, size_t first, size_t *n)
+{
+    slm_text_range *all = (slm_text_range *)(void *)e->ranges.data;
+    *n = e->ranges.size / sizeof *all - first;
+    return all ? all + first : NULL;
+}
+
 slm_status slm_encode_between(slm_encoder *e, const uint8_t *text, size_t n)
 {
+    const size_t first = e->ranges.size / sizeof(slm_text_range);
     if (n == 0)
         return SLM_OK;
-    return e->tokenizer->kind == SLM_VOCAB_SPM ? slm_spm_encode(e, text, n) : slm_bpe_encode(e, text, n);
+    e->trace.parts.size = 0;
+    slm_status status = e->ranged ? SLM_OK : slm_merger_remember(&e->merger, n, e->err);
+    if (!status)
+        status = kinds[e->tokenizer->kind].encode(e, text, n);
+    if (!status && e->ranged && !(status = slm_buf_status(&e->trace.parts, "where tokens come from", e->err))) {
+        slm_text_range *ranges = ranges_from(e, first, &n);
+        slm_trace_map(&e->trace, ranges, n);
+    }
+    return status;
+}
+
+/* The same at byte `at` of a larger text. */
+static slm_status encode_part(slm_encoder *e, const uint8_t *text, size_t at, size_t n)
+{
+    const size_t first = e->ranges.size / sizeof(slm_text_range);
+    slm_status status = slm_encode_between(e, text + at, n);
+    slm_text_range *ranges = ranges_from(e, first, &n);
+    for (size_t i = 0; e->ranged && i < n; i++) {
+        ranges[i].begin += at;
+        ranges[i].end += at;
+    }
+    return status;
 }
 
 static slm_status encode(slm_encoder *e, const uint8_t *text, size_t n, unsigned flags)
 {
     const slm_tokenizer *t = e->tokenizer;
+    const size_t len = n;
     slm_cut *cuts = NULL;
-    size_t n_cuts = 0, at = 0;
+    slm_trace trace = { .on = e->ranged };
+    size_t n_cuts = 0, at = 0, count;
     slm_buf copy;
     slm_status status = SLM_OK;
 
     slm_buf_init(&copy, t->heap, (size_t)SLM_LIMIT_TEXT_BYTES * 3);
-    text = well_formed(&copy, text, &n);
-    if ((status = slm_buf_status(&copy, "text with U+FFFD for what is not UTF-8", e->err)))
-        goto out;
-    if ((status = slm_special_find(flags & SLM_TEXT_SPECIAL ? &t->special : &t->user, t->heap, &t->texts, text, n, &cuts, &n_cuts, e->err)))
+    slm_buf_init(&trace.parts, t->heap, SIZE_MAX / 2);
+    text = well_formed(&copy, &trace, text, &n);
+    if ((status = slm_buf_status(&copy, "text with U+FFFD for what is not UTF-8", e->err)) ||
+        (status = slm_buf_status(&trace.parts, "where U+FFFD stands", e->err)) ||
+        (status = slm_special_find(flags & SLM_TEXT_SPECIAL ? &t->special : &t->user, t->heap, &t->texts, text, n, &cuts, &n_cuts, e->err)))
         goto out;
     if (flags & SLM_TEXT_BOS_EOS && t->add_bos)
-        slm_emit(e, t->bos);
+        slm_emit_range(e, t->bos, 0, 0);
+    const size_t before = e->ids.size;
     for (size_t i = 0; i < n_cuts; i++) {
-        if ((status = slm_encode_between(e, text + at, cuts[i].begin - at)))
+        if ((status = encode_part(e, text, at, cuts[i].begin - at)))
             goto out;
-        slm_emit(e, cuts[i].id);
+        slm_emit_range(e, cuts[i].id, cuts[i].begin, cuts[i].end);
         at = cuts[i].end;
     }
-    if (at < n && (status = slm_encode_between(e, text + at, n - at)))
+    if (at < n && (status = encode_part(e, text, at, n - at)))
         goto out;
+    /* Normalizers drop U+FFFD: a text that was nothing but ill-formed is not taken for an empty one. */
+    if (copy.size > 0 && e->ids.size == before && kinds[t->kind].drops_bad)
+        slm_emit_range(e, t->unk, 0, n);
+    if (e->ranged) {
+        slm_text_range *ranges = ranges_from(e, 0, &count);
+        slm_trace_map(&trace, ranges, count);
+    }
     if (flags & SLM_TEXT_BOS_EOS && t->add_eos)
-        slm_emit(e, t->eos);
-    status = slm_buf_status(&e->ids, "ids", e->err);
+        slm_emit_range(e, t->eos, len, len);
+    if (!(status = slm_buf_status(&e->ids, "ids", e->err)))
+        status = slm_buf_status(&e->ranges, "ranges", e->err);
 out:
     slm_heap_free(t->heap, cuts);
     slm_buf_free(&copy);
+    slm_buf_free(&trace.parts);
     return status;
 }
 
-slm_status slm_tokenizer_encode(const slm_tokenizer *t, int32_t *ids, size_t room, size_t *n, const char *text, size_t len, unsigned flags,
-                                slm_error *err)
+/* Both forms of the public call; ranges may be NULL. */
+static slm_status encode_into(const slm_tokenizer *t, int32_t *ids, slm_text_range *ranges, bool ranged, size_t room, size_t *n,
+                              const char *text, size_t len, unsigned flags, const char *name, slm_error *err)
 {
-    if (!t || !n || (len && !text) || (room && !ids))
-        return slm_fail(err, SLM_E_ARG, "slm_tokenizer_encode: %s is NULL", !t ? "tokenizer" : !n ? "n" : len && !text ? "text" : "ids");
+    if (!t || !n || (len && !text) || (room && !ids) || (ranged && room && !ranges))
+        return slm_fail(err, SLM_E_ARG, "%s: %s is NULL", name, !t ? "tokenizer" : !n ? "n" : len && !text ? "text" : room && !ids ? "ids" : "ranges");
     if (flags & ~(unsigned)(SLM_TEXT_SPECIAL | SLM_TEXT_BOS_EOS))
-        return slm_fail(err, SLM_E_ARG, "slm_tokenizer_encode: flags 0x%x (known: SLM_TEXT_SPECIAL, SLM_TEXT_BOS_EOS)", flags);
+        return slm_fail(err, SLM_E_ARG, "%s: flags 0x%x (known: SLM_TEXT_SPECIAL, SLM_TEXT_BOS_EOS)", name, flags);
     if (len > SLM_LIMIT_TEXT_BYTES)
         return slm_fail(err, SLM_E_LIMIT, "a text of %zu bytes (allowed %d)", len, SLM_LIMIT_TEXT_BYTES);
 
-    slm_encoder e = { .tokenizer = t, .err = err };
+    slm_encoder e = { .tokenizer = t, .ranged = ranged, .trace = { .on = ranged }, .err = err };
     slm_merger_init(&e.merger, t->heap);
     slm_buf_init(&e.ids, t->heap, SIZE_MAX / 2);
+    slm_buf_init(&e.ranges, t->heap, SIZE_MAX / 2);
     slm_buf_init(&e.scratch, t->heap, SIZE_MAX / 2);
+    slm_buf_init(&e.trace.parts, t->heap, SIZE_MAX / 2);
     slm_status status = encode(&e, (const uint8_t *)text, len, flags);
     if (!status) {
         const size_t count = e.ids.size / sizeof *ids;
@@ -422,11 +528,27 @@ slm_status slm_tokenizer_encode(const slm_tokenizer *t, int32_t *ids, size_t roo
             status = slm_fail(err, SLM_E_LIMIT, "the text has %zu tokens, there is room for %zu", count, room);
         else if (count)
             memcpy(ids, e.ids.data, e.ids.size);
+        if (!status && count && ranged)
+            memcpy(ranges, e.ranges.data, e.ranges.size);
     }
     slm_merger_free(&e.merger);
     slm_buf_free(&e.ids);
+    slm_buf_free(&e.ranges);
     slm_buf_free(&e.scratch);
+    slm_buf_free(&e.trace.parts);
     return status;
+}
+
+slm_status slm_tokenizer_encode(const slm_tokenizer *t, int32_t *ids, size_t room, size_t *n, const char *text, size_t len, unsigned flags,
+                                slm_error *err)
+{
+    return encode_into(t, ids, NULL, false, room, n, text, len, flags, "slm_tokenizer_encode", err);
+}
+
+slm_status slm_tokenizer_encode_ranges(const slm_tokenizer *t, int32_t *ids, slm_text_range *ranges, size_t room, size_t *n, const char *text,
+                                       size_t len, unsigned flags, slm_error *err)
+{
+    return encode_into(t, ids, ranges, true, room, n, text, len, flags, "slm_tokenizer_encode_ranges", err);
 }
 
 /* ---- decode ---- */
@@ -473,7 +595,7 @@ void slm_token_put(const slm_tokenizer *t, uint32_t id, unsigned flags, bool *at
     const uint8_t type = t->types[id];
     const bool start = *at_start && t->add_space_prefix;
 
-    if (type == SLM_TOKEN_UNKNOWN && t->kind == SLM_VOCAB_SPM && id == t->unk) {
+    if (type == SLM_TOKEN_UNKNOWN && t->kind != SLM_VOCAB_BPE && id == t->unk) {
         put(sink, unknown, sizeof unknown);
         *at_start = false;
     } else if (type == SLM_TOKEN_CONTROL || type == SLM_TOKEN_UNKNOWN || type == SLM_TOKEN_USER) {

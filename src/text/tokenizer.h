@@ -17,6 +17,7 @@ typedef struct slm_stream {
     uint8_t held[4];
     uint32_t n_held;
     bool at_start;      /* SentencePiece's own leading space is still to be taken off */
+    int32_t shown;      /* a control token that appears as its text; -1: none */
 } slm_stream;
 
 void slm_stream_init(slm_stream *stream, const slm_tokenizer *tokenizer, bool at_start);

@@ -11,3 +11,8 @@ slm generate -q -m m.gguf -n 20 --seed 8 | cmp -s - a || echo another
 slm generate -m m.gguf -p x -n 3 --temp 0 --json | sed 's/"load_ms.*//'
 slm generate -q -m m.gguf -p 'Once upon a time there was' --context 4; echo $?
 slm generate -m m.gguf -p x -n 5 --temp 0 --context 5 --json | sed 's/"load_ms.*//'
+slm generate -q -m m.gguf -p 'Once upon a time' --temp 0 -n 40 --draft 8 | cmp - from_file
+slm generate -q -m m.gguf -p 'Once upon a time' --temp 0 -n 40 --draft 8 --draft-model m.gguf | cmp - from_file
+slm generate -q -m m.gguf -n 20 --seed 7 --draft 5 | cmp - a
+slm generate -m m.gguf -p 'Once upon a time' --temp 0 -n 33 --draft 8 --draft-model m.gguf --json | sed 's/.*"reason"/"reason"/; s/"load_ms.*//'
+slm generate -m m.gguf --draft-model m.gguf -n 3; echo $?

@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { WIDTH = 64, KV = 32, FORWARD = 96, LAYERS = 2, TENSORS = 2 + 9 * LAYERS };
+enum { WIDTH = 64, KV = 32, FORWARD = 96, LAYERS = 2, TENSORS = 40 };
 
 static slm_model *reference;
 
@@ -17,55 +17,81 @@ static void must(slm_status status, const slm_error *err)
         fail_msg("%s: %s", slm_status_name(status), err->text);
 }
 
-static size_t list_tensors(slm_gguf_tensor t[TENSORS], char names[TENSORS][64], const slm_type *type)
+/* rows 0: a vector. */
+typedef struct tensor_part {
+    const char *name;
+    uint64_t cols, rows;
+} tensor_part;
+
+/* What stands once, then what each layer has; all but vectors of the type. Returns how many. */
+static size_t list_tensors(slm_gguf_tensor t[TENSORS], char names[TENSORS][64], const slm_type *type, const tensor_part *once, size_t n_once,
+                           const tensor_part *each, size_t n_each)
 {
-    static const struct { const char *name; uint64_t cols, rows; } parts[] = {
-        { "attn_norm.weight", WIDTH, 0 }, { "ffn_norm.weight", WIDTH, 0 }, { "attn_q.weight", WIDTH, WIDTH }, { "attn_k.weight", WIDTH, KV },
-        { "attn_v.weight", WIDTH, KV }, { "attn_output.weight", WIDTH, WIDTH }, { "ffn_gate.weight", WIDTH, FORWARD },
-        { "ffn_up.weight", WIDTH, FORWARD }, { "ffn_down.weight", FORWARD, WIDTH },
-    };
     const slm_type *f32 = slm_type_by_option("f32");
     size_t n = 0;
-    t[n++] = (slm_gguf_tensor){ "token_embd.weight", type, 2, { WIDTH, TINY_VOCAB, 1, 1 }, 0, 0 };
-    t[n++] = (slm_gguf_tensor){ "output_norm.weight", f32, 1, { WIDTH, 1, 1, 1 }, 0, 0 };
-    for (size_t layer = 0; layer < LAYERS; layer++)
-        for (size_t i = 0; i < COUNT(parts); i++, n++) {
-            (void)snprintf(names[n], sizeof names[n], "blk.%zu.%s", layer, parts[i].name);
-            t[n] = (slm_gguf_tensor){ names[n], parts[i].rows ? type : f32, parts[i].rows ? 2 : 1,
-                                      { parts[i].cols, parts[i].rows ? parts[i].rows : 1, 1, 1 }, 0, 0 };
-        }
+    for (size_t i = 0; i < n_once + LAYERS * n_each; i++, n++) {
+        const tensor_part *p = i < n_once ? &once[i] : &each[(i - n_once) % n_each];
+        assert_true(n < TENSORS);
+        if (i < n_once)
+            (void)snprintf(names[n], sizeof names[n], "%s", p->name);
+        else
+            (void)snprintf(names[n], sizeof names[n], "blk.%zu.%s", (i - n_once) / n_each, p->name);
+        t[n] = (slm_gguf_tensor){ names[n], p->rows ? type : f32, p->rows ? 2 : 1, { p->cols, p->rows ? p->rows : 1, 1, 1 }, 0, 0 };
+    }
     return n;
 }
 
-static void make_keys(slm_keys *keys)
+static void add_numbers(slm_keys *keys, const char *architecture, uint32_t kv_heads, const char *eps)
 {
-    static const struct { const char *name; uint32_t value; } numbers[] = {
-        { "llama.block_count", LAYERS }, { "llama.context_length", TINY_CONTEXT }, { "llama.embedding_length", WIDTH },
-        { "llama.feed_forward_length", FORWARD }, { "llama.attention.head_count", 4 }, { "llama.attention.head_count_kv", 2 },
+    const struct { const char *name; uint32_t value; } numbers[] = {
+        { "block_count", LAYERS }, { "context_length", TINY_CONTEXT }, { "embedding_length", WIDTH },
+        { "feed_forward_length", FORWARD }, { "attention.head_count", 4 }, { "attention.head_count_kv", kv_heads },
     };
     slm_error err = { 0 };
-    must(slm_keys_add_str(keys, "general.architecture", "llama", &err), &err);
-    for (size_t i = 0; i < COUNT(numbers); i++)
-        must(slm_keys_add_u32(keys, numbers[i].name, numbers[i].value, &err), &err);
-    must(slm_keys_add_f32(keys, "llama.attention.layer_norm_rms_epsilon", 1e-5f, &err), &err);
+    char key[80];
+    must(slm_keys_add_str(keys, "general.architecture", architecture, &err), &err);
+    for (size_t i = 0; i < COUNT(numbers); i++) {
+        (void)snprintf(key, sizeof key, "%s.%s", architecture, numbers[i].name);
+        must(slm_keys_add_u32(keys, key, numbers[i].value, &err), &err);
+    }
+    (void)snprintf(key, sizeof key, "%s.attention.%s", architecture, eps);
+    must(slm_keys_add_f32(keys, key, 1e-5f, &err), &err);
 }
 
-uint8_t *tiny_file(uint64_t seed, const char *type, size_t *n)
+/* WordPiece: [PAD] [UNK] [CLS] [SEP], a .. z at the beginning of a word, a .. z within one, and what nobody writes. */
+static void add_wordpieces(slm_keys *keys, slm_heap *heap)
 {
-    slm_gguf_tensor tensors[TENSORS];
-    char names[TENSORS][64];
+    static const char *const first[] = { "[PAD]", "[UNK]", "[CLS]", "[SEP]" };
     slm_error err = { 0 };
-    slm_heap heap;
-    slm_keys keys;
+    slm_buf tokens;
+    char text[16];
+    slm_buf_init(&tokens, heap, 1 << 16);
+    for (uint32_t i = 0; i < TINY_VOCAB; i++) {
+        const char letter = (char)('a' + (i + 22) % 26);
+        const int n = i < 4  ? snprintf(text, sizeof text, "%s", first[i])
+                    : i < 30 ? snprintf(text, sizeof text, "\xe2\x96\x81%c", letter)
+                    : i < 56 ? snprintf(text, sizeof text, "%c", letter) : snprintf(text, sizeof text, "\xe2\x96\x81<%u>", i);
+        slm_buf_str(&tokens, text, (size_t)n);
+    }
+    must(slm_keys_add_str(keys, "tokenizer.ggml.model", "bert", &err), &err);
+    must(slm_keys_add(keys, "tokenizer.ggml.tokens", SLM_KEY_STRING, true, TINY_VOCAB, tokens.data, tokens.size, &err), &err);
+    must(slm_keys_add_u32(keys, "tokenizer.ggml.unknown_token_id", 1, &err), &err);
+    must(slm_keys_add_u32(keys, "tokenizer.ggml.cls_token_id", 2, &err), &err);
+    must(slm_keys_add_u32(keys, "tokenizer.ggml.seperator_token_id", 3, &err), &err);
+    must(slm_keys_add_u32(keys, "tokenizer.ggml.padding_token_id", 0, &err), &err);
+    must(slm_keys_add_u32(keys, "tokenizer.ggml.token_type_count", 2, &err), &err);
+    slm_heap_free(heap, tokens.data);
+}
+
+/* The file of these keys (which are freed) and tensors. */
+static uint8_t *write_file(slm_keys *keys, slm_heap *heap, slm_gguf_tensor *tensors, size_t count, uint64_t seed, size_t *n)
+{
+    slm_error err = { 0 };
     slm_buf head;
     uint64_t data;
     float row[FORWARD];
-    const size_t count = list_tensors(tensors, names, slm_type_by_option(type));
-    slm_heap_init(&heap, NULL, 0);
-    slm_keys_init(&keys, &heap, "tiny");
-    slm_buf_init(&head, &heap, 1 << 16);
-    make_keys(&keys);
-    must(slm_gguf_layout(tensors, count, &keys, &head, &data, &err), &err);
+    slm_buf_init(&head, heap, 1 << 16);
+    must(slm_gguf_layout(tensors, count, keys, &head, &data, &err), &err);
     *n = head.size + (size_t)data;
     uint8_t *file = calloc(1, *n);
     assert_non_null(file);
@@ -80,26 +106,78 @@ uint8_t *tiny_file(uint64_t seed, const char *type, size_t *n)
             t->type->quantize(file + head.size + t->offset + r * (size_t)(t->bytes / t->dims[1]), row, (size_t)t->dims[0]);
         }
     }
-    slm_heap_free(&heap, head.data);
-    slm_keys_free(&keys);
-    assert_int_equal(atomic_load(&heap.current), 0);
+    slm_heap_free(heap, head.data);
+    slm_keys_free(keys);
+    assert_int_equal(atomic_load(&heap->current), 0);
     return file;
 }
 
-slm_model *tiny_open(uint64_t seed, const char *type, const slm_model_params *params)
+uint8_t *tiny_file(uint64_t seed, const char *type, size_t *n)
+{
+    static const tensor_part once[] = { { "token_embd.weight", WIDTH, TINY_VOCAB }, { "output_norm.weight", WIDTH, 0 } };
+    static const tensor_part each[] = {
+        { "attn_norm.weight", WIDTH, 0 }, { "ffn_norm.weight", WIDTH, 0 }, { "attn_q.weight", WIDTH, WIDTH }, { "attn_k.weight", WIDTH, KV },
+        { "attn_v.weight", WIDTH, KV }, { "attn_output.weight", WIDTH, WIDTH }, { "ffn_gate.weight", WIDTH, FORWARD },
+        { "ffn_up.weight", WIDTH, FORWARD }, { "ffn_down.weight", FORWARD, WIDTH },
+    };
+    slm_gguf_tensor tensors[TENSORS];
+    char names[TENSORS][64];
+    slm_heap heap;
+    slm_keys keys;
+    slm_heap_init(&heap, NULL, 0);
+    slm_keys_init(&keys, &heap, "tiny");
+    add_numbers(&keys, "llama", 2, "layer_norm_rms_epsilon");
+    const size_t count = list_tensors(tensors, names, slm_type_by_option(type), once, COUNT(once), each, COUNT(each));
+    return write_file(&keys, &heap, tensors, count, seed, n);
+}
+
+uint8_t *tiny_encoder_file(uint64_t seed, const char *type, uint32_t pooling, size_t *n)
+{
+    static const tensor_part once[] = {
+        { "token_embd.weight", WIDTH, TINY_VOCAB }, { "position_embd.weight", WIDTH, TINY_CONTEXT }, { "token_types.weight", WIDTH, 2 },
+        { "token_embd_norm.weight", WIDTH, 0 }, { "token_embd_norm.bias", WIDTH, 0 },
+    };
+    static const tensor_part each[] = {
+        { "attn_q.weight", WIDTH, WIDTH }, { "attn_k.weight", WIDTH, WIDTH }, { "attn_v.weight", WIDTH, WIDTH },
+        { "attn_output.weight", WIDTH, WIDTH }, { "ffn_up.weight", WIDTH, FORWARD }, { "ffn_down.weight", FORWARD, WIDTH },
+        { "attn_q.bias", WIDTH, 0 }, { "attn_k.bias", WIDTH, 0 }, { "attn_v.bias", WIDTH, 0 }, { "attn_output.bias", WIDTH, 0 },
+        { "ffn_up.bias", FORWARD, 0 }, { "ffn_down.bias", WIDTH, 0 }, { "attn_output_norm.weight", WIDTH, 0 },
+        { "attn_output_norm.bias", WIDTH, 0 }, { "layer_output_norm.weight", WIDTH, 0 }, { "layer_output_norm.bias", WIDTH, 0 },
+    };
+    slm_gguf_tensor tensors[TENSORS];
+    char names[TENSORS][64];
+    slm_error err = { 0 };
+    slm_heap heap;
+    slm_keys keys;
+    slm_heap_init(&heap, NULL, 0);
+    slm_keys_init(&keys, &heap, "tiny");
+    add_numbers(&keys, "bert", 4, "layer_norm_epsilon");
+    must(slm_keys_add_u32(&keys, "bert.pooling_type", pooling, &err), &err);
+    add_wordpieces(&keys, &heap);
+    const size_t count = list_tensors(tensors, names, slm_type_by_option(type), once, COUNT(once), each, COUNT(each));
+    return write_file(&keys, &heap, tensors, count, seed, n);
+}
+
+slm_model *tiny_open_file(const uint8_t *file, size_t n, const slm_model_params *params)
 {
     slm_error err = { 0 };
     slm_model *model = NULL;
     slm_model_params p = SLM_MODEL_PARAMS_INIT;
     slm_input in = SLM_INPUT_INIT;
-    size_t n;
-    uint8_t *file = tiny_file(seed, type, &n);
     if (params)
         p = *params;
     in.memory = file;
     in.bytes = n;
     p.input = &in;
     must(slm_model_open(&model, "tiny", &p, &err), &err);
+    return model;
+}
+
+slm_model *tiny_open(uint64_t seed, const char *type, const slm_model_params *params)
+{
+    size_t n;
+    uint8_t *file = tiny_file(seed, type, &n);
+    slm_model *model = tiny_open_file(file, n, params);
     free(file);
     return model;
 }

@@ -1,5 +1,5 @@
-/* tiny.h -- a small model with random weights, made in memory: 2 layers, 4 heads on 2 kv heads of 16, width 64, 100 tokens, no
- * tokenizer. Tests of sessions need a model and not what it says. */
+/* tiny.h -- small models with random weights, made in memory: 2 layers, 4 heads of 16, width 64, 100 tokens. The decoder has 2 kv heads and
+ * no tokenizer; the encoder (bert) has letters as WordPiece. Tests need a model and not what it says. */
 #ifndef TESTS_HARNESS_TINY_H
 #define TESTS_HARNESS_TINY_H
 
@@ -10,7 +10,13 @@ enum { TINY_VOCAB = 100, TINY_CONTEXT = 600 };
 /* A GGUF file for free(); the same bytes for the same seed. type: of the matrices, as in slm_quantize_params. */
 uint8_t *tiny_file(uint64_t seed, const char *type, size_t *n);
 
-/* It, opened; params may be NULL. The test fails if it cannot be. */
+/* An encoder; pooling: its key pooling_type. */
+uint8_t *tiny_encoder_file(uint64_t seed, const char *type, uint32_t pooling, size_t *n);
+
+/* A file in memory, opened; params may be NULL. The test fails if it cannot be. */
+slm_model *tiny_open_file(const uint8_t *file, size_t n, const slm_model_params *params);
+
+/* The decoder, opened; params may be NULL. The test fails if it cannot be. */
 slm_model *tiny_open(uint64_t seed, const char *type, const slm_model_params *params);
 
 /* A session on it with room for `context` tokens. */

@@ -1,0 +1,148 @@
+/* pass.h -- rows of activations on their way through the layers: what the decoder and the encoder are made of.
+ *
+ * A pass takes a chunk of tokens through the layers together: rows of the activations, in segments of one sequence each. Only the
+ * embedding's rope, the cache and the attention ask which sequence a row belongs to; everything else sees rows. A sequence that fails
+ * on the way is skipped from then on, and its rows stay what they were: they are multiplied with the others and nobody looks at them. */
+#ifndef SLM_MODEL_PASS_H
+#define SLM_MODEL_PASS_H
+
+#include "model/profile.h"
+#include "model/work.h"
+
+enum {
+    SLM_PASS_TILE_TOKENS = 16,
+    SLM_PASS_TASK_BYTES = 128 << 10     /* of weights times tokens (or of cache): less than this is done sooner than a thread is told */
+};
+
+/* Activations of a product: [chunk] rows in both forms. A product takes f32 or 8-bit activations as its weights' type says, and files mix
+ * types: the input of a product is kept as f32 (rows zero up to a multiple of 64), and quantized too if one of its matrices wants that. */
+typedef struct slm_operand {
+    size_t n, ld, blocks;       /* values of a row; floats and blocks from row to row */
+    float *f;
+    slm_xblock *q;
+} slm_operand;
+
+/* A thread's own in the attention. */
+typedef struct slm_scratch {
+    float *q, *out, *scores;    /* [rows][head size] x 2, [rows][keys] */
+} slm_scratch;
+
+/* Consecutive rows of a pass: tokens of one sequence. */
+typedef struct slm_segment {
+    slm_sequence *sequence;
+    size_t row, n;              /* first row; rows */
+    size_t first;               /* position of the first row */
+    size_t tile, pieces;        /* attention: tokens of a tile; tiles * kv heads */
+    atomic_size_t bad;          /* lowest row with a value that is not finite; SIZE_MAX: none */
+    bool failed;                /* seen: the sequence has its status */
+} slm_segment;
+
+typedef struct slm_row {
+    slm_segment *s;
+    size_t position;
+    int32_t token;
+} slm_row;
+
+struct slm_work {
+    slm_heap *heap;
+    void *memory;
+    size_t chunk, context;
+    size_t score_room;          /* floats of one thread's scores */
+    float *x;                   /* [chunk][embedding] the residual stream */
+    float *delta;               /* [chunk][embedding] what is added to it next */
+    float *qkv[3];              /* [chunk][heads or kv heads * head size] */
+    float *gate, *up;           /* [chunk][feed forward] */
+    slm_operand in, att, act;   /* of qkv and gate/up; of output; of down */
+    float *cos[2], *sin[2];     /* [chunk][pairs] of global and of windowed layers; the second NULL where they turn alike */
+    float *logits;              /* [head_rows][vocab]; encoder: none */
+    size_t head_rows;
+    slm_scratch *scratch;       /* [width of the team] */
+    slm_row *rows;              /* [chunk] */
+    slm_segment *segments;      /* [most_segments] */
+    size_t most_segments;
+    slm_profile *profile;       /* of the session; NULL: nothing is measured */
+    slm_importance *importance; /* NULL: nothing is added */
+};
+
+/* What the tasks of a step see. */
+typedef struct slm_pass {
+    const slm_model *model;
+    const slm_layer *layer;
+    slm_work *w;
+    size_t n, index;            /* rows, number of the layer */
+    size_t n_segments, alive;   /* alive: not failed */
+    const struct joint *joint;  /* of layer.c */
+    bool quantize;
+    size_t pieces;              /* attention: of all segments */
+    atomic_size_t next;         /* next piece of work */
+} slm_pass;
+
+/* Products: the panels of up to three matrices with one input. */
+typedef struct slm_product {
+    const slm_matrix *m[3];
+    float *y[3];
+    size_t ldy[3];
+    size_t count, tokens;
+    const slm_operand *x;
+    const slm_kernels *kernels;             /* from here on slm_pass_product's own */
+    size_t panels, unit, n_tasks;
+} slm_product;
+
+/* Runs the product, which is the step `op` of the pass. */
+void slm_pass_product(const slm_pass *pass, slm_op op, slm_product *p);
+
+/* The step `op`, which is no product, is done. bytes, macs: what it read and multiplied, if that is worth counting. */
+static inline void slm_pass_lap(const slm_pass *p, slm_op op, size_t bytes, size_t macs)
+{
+    slm_profile_lap(p->w->profile, p->model->team, op, bytes, macs);
+}
+
+static inline bool slm_is_finite(float x)
+{
+    return x >= -0x1.fffffep+127f && x <= 0x1.fffffep+127f;
+}
+
+static inline void slm_add_to(float *x, const float *y, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        x[i] += y[i];
+}
+
+static inline bool slm_pass_failed(const slm_pass *p, size_t row)
+{
+    return p->w->rows[row].s->failed;
+}
+
+/* The layer of the cache that the layer's keys and values lie in: an encoder's cache has one, which every layer uses anew. */
+static inline size_t slm_pass_shelf(const slm_pass *p)
+{
+    return p->model->config.arch->encoder ? 0 : p->index;
+}
+
+/* Appends tokens done .. done + n of a sequence as rows of a segment; there is room. */
+void slm_pass_add(slm_pass *p, slm_sequence *sequence, size_t n);
+
+/* From the tokens to what the last norm leaves in w->in, quantized too where `head` wants that (NULL: nobody does). Returns with alive 0
+ * as soon as no sequence is left. */
+void slm_pass_run(slm_pass *p, const slm_matrix *head);
+
+/* Says of the sequences that went through that these rows are done. */
+void slm_pass_end(slm_pass *p);
+
+/* Ends a segment's sequence with its status, which has been said. */
+void slm_pass_give_up(slm_pass *p, slm_segment *s, slm_status status);
+
+/* A value of this row is not finite: seen by tasks at once, acted upon after the step. */
+void slm_pass_note_bad(slm_pass *p, size_t row);
+
+/* A step that treats each row alone and touches about `values` floats of it. */
+void slm_pass_each_row(slm_pass *p, size_t values, slm_task_fn *fn);
+
+/* Quantizes a row of an operand. */
+void slm_pass_quantize(slm_pass *p, slm_operand *o, size_t row);
+
+/* Attention of the layer: w->qkv[0] and the cache to w->att, and the tiles it is cut into. */
+void slm_pass_attention(slm_pass *p);
+void slm_pass_cut_tiles(const slm_pass *p, slm_segment *s);
+
+#endif

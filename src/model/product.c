@@ -1,0 +1,53 @@
+/* product.c -- products of a step: the panels of up to three matrices with one input, split among the team. */
+#include "model/pass.h"
+
+#include "core/size.h"
+
+static void product_part(void *ctx, size_t index)
+{
+    const slm_product *p = ctx;
+    size_t begin, end, base = 0;
+    slm_team_part(slm_ceil_div(p->panels, p->unit), p->n_tasks, index, &begin, &end);
+    begin *= p->unit;
+    end = slm_min(end * p->unit, p->panels);
+    for (size_t i = 0; i < p->count; i++) {
+        const size_t here = slm_matrix_panels(p->m[i]);
+        const size_t from = begin > base ? begin - base : 0, to = end > base ? slm_min(end - base, here) : 0;
+        if (from < to && p->m[i]->type->float_x)
+            slm_matrix_mul(p->m[i], p->kernels, p->y[i], p->ldy[i], p->x->f, p->x->ld, p->tokens, from, to);
+        else if (from < to)
+            slm_matrix_mul(p->m[i], p->kernels, p->y[i], p->ldy[i], p->x->q, p->x->blocks, p->tokens, from, to);
+        base += here;
+    }
+}
+
+/* Adds the input of an operation to what the channels carry. */
+static void weigh_input(const slm_pass *pass, slm_op op, const slm_product *p)
+{
+    const int input = op == SLM_OP_QKV ? SLM_INPUT_ATTENTION : op == SLM_OP_OUTPUT ? SLM_INPUT_OUTPUT
+                      : op == SLM_OP_UP ? SLM_INPUT_FEED_FORWARD : op == SLM_OP_DOWN ? SLM_INPUT_DOWN : SLM_INPUTS;
+    if (pass->w->importance && input < SLM_INPUTS)
+        slm_importance_add(pass->w->importance, pass->index, input, p->x->f, p->x->ld, p->tokens);
+}
+
+/* One token: a contiguous range for each thread, one forward stream. Many: more and smaller parts in units of the products' tiles, so that
+ * a thread that is held up does not hold up the others. */
+void slm_pass_product(const slm_pass *pass, slm_op op, slm_product *p)
+{
+    const slm_model *model = pass->model;
+    size_t bytes = 0, weights = 0;
+    const size_t width = slm_team_width(model->team);
+    p->kernels = &model->kernels;
+    p->panels = 0;
+    for (size_t i = 0; i < p->count; i++) {
+        p->panels += slm_matrix_panels(p->m[i]);
+        bytes += slm_matrix_panels(p->m[i]) * p->m[i]->panel_bytes;
+        weights += p->m[i]->rows * p->m[i]->cols;
+    }
+    p->unit = p->tokens > 16 ? 4 : 1;
+    p->n_tasks = slm_max(1, slm_min(slm_ceil_div(p->panels, p->unit), p->tokens > 16 ? 4 * width : width));
+    p->n_tasks = slm_min(p->n_tasks, slm_max(1, p->panels * p->m[0]->panel_bytes * p->tokens / SLM_PASS_TASK_BYTES));
+    weigh_input(pass, op, p);
+    slm_team_run(model->team, p->n_tasks, product_part, p);
+    slm_pass_lap(pass, op, bytes, weights * p->tokens);
+}

@@ -1,0 +1,51 @@
+/* profile.h -- where the time of passes goes: laps of one clock, and what each step read and multiplied. Without a profile (NULL) nothing
+ * is measured. */
+#ifndef SLM_MODEL_PROFILE_H
+#define SLM_MODEL_PROFILE_H
+
+#include "core/clock.h"
+#include "core/team.h"
+
+typedef enum slm_op {
+    SLM_OP_EMBED, SLM_OP_NORM, SLM_OP_QKV, SLM_OP_ROPE, SLM_OP_ATTENTION, SLM_OP_OUTPUT, SLM_OP_UP, SLM_OP_ACTIVATION, SLM_OP_DOWN, SLM_OP_HEAD,
+    SLM_OPS
+} slm_op;
+
+typedef struct slm_op_sum {
+    uint64_t runs, ns, bytes, macs;
+} slm_op_sum;
+
+typedef struct slm_profile {
+    slm_op_sum ops[SLM_OPS];
+    uint64_t waited_ns;         /* in all of them together: for threads that were not done */
+    uint64_t lap, waited;       /* clock and team at the end of the last step */
+} slm_profile;
+
+const char *slm_op_name(slm_op op);
+
+/* The clock starts: what happened since the last lap is nobody's. */
+static inline void slm_profile_start(slm_profile *p, slm_team *team)
+{
+    if (!p)
+        return;
+    p->waited = slm_team_waited_ns(team);
+    p->lap = slm_clock_ns();
+}
+
+/* The time since the last lap was `op`'s, and so much was read and multiplied in it. */
+static inline void slm_profile_lap(slm_profile *p, slm_team *team, slm_op op, uint64_t bytes, uint64_t macs)
+{
+    if (!p)
+        return;
+    const uint64_t now = slm_clock_ns(), waited = slm_team_waited_ns(team);
+    slm_op_sum *sum = &p->ops[op];
+    sum->runs++;
+    sum->ns += now - p->lap;
+    sum->bytes += bytes;
+    sum->macs += macs;
+    p->waited_ns += waited - p->waited;
+    p->waited = waited;
+    p->lap = now;
+}
+
+#endif

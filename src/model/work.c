@@ -1,0 +1,141 @@
+/* work.c -- memory for passes: one block, laid out by one function that also counts it. */
+#include "model/pass.h"
+
+#include "core/size.h"
+
+enum {
+    WORK_BYTES = 24 << 20,      /* of activations; more tokens at once gain nothing in the products */
+    TILE_BYTES = 256 << 10,     /* of scores a thread keeps: an L2's share */
+    HEAD_ROWS = 16,             /* rows of logits computed together */
+    HEAD_BYTES = 8 << 20
+};
+
+/* Hands out pieces of one block; with base NULL it only counts. */
+typedef struct layout {
+    uint8_t *base;
+    size_t used;
+    bool overflow;
+} layout;
+
+static void *piece(layout *l, size_t n, size_t each)
+{
+    size_t bytes, end;
+    if (!slm_size_mul(n, each, &bytes) || !slm_size_add(bytes, 63, &bytes) || !slm_size_add(l->used, bytes &= ~(size_t)63, &end)) {
+        l->overflow = true;
+        return NULL;
+    }
+    void *at = l->base ? l->base + l->used : NULL;
+    l->used = end;
+    return at;
+}
+
+static void place_operand(layout *l, slm_operand *o, size_t n, size_t chunk)
+{
+    o->n = n;
+    o->ld = slm_ceil_div(n, 64) * 64;
+    o->blocks = o->ld / 32;
+    o->f = piece(l, chunk, o->ld * sizeof *o->f);
+    o->q = piece(l, chunk, o->blocks * sizeof *o->q);
+}
+
+static void place(layout *l, slm_work *w, const slm_config *c, size_t width)
+{
+    const size_t e = c->embedding, f = c->feed_forward, d = c->head_size, qn = c->heads * d, kn = c->kv_heads * d;
+    const size_t group = c->heads / c->kv_heads;
+    w->x = piece(l, w->chunk, e * sizeof(float));
+    w->delta = piece(l, w->chunk, e * sizeof(float));
+    w->qkv[0] = piece(l, w->chunk, qn * sizeof(float));
+    w->qkv[1] = piece(l, w->chunk, kn * sizeof(float));
+    w->qkv[2] = piece(l, w->chunk, kn * sizeof(float));
+    w->gate = piece(l, w->chunk, f * sizeof(float));
+    w->up = piece(l, w->chunk, f * sizeof(float));
+    place_operand(l, &w->in, e, w->chunk);
+    place_operand(l, &w->att, qn, w->chunk);
+    place_operand(l, &w->act, f, w->chunk);
+    for (size_t i = 0; i < slm_config_rope_sets(c); i++) {
+        w->cos[i] = piece(l, w->chunk, c->rope_size / 2 * sizeof(float));
+        w->sin[i] = piece(l, w->chunk, c->rope_size / 2 * sizeof(float));
+    }
+    w->head_rows = c->arch->encoder ? 0 : slm_max(1, slm_min(slm_min(HEAD_ROWS, w->chunk), HEAD_BYTES / (c->vocab * sizeof(float))));
+    w->logits = piece(l, w->head_rows, c->vocab * sizeof(float));
+    w->score_room = slm_max(TILE_BYTES / sizeof(float), group * slm_ceil_div(w->context, SLM_PAGE) * SLM_PAGE);
+    w->rows = piece(l, w->chunk, sizeof *w->rows);
+    w->segments = piece(l, w->most_segments, sizeof *w->segments);
+    w->scratch = piece(l, width, sizeof *w->scratch);
+    for (size_t i = 0; i < width; i++) {
+        const slm_scratch s = { piece(l, group * SLM_PASS_TILE_TOKENS, d * sizeof(float)), piece(l, group * SLM_PASS_TILE_TOKENS, d * sizeof(float)),
+                            piece(l, w->score_room, sizeof(float)) };
+        if (l->base)
+            w->scratch[i] = s;
+    }
+}
+
+static size_t token_bytes(const slm_config *c)
+{
+    const size_t e = c->embedding, f = c->feed_forward, d = c->head_size, qn = c->heads * d, kn = c->kv_heads * d;
+    return 4 * (2 * e + qn + 2 * kn + 2 * f + d) + (e + qn + f + 192) * 21 / 4;
+}
+
+size_t slm_work_chunk(const slm_config *config)
+{
+    return slm_max(1, slm_min(512, WORK_BYTES / token_bytes(config)));
+}
+
+/* The sizes; what they need in one piece, in bytes. */
+static layout measure(slm_work *w, const slm_config *c, size_t width, size_t chunk, size_t most, size_t context, size_t sequences)
+{
+    layout count = { 0 };
+    w->context = context;
+    w->chunk = slm_max(1, slm_min(most, chunk ? chunk : slm_work_chunk(c)));
+    w->most_segments = slm_max(1, slm_min(w->chunk, sequences));
+    place(&count, w, c, width);
+    return count;
+}
+
+uint64_t slm_work_heap_bytes(const slm_config *config, size_t width, size_t chunk, size_t most, size_t context, size_t sequences)
+{
+    slm_work w = { 0 };
+    const layout count = measure(&w, config, width, chunk, most, context, sequences);
+    const uint64_t own = slm_heap_cost(sizeof w), all = slm_heap_cost(count.used);
+    return count.overflow || all > UINT64_MAX - own ? UINT64_MAX : own + all;
+}
+
+slm_status slm_work_new(slm_work **out, const slm_model *model, slm_heap *heap, size_t chunk, size_t most, size_t context, size_t sequences,
+                        slm_error *err)
+{
+    const size_t width = slm_team_width(model->team);
+    slm_work *w = slm_heap_zalloc(heap, sizeof *w);
+    if (!w)
+        return slm_fail(err, SLM_E_MEMORY, "%zu bytes for work", sizeof *w);
+    w->heap = heap;
+    const layout count = measure(w, &model->config, width, chunk, most, context, sequences);
+    layout real = { count.overflow ? NULL : slm_heap_zalloc(heap, count.used), 0, false };   /* zeroed: rows are padded with zeros */
+    if (!real.base) {
+        const slm_status status = slm_fail(err, SLM_E_MEMORY, "%zu bytes for %zu tokens at once in a context of %zu", count.used,
+                                           w->chunk, context);
+        slm_heap_free(heap, w);
+        return status;
+    }
+    w->memory = real.base;
+    place(&real, w, &model->config, width);
+    *out = w;
+    return SLM_OK;
+}
+
+void slm_work_measure(slm_work *work, slm_profile *profile)
+{
+    work->profile = profile;
+}
+
+void slm_work_weigh(slm_work *work, slm_importance *importance)
+{
+    work->importance = importance;
+}
+
+void slm_work_free(slm_work *work)
+{
+    if (!work)
+        return;
+    slm_heap_free(work->heap, work->memory);
+    slm_heap_free(work->heap, work);
+}
