@@ -37,8 +37,8 @@ static cost by_curl(const char *play, int streams)
     const uint64_t start = rig_now_ms();
     (void)snprintf(command, sizeof command,
                    "exec curl -s --parallel --parallel-immediate --parallel-max %d -o /dev/null -H 'Content-Type: application/json' "
-                   "-w '%%{size_download}\\n' -d '{\"model\":\"test-model\",\"messages\":[{\"role\":\"user\",\"content\":\"hello\"}],\"max_tokens\":4096,"
-                   "\"stream\":true,\"stream_options\":{\"include_usage\":true}}' 'http://127.0.0.1:%d/%s~[1-%d]/v1/chat/completions'",
+                   "-w '%%{size_download}\\n' -d '{\"model\":\"test-model\",\"messages\":[{\"role\":\"user\",\"content\":\"hello\"}],\"max_completion_tokens\":4096,"
+                   "\"stream\":true,\"stream_options\":{\"include_usage\":true}}' 'http://127.0.0.1:%d/%s~[1-%d]/v1/chat/completions' 2>/dev/null",
                    streams, rig_port("http"), play, streams);
     FILE *f = popen(command, "r");
     char line[64];
@@ -87,7 +87,7 @@ static cost by_engine(const char *play, int streams)
     cost c = { cpu_of(RUSAGE_SELF), 0, 0 };
     rig_url(url, sizeof url, "http", play);
     const uint64_t start = rig_now_ms();
-    slm_engine_remote_params p = rig_params("compatible", url);
+    slm_engine_remote_params p = rig_params("openai", url);
     p.key = NULL;
     p.first_ms = p.between_ms = p.total_ms = 60000;
     p.parallel = (uint32_t)streams;

@@ -26,7 +26,7 @@ enum {                               /* slm_engine_remote_params.flags */
     SLM_REMOTE_PLAIN = 1,            /* never asks for a stream: text comes in one piece */
     SLM_REMOTE_LOGPROBS = 2,         /* asks for log-probabilities; SLM_E_UNSUPPORTED where the server offers none */
     SLM_REMOTE_PROXY_ENV = 4,        /* proxies of the environment (https_proxy, no_proxy ...) hold; else only `proxy` does */
-    SLM_REMOTE_HTTP1 = 8,            /* HTTP/1.1 only */
+    SLM_REMOTE_HTTP2 = 8,            /* HTTP/2 where the server has it. nghttp2 keeps copies of the key in memory that is not wiped */
     SLM_REMOTE_NO_SAMPLING = 16      /* sends no temperature and the like, for models that refuse them */
 };
 

@@ -175,7 +175,7 @@ static slm_status fill_numbers(slm_engine_remote_params *p, slm_error *err)
         { "max_tokens", &p->max_tokens, 4096, 1u << 24 },     { "max_body", &p->max_body, SLM_BODY_MOST, SLM_BODY_MOST },
         { "max_event", &p->max_event, SLM_EVENT_MOST, SLM_EVENT_MOST }, { "top_logprobs", &p->top_logprobs, 2, 20 },
     };
-    const uint32_t flags = SLM_REMOTE_PLAIN | SLM_REMOTE_LOGPROBS | SLM_REMOTE_PROXY_ENV | SLM_REMOTE_HTTP1 | SLM_REMOTE_NO_SAMPLING;
+    const uint32_t flags = SLM_REMOTE_PLAIN | SLM_REMOTE_LOGPROBS | SLM_REMOTE_PROXY_ENV | SLM_REMOTE_HTTP2 | SLM_REMOTE_NO_SAMPLING;
     for (size_t i = 0; i < sizeof bounds / sizeof *bounds; i++) {
         if (*bounds[i].value > bounds[i].most)
             return slm_remote_fail(err, SLM_E_ARG, "remote: %s is %u (allowed 0 .. %u)", bounds[i].name, *bounds[i].value, bounds[i].most);

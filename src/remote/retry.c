@@ -37,16 +37,13 @@ bool slm_retry_next(slm_retry *retry, const slm_retry_rules *rules, const slm_fa
     return true;
 }
 
-/* Digits with an optional fraction, at most 9 and 3 of them count; *end behind. -1 if there is none. In thousandths. */
+/* Digits with an optional fraction, 3 of which count; *end behind. -1 if there is none. In thousandths; a larger number is 999,999,999. */
 static int64_t number(const char *s, const char **end)
 {
     int64_t whole = 0, part = 0, unit = 100;
     const char *begin = s;
-    for (; *s >= '0' && *s <= '9'; s++) {
-        if (s - begin >= 9)
-            return -1;
-        whole = whole * 10 + (*s - '0');
-    }
+    for (; *s >= '0' && *s <= '9'; s++)
+        whole = whole < 100000000 ? whole * 10 + (*s - '0') : 999999999;
     if (s == begin)
         return -1;
     if (*s == '.')

@@ -49,6 +49,8 @@ static bool next_piece(stream *s)
         return false;
     const event *e = &s->r.events[again ? s->r.n - 1 : s->piece++];
     s->bytes = reply_event_bytes(&s->r, e, &s->len);
+    if (again && !s->r.each)
+        s->bytes = reply_many(s->bytes, &s->len);
     s->at = 0;
     s->due = now_ms() + (again || s->piece > 1 ? s->r.each : 0) + e->pause;
     return s->bytes != NULL;

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <sched.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,7 +11,6 @@
 #include <strings.h>
 #include <sys/socket.h>
 #include <time.h>
-#include <unistd.h>
 
 enum { HEAD_MAX = 256 * 1024, BODY_MAX = 64 * 1024 * 1024, HOLD_MS = 120000, SEND_MAX = 1 << 30 };
 
@@ -327,7 +327,7 @@ static bool send_part(sender *s, const char *bytes, size_t n)
             if (!conn_write(s->c, bytes + i, 1) || (r->drip >= 1000 && !conn_pause(s->c, r->drip / 1000)))
                 return false;
             if (r->drip < 1000)
-                (void)usleep(r->drip);
+                (void)sched_yield();
         }
     }
     if (r->framing == FRAME_CHUNKED && whole && !conn_write(s->c, "\r\n", 2))
@@ -335,19 +335,15 @@ static bool send_part(sender *s, const char *bytes, size_t n)
     return whole;
 }
 
-/* These bytes until the client has enough, many in a write unless there are pauses between them. */
-static bool send_for_ever(sender *s, const char *bytes, size_t n)
+char *reply_many(char *bytes, size_t *n)
 {
-    const size_t times = s->r->each || n == 0 ? 1 : 1 + 65536 / n;
-    char *many = malloc(times * n + 1);
-    if (!many)
-        return false;
-    for (size_t i = 0; i < times; i++)
-        memcpy(many + i * n, bytes, n);
-    while (s->sent < SEND_MAX && conn_pause(s->c, s->r->each) && send_part(s, many, times * n)) {
-    }
-    free(many);
-    return false;
+    const size_t times = *n ? 1 + 65536 / *n : 0;
+    char *many = malloc(times * *n + 1);
+    for (size_t i = 0; many && i < times; i++)
+        memcpy(many + i * *n, bytes, *n);
+    free(bytes);
+    *n = many ? times * *n : 0;
+    return many;
 }
 
 static bool send_events(sender *s)
@@ -359,8 +355,10 @@ static bool send_events(sender *s)
             return false;
         char *bytes = reply_event_bytes(r, &r->events[i], &n);
         bool on = bytes && send_part(s, bytes, n);
-        if (on && r->endless && i + 1 == r->n)
-            on = send_for_ever(s, bytes, n);
+        if (on && r->endless && i + 1 == r->n && !r->each)
+            bytes = reply_many(bytes, &n);
+        while (on && r->endless && i + 1 == r->n && s->sent < SEND_MAX)
+            on = n > 0 && conn_pause(s->c, r->each) && send_part(s, bytes, n);
         free(bytes);
         if (!on)
             return false;

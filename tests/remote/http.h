@@ -58,7 +58,7 @@ typedef struct reply {
     size_t      cut;          /* bytes of the body after which `end` happens; SIZE_MAX: all */
     bool        endless;      /* the last event again and again */
     unsigned    before_head, each;   /* ms before the head; before each event */
-    unsigned    drip;         /* us between single bytes of the body; 0: at once */
+    unsigned    drip;         /* us between single bytes of the body, below 1,000 as fast as they go; 0: at once */
     char       *first;        /* bytes before everything else; NULL: none */
     char       *last;         /* bytes after everything else */
     const char *chunk;        /* NULL: right chunks; else this stands where the second (or only) chunk's size belongs */
@@ -68,6 +68,8 @@ typedef struct reply {
 
 /* The bytes of one event, for free(). */
 char *reply_event_bytes(const reply *r, const event *e, size_t *n);
+/* Many times these bytes, for free(), 64 KiB or more; takes bytes. */
+char *reply_many(char *bytes, size_t *n);
 
 /* false: the connection is over */
 bool reply_send(conn *c, reply *r);

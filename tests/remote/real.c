@@ -68,14 +68,14 @@ static slm_request ask(uint32_t task)
     q.privacy = SLM_PRIVACY_MAY_LEAVE;
     q.prompt = "Once upon a time there was a little";
     q.prompt_len = strlen(q.prompt);
-    q.max_tokens = 24;
+    q.max_tokens = 16;
     return q;
 }
 
 int main(int argc, char **argv)
 {
     static const char *const labels[] = { "yes", "no" }, *const stops[] = { "." };
-    const slm_message turns[] = { { "user", "Tell me a story.", 16 }, { "assistant", "Once upon a time.", 17 }, { "user", "Go on.", 6 } };
+    const slm_message turns[] = { SLM_MESSAGE("user", "Tell me a story.", 16), SLM_MESSAGE("assistant", "Once upon a time.", 17), SLM_MESSAGE("user", "Go on.", 6) };
     slm_error err = { 0 };
     slm_reply plain = SLM_REPLY_INIT, other = SLM_REPLY_INIT;
     sink s = { "", 0, 0 };
@@ -107,7 +107,7 @@ int main(int argc, char **argv)
     q.max_tokens = 3;
     check(slm_engine_run(whole, &q, &other, &err) == SLM_OK && other.reason == SLM_STOP_LENGTH, "three tokens end by length", &err, &other);
     slm_reply_free(&other);
-    q.max_tokens = 60;
+    q.max_tokens = 30;
     q.stops = stops;
     q.n_stops = 1;
     check(slm_engine_run(whole, &q, &other, &err) == SLM_OK && other.text && !strchr(other.text, '.'), "a stop string ends it", &err, &other);
@@ -116,7 +116,7 @@ int main(int argc, char **argv)
     q = ask(SLM_TASK_CHAT);
     q.messages = turns;
     q.n_messages = 3;
-    for (int i = 0; i < 5; i++)
+    for (int i = 0; i < 3; i++)
         check(slm_engine_run(i % 2 ? whole : stream, &q, &other, &err) == SLM_OK && other.text_len > 0, "chat", &err, &other), slm_reply_free(&other);
 
     q = ask(SLM_TASK_CHOOSE);

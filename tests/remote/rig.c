@@ -128,10 +128,10 @@ slm_engine_remote_params rig_params(const char *server, const char *url)
     p.hosts = hosts;
     p.n_hosts = 2;
     p.ca_file = ca_path;
-    p.connect_ms = 2000;
-    p.first_ms = 2000;
-    p.between_ms = 2000;
-    p.total_ms = 12000;
+    p.connect_ms = 3000;
+    p.first_ms = 3000;
+    p.between_ms = 3000;
+    p.total_ms = 20000;
     p.retries = 1;
     p.retry_ms = 20;
     p.retry_after_ms = 3000;

@@ -3,7 +3,7 @@
  *
  *   test_remote SERVER [NAME]
  *
- * All exchanges of the table are made before the first test, 24 at a time, since most of them consist of waiting; a test then looks at one
+ * All exchanges of the table are made before the first test, 32 at a time, since most of them consist of waiting; a test then looks at one
  * row's outcome. NAME runs only the rows whose behaviour contains it. Row numbers are those of the failure table. */
 #include "harness/test.h"
 #include "remote/rig.h"
@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { O = 1, A = 2, P = 4, S = 8, THREADS = 24, ANY = -1 };   /* OpenAI, Anthropic; plain, stream */
+enum { O = 1, A = 2, P = 4, S = 8, THREADS = 32, ANY = -1 };   /* OpenAI, Anthropic; plain, stream */
 
 typedef struct row {
     int         number;
@@ -214,10 +214,11 @@ static void exchange(outcome *o)
     name_of(o, name, sizeof name);
     rig_url(url, sizeof url, o->row->port, name);
     slm_engine_remote_params p = rig_params(o->anthropic ? "anthropic" : o->row->server ? o->row->server : "openai", url);
-    if (!o->stream)
-        p.flags |= SLM_REMOTE_PLAIN;
+    p.flags = (o->stream ? 0 : SLM_REMOTE_PLAIN) | (strcmp(o->row->port, "h2") == 0 ? SLM_REMOTE_HTTP2 : 0);
     q.text = take_text;
     q.user = o;
+    if (strncmp(o->row->play, "endless", 7) == 0)
+        p.max_body = 2u << 20;            /* soon enough under a sanitizer */
     o->opened = slm_engine_remote(&engine, &p, &o->err);
     if (o->opened)
         return;
@@ -277,7 +278,7 @@ static void check_outcome(const outcome *o)
     if (r->status == (slm_status)ANY ? o->status == SLM_OK : o->status != r->status)
         fail_msg("%s: %s, want %s: %s", about, slm_status_name(o->status), r->status == (slm_status)ANY ? "a failure" : slm_status_name(r->status),
                  o->status ? o->err.text : o->reply.text);
-    if (o->ms > 14000)
+    if (o->ms > 22000)
         fail_msg("%s: took %" PRIu64 " ms", about, o->ms);
     if (r->tries != ANY && o->tries != (size_t)r->tries)
         fail_msg("%s: the server saw %zu tries, want %d: %s", about, o->tries, r->tries, o->status ? o->err.text : "");
@@ -500,14 +501,14 @@ static void an_answer_outside_the_set_or_schema_is_a_protocol_error(void **state
 static void tool_calls_survive_disorder(void **state)
 {
     (void)state;
-    static const char tools[] = "[{\"name\":\"weather\",\"description\":\"of a city\",\"parameters\":{\"type\":\"object\",\"properties\":"
-                                "{\"city\":{\"type\":\"string\"}},\"required\":[\"city\"]}}]";
-    static const char right[] = "[{\"id\":\"call_1\",\"name\":\"weather\",\"arguments\":\"{\\\"city\\\":\\\"text\\\"}\"}]";
-    static const struct { const char *play; slm_status status; const char *part; } cases[] = {
-        { "ok", SLM_OK, right }, { "ollama", SLM_OK, right }, { "tool=noindex", SLM_OK, right }, { "tool=gap", SLM_OK, right },
-        { "tool=again", SLM_OK, right }, { "tool=object", SLM_OK, right }, { "tool=badjson", SLM_OK, "{{" }, { "tool=huge", SLM_E_PROTOCOL, NULL },
+    static const char tools[] = "[{\"type\":\"function\",\"function\":{\"name\":\"weather\",\"description\":\"of a city\",\"parameters\":{\"type\":\"object\",\"properties\":"
+                                "{\"city\":{\"type\":\"string\"}},\"required\":[\"city\"]}}}]";
+    static const struct { const char *play; slm_status streamed, plain; } cases[] = {       /* of OpenAI's format */
+        { "ok", SLM_OK, SLM_OK },           { "ollama", SLM_OK, SLM_OK },      { "tool=noindex", SLM_OK, SLM_OK }, { "tool=gap", SLM_OK, SLM_OK },
+        { "tool=again", SLM_OK, SLM_OK },   { "tool=object", SLM_OK, SLM_OK }, { "tool=badjson", SLM_E_PROTOCOL, SLM_E_PROTOCOL },
+        { "tool=huge", SLM_E_PROTOCOL, SLM_OK },
     };
-    const slm_message message = { "user", "please call the tool", 20 };
+    const slm_message message = SLM_MESSAGE("user", "please call the tool", 20);
     for (size_t i = 0; i < COUNT(cases); i++)
         for (int form = 0; form < 4; form++) {
             const bool anthropic = form & 1, whole = form & 2;
@@ -527,15 +528,17 @@ static void tool_calls_survive_disorder(void **state)
                 q.user = &sink;
             }
             const slm_status status = slm_engine_run(engine, &q, &reply, &err);
-            const slm_status want = anthropic || whole ? SLM_OK : cases[i].status;
+            const bool broken = strcmp(cases[i].play, "tool=badjson") == 0 && !whole;      /* Anthropic's whole reply has no text to break */
+            const slm_status want = anthropic ? broken ? SLM_E_PROTOCOL : SLM_OK : whole ? cases[i].plain : cases[i].streamed;
             if (status != want)
                 fail_msg("%s, %s, %s: %s, want %s: %s", cases[i].play, anthropic ? "anthropic" : "openai", whole ? "plain" : "stream",
                          slm_status_name(status), slm_status_name(want), err.text);
-            const char *part = strcmp(cases[i].play, "tool=badjson") == 0 && !(anthropic && whole) ? "{{" : "\\\"city\\\":\\\"text\\\"";
-            if (status == SLM_OK && (!strstr(reply.calls, part) || !strstr(reply.calls, "\"weather\"") || reply.reason != SLM_STOP_CALLS))
-                fail_msg("%s, %s, %s: reason %u, calls %s", cases[i].play, anthropic ? "anthropic" : "openai", whole ? "plain" : "stream", reply.reason, reply.calls);
-            if (status == SLM_OK && !anthropic && part[0] == '\\' && strcmp(reply.calls, right) != 0)
-                fail_msg("%s, %s: calls %s, want %s", cases[i].play, whole ? "plain" : "stream", reply.calls, right);
+            if (status == SLM_OK && (reply.n_calls != 1 || reply.reason != SLM_STOP_CALLS || strcmp(reply.calls->name, "weather") != 0 ||
+                                     strcmp(reply.calls->id, anthropic ? "toolu_1" : "call_1") != 0 ||
+                                     strcmp(reply.calls->arguments, "{\"city\":\"text\"}") != 0))
+                fail_msg("%s, %s, %s: reason %u, %zu calls, the first %s %s(%s)", cases[i].play, anthropic ? "anthropic" : "openai", whole ? "plain" : "stream",
+                         reply.reason, reply.n_calls, reply.n_calls ? reply.calls->id : "", reply.n_calls ? reply.calls->name : "",
+                         reply.n_calls ? reply.calls->arguments : "");
             slm_reply_free(&reply);
             slm_engine_free(engine);
         }
