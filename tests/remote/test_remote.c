@@ -764,6 +764,27 @@ static void a_budget_is_never_passed(void **state)
     slm_budget_free(budget);
 }
 
+static const char *server_path;
+
+static void the_example_runs_here_and_there(void **state)
+{
+    char command[800], url[300], text[256] = "", path[400];
+    (void)state;
+    (void)snprintf(path, sizeof path, "%.*sremote", (int)(strrchr(server_path, '/') - server_path + 1), server_path);
+    if (access(path, X_OK) != 0) {
+        print_message("skipped: no %s\n", path);
+        skip();
+    }
+    rig_url(url, sizeof url, HTTP, "ok");
+    (void)snprintf(command, sizeof command, "%s %s test-model 'Good morning'", path, url);
+    FILE *f = popen(command, "r");
+    assert_non_null(f);
+    (void)!fread(text, 1, sizeof text - 1, f);
+    assert_int_equal(pclose(f), 0);
+    if (strncmp(text, "You said: Good morning", 22) != 0)
+        fail_msg("%s: '%s'", command, text);
+}
+
 static int drop_outcomes(void **state)
 {
     for (size_t i = 0; i < n_outcomes; i++)
@@ -782,13 +803,15 @@ int main(int argc, char **argv)
         cmocka_unit_test(proxies_are_not_answers), cmocka_unit_test(names_that_do_not_exist_are_net_resolve),
         cmocka_unit_test(without_the_authority_nothing_is_trusted), cmocka_unit_test(connections_are_used_again),
         cmocka_unit_test(a_connection_the_server_closed_between_calls_costs_nothing), cmocka_unit_test(a_budget_is_never_passed),
+        cmocka_unit_test(the_example_runs_here_and_there),
     };
     static struct CMUnitTest tests[COUNT(rows) + COUNT(others)];
     static char names[COUNT(rows)][96];
     const char *only = argc > 2 ? argv[2] : NULL;
     size_t n = 0;
-    if (argc < 2 || !rig_start(argv[1], test_folder()))
+    if (argc < 2 || !strchr(argv[1], '/') || !rig_start(argv[1], test_folder()))
         return 2;
+    server_path = argv[1];
     rig_key_make(1);
     make_outcomes(only);
     for (size_t i = 0; i < COUNT(rows); i++)
@@ -800,5 +823,9 @@ int main(int argc, char **argv)
     for (size_t i = 0; i < COUNT(others); i++)
         if (!only || strstr(others[i].name, only))
             tests[n++] = others[i];
+    if (n == 0) {
+        (void)fprintf(stderr, "test_remote: nothing is called '%s'\n", only);
+        return 2;
+    }
     return _cmocka_run_group_tests("remote", tests, n, NULL, drop_outcomes) != 0;
 }
