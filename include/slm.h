@@ -268,8 +268,9 @@ enum {
     SLM_TEXT_CONTROL = 4   /* decode: control tokens appear as their text (else they give nothing) */
 };
 
-/* Opens the vocabulary of a model file; weights need not be there. Errors as slm_file_open, and SLM_E_UNSUPPORTED for a
- * tokenizer or pre-tokenizer that is not known, by name. Threads: read-only after open, shared freely. Since 0.1.0 */
+/* Opens the vocabulary of a model file, for which weights need not be there, or a tokenizer.json or SentencePiece tokenizer.model (with
+ * the tokenizer_config.json beside it). Errors as slm_file_open, and SLM_E_UNSUPPORTED for a tokenizer, pre-tokenizer or step that is not
+ * known, by name. Threads: read-only after open, shared freely. Since 0.1.0 */
 SLM_API slm_status slm_tokenizer_open(slm_tokenizer **out, const char *path, const slm_file_params *params, slm_error *err);
 SLM_API void slm_tokenizer_free(slm_tokenizer *tokenizer);
 SLM_API slm_status slm_tokenizer_get_info(const slm_tokenizer *tokenizer, slm_tokenizer_info *info, slm_error *err);
@@ -651,7 +652,8 @@ typedef struct slm_embed_item {
  * Items stand for themselves: one that fails has its status and its vector unchanged, and the others go on.
  * Returns  SLM_OK            every item is SLM_OK
  *          SLM_E_ARG         encoder or items is NULL, a setting is outside its range; SLM_E_STATE: another call is running;
- *                            SLM_E_UNSUPPORTED: the file asks for a pooling that makes no vector (a rank). Then no item was written
+ *                            SLM_E_UNSUPPORTED: the file asks for a pooling that makes no vector (a rank); SLM_E_MEMORY at the
+ *                            first call. Then no item was written
  *          another           the status of the first item that failed; err says which one and why. Of an item:
  *          SLM_E_STATE       a text, and the model has no tokenizer
  *          SLM_E_CONTEXT, SLM_E_ARG, SLM_E_NUMERIC, SLM_E_CANCELLED, SLM_E_DEADLINE, SLM_E_MEMORY as for slm_encoder_states

@@ -10,7 +10,7 @@
 const cli_option cli_common_options[] = {
     CLI_HEAD("common"),
     { CLI_TEXT,   'm', "model",     "FILE", NULL, 0, 0, AT(model),
-      "GGUF or llama2.c file; without it the model that comes with slm" },
+      "GGUF or llama2.c file, or Hugging Face folder; without it the model that comes with slm" },
     { CLI_TEXT,   0,   "tokenizer", "FILE", NULL, 0, 0, AT(tokenizer), "tokenizer.bin of a llama2.c model" },
     { CLI_COUNT,  't', "threads",   "N", "0", 0, 256, AT(threads),
       "threads; 0: all this process may use. No result depends on it" },

@@ -211,8 +211,8 @@ void cli_progress_clear(cli *c);
 /* SIGINT and SIGTERM set a flag and cancel the session and the encoder named last; a second one ends the process. */
 void cli_catch_signals(void);
 void cli_cancel_session(slm_session *session);  /* NULL: none. Called again before the session is freed */
-slm_cancel *cli_cancel(void);                   /* of engines: set by a signal */
 void cli_cancel_encoder(slm_encoder *encoder);  /* likewise */
+slm_cancel *cli_cancel(void);                   /* of engines: set by a signal */
 int cli_signal(void);                           /* the signal that came, or 0 */
 void cli_keep_interrupts(void);                 /* from now on no SIGINT ends the process */
 int cli_signal_fd(void);                        /* then: can be read when one came; -1: no such thing */

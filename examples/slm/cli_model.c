@@ -128,8 +128,8 @@ slm_status cli_decode(cli *c, const slm_tokenizer *tok, const int32_t *ids, size
 /* The handler may do three things: set the flag, cancel, which is one atomic store in the session or encoder, and write to a pipe. */
 static volatile sig_atomic_t came;
 static slm_session *_Atomic running;
-static slm_cancel calls;                    /* of engines */
 static slm_encoder *_Atomic encoding;
+static slm_cancel calls;                    /* of engines */
 static int wakers[2] = { -1, -1 };      /* a pipe that can be read as long as there is a signal to see */
 
 static void caught(int signal_number)
@@ -164,16 +164,16 @@ void cli_cancel_session(slm_session *session)
         slm_session_cancel(session);
 }
 
-slm_cancel *cli_cancel(void)
-{
-    return &calls;
-}
-
 void cli_cancel_encoder(slm_encoder *encoder)
 {
     atomic_store(&encoding, encoder);
     if (encoder && came)
         slm_encoder_cancel(encoder);
+}
+
+slm_cancel *cli_cancel(void)
+{
+    return &calls;
 }
 
 int cli_signal(void)
