@@ -75,6 +75,7 @@ static const row rows[] = {
     BAD(24, "retry_after=100", 0, SLM_E_REMOTE, 429, "RATE", 1), BAD(24, "retry_after=99999999999999999999", 0, SLM_E_REMOTE, 429, "RATE", 1),
     BAD(24, "retry_date=5000", 0, SLM_E_REMOTE, 429, "RATE", 1), BAD(24, "retry_ms=4000", 0, SLM_E_REMOTE, 429, "RATE", 1),
     BAD(25, "429", 0, SLM_E_REMOTE, 429, "RATE", 2), GOOD(25, "429.ok", 0, 2), GOOD(25, "rate_reset=20ms.ok", 0, 2),
+    GOOD(25, "retry_after=soon.ok", 0, 2), GOOD(25, "retry_after=-5.ok", 0, 2), GOOD(58, "retry_date=-100.ok", 0, 2),
     BAD(26, "500", 0, SLM_E_REMOTE, 500, "SERVER", 2), BAD(26, "502", 0, SLM_E_REMOTE, 502, "SERVER", 2),
     BAD(26, "503", 0, SLM_E_REMOTE, 503, NULL, 2), BAD(26, "504", 0, SLM_E_REMOTE, 504, "SERVER", 2),
     BAD(26, "status_html=502", 0, SLM_E_REMOTE, 502, "SERVER", 2), BAD(26, "status_empty=500", 0, SLM_E_REMOTE, 500, "SERVER", 2),
@@ -417,6 +418,45 @@ static void local_requests_never_leave(void **state)
     slm_reply_free(&reply);
     assert_int_equal(rig_log_count(secret), 1);                                     /* the log would have shown it */
     slm_engine_free(engine);
+}
+
+/* Row 61: what looks at the bytes sees all of them, and its word ends it. */
+static char inspected[4096];
+static int inspect(void *user, const char *body, size_t len)
+{
+    (void)snprintf(inspected, sizeof inspected, "%.*s", (int)len, body);
+    return *(const int *)user;
+}
+static int verdict;
+static void with_inspection(slm_engine_remote_params *p)
+{
+    p->inspect = inspect;
+    p->inspect_user = &verdict;
+}
+
+static void inspection_sees_what_is_sent_and_can_refuse_it(void **state)
+{
+    (void)state;
+    for (int wire = 0; wire < 2; wire++) {
+        const char *play = wire ? "ok~inspected1" : "ok~inspected0";
+        slm_engine *engine = engine_of(wire ? "anthropic" : "openai", HTTP, play, with_inspection);
+        slm_request q = ask("call me at 555-0199");
+        slm_reply reply = SLM_REPLY_INIT;
+        slm_error err = { 0 };
+        verdict = 1;
+        check_status(slm_engine_run(engine, &q, &reply, &err), SLM_E_REFUSED, &err);
+        check_text(&err, "POLICY");
+        assert_false(reply.left);
+        assert_non_null(strstr(inspected, "555-0199"));
+        assert_int_equal(rig_log_count(play), 0);
+        slm_reply_free(&reply);
+        verdict = 0;
+        check_status(slm_engine_run(engine, &q, &reply, &err), SLM_OK, &err);
+        slm_reply_free(&reply);
+        slm_engine_free(engine);
+        assert_int_equal(rig_log_count(play), 1);
+        assert_int_equal(rig_log_count(inspected), 1);              /* exactly these bytes */
+    }
 }
 
 static void a_redirect_is_not_followed(void **state)
@@ -797,6 +837,7 @@ int main(int argc, char **argv)
 {
     static const struct CMUnitTest others[] = {
         cmocka_unit_test(deadline_ends_a_call), cmocka_unit_test(cancel_ends_a_call_at_once), cmocka_unit_test(local_requests_never_leave),
+        cmocka_unit_test(inspection_sees_what_is_sent_and_can_refuse_it),
         cmocka_unit_test(a_redirect_is_not_followed), cmocka_unit_test(ping_asks_for_the_models), cmocka_unit_test(choosing_gives_a_label_of_the_set),
         cmocka_unit_test(an_answer_outside_the_set_or_schema_is_a_protocol_error), cmocka_unit_test(tool_calls_survive_disorder),
         cmocka_unit_test(reasons_are_told_apart), cmocka_unit_test(the_model_that_answered_is_named), cmocka_unit_test(line_breaks_reach_no_header),
