@@ -6,11 +6,12 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#define PACKED_TYPES TYPES "; with --pack also w8a8"
 #define TYPES "f32, f16, bf16, q8_0, q4_0, q4_1, q5_0, q5_1, q6_k, q5_k_m, q5_k_s, q4_k_m, q4_k_s, q3_k_l, q3_k_m, q3_k_s, q2_k, iq4_nl or iq4_xs"
 
 typedef struct options {
     const char *type;
-    bool verbose;
+    bool verbose, pack;
 } options;
 
 typedef struct kind {          /* the tensors of one type */
@@ -120,7 +121,12 @@ static int run_quantize(cli *c, const void *opaque)
     const options *o = opaque;
     if (!o->type)
         return cli_usage(c, "--type is missing: " TYPES);
-    return write_model(c, slm_quantize_file, o, "quantizing");
+    return write_model(c, o->pack ? slm_pack_file : slm_quantize_file, o, "quantizing");
+}
+
+static int run_pack(cli *c, const void *opaque)
+{
+    return write_model(c, slm_pack_file, opaque, "packing");
 }
 
 /* A model without a tokenizer runs on ids alone: the user should hear of it now and not from the next command. */
@@ -158,10 +164,26 @@ static int run_make(cli *c, const void *opaque)
 #define VERBOSE { CLI_FLAG, 'v', "verbose", NULL, NULL, 0, 0, offsetof(options, verbose), "a line per tensor too, as --json gives them" }
 static const cli_option quantize_options[] = {
     CLI_HEAD("type"),
-    { CLI_TEXT, 0, "type", "T", NULL, 0, 0, offsetof(options, type), "of the matrices: " TYPES },
+    { CLI_TEXT, 0, "type", "T", NULL, 0, 0, offsetof(options, type), "of the matrices: " PACKED_TYPES },
+    CLI_HEAD("output"),
+    { CLI_FLAG, 0, "pack", NULL, NULL, 0, 0, offsetof(options, pack), "OUT is a packed file, as of slm pack" },
+    VERBOSE,
+    CLI_END
+};
+
+static const cli_option pack_options[] = {
     CLI_HEAD("output"),
     VERBOSE,
     CLI_END
+};
+
+const cli_command cmd_pack = {
+    .name = "pack", .brief = "writes a model as it lies in memory, to be opened at once", .example = "slm pack model-q4_0.gguf model.slm",
+    .arguments = { "IN", "OUT" },
+    .about = "The weights stay what they are; every logit is the same bits. A packed file is mapped and used where it lies, shared by all\n"
+             "processes that have it open, and is for this program and libslm alone. `slm check` reads it to its end. OUT appears whole or\n"
+             "not at all.",
+    .options = pack_options, .size = sizeof(options), .no_model = true, .run = run_pack
 };
 
 const cli_command cmd_quantize = {

@@ -13,12 +13,33 @@ static void product_part(void *ctx, size_t index)
     for (size_t i = 0; i < p->count; i++) {
         const size_t here = slm_matrix_panels(p->m[i]);
         const size_t from = begin > base ? begin - base : 0, to = end > base ? slm_min(end - base, here) : 0;
-        if (from < to && p->m[i]->type->float_x)
+        if (from < to && p->m[i]->type->head)
+            slm_matrix_mul(p->m[i], p->kernels, p->y[i], p->ldy[i], p->x->r, p->x->row_bytes, p->tokens, from, to);
+        else if (from < to && p->m[i]->type->float_x)
             slm_matrix_mul(p->m[i], p->kernels, p->y[i], p->ldy[i], p->x->f, p->x->ld, p->tokens, from, to);
         else if (from < to)
             slm_matrix_mul(p->m[i], p->kernels, p->y[i], p->ldy[i], p->x->q, p->x->blocks, p->tokens, from, to);
         base += here;
     }
+}
+
+/* What is not finite makes NaN, which the norm or the check of the next step finds. */
+static void make_row(void *ctx, size_t t)
+{
+    const slm_product *p = ctx;
+    (void)p->kernels->quantize_row((slm_xrow *)(void *)(p->x->r + t * p->x->row_bytes), p->x->f + t * p->x->ld, p->x->n);
+}
+
+static void make_rows(const slm_model *model, slm_product *p)
+{
+    bool wanted = false;
+    for (size_t i = 0; i < p->count; i++)
+        wanted = wanted || p->m[i]->type->head;
+    if (wanted && p->tokens * p->x->ld * sizeof(float) >= SLM_PASS_TASK_BYTES)
+        slm_team_run(model->team, p->tokens, make_row, p);
+    else
+        for (size_t t = 0; wanted && t < p->tokens; t++)
+            make_row(p, t);
 }
 
 /* One token: a contiguous range for each thread, one forward stream. Many: more and smaller parts in units of the products' tiles, so that
@@ -30,6 +51,7 @@ void slm_pass_product(const slm_pass *pass, slm_op op, slm_product *p)
     const size_t width = slm_team_width(model->team);
     p->kernels = &model->kernels;
     p->panels = 0;
+    make_rows(model, p);
     for (size_t i = 0; i < p->count; i++) {
         p->panels += slm_matrix_panels(p->m[i]);
         bytes += slm_matrix_panels(p->m[i]) * p->m[i]->panel_bytes;
