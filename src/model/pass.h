@@ -114,9 +114,14 @@ static inline bool slm_is_finite(float x)
     return x >= -0x1.fffffep+127f && x <= 0x1.fffffep+127f;
 }
 
-static inline void slm_add_to(float *x, const float *y, size_t n)
+/* In steps of 16, a count the compiler knows: gcc 12 makes vectors of such a loop at -O2, and of no other. */
+static inline void slm_add_to(float *restrict x, const float *restrict y, size_t n)
 {
-    for (size_t i = 0; i < n; i++)
+    size_t i = 0;
+    for (; n - i >= 16; i += 16)
+        for (size_t j = 0; j < 16; j++)
+            x[i + j] += y[i + j];
+    for (; i < n; i++)
         x[i] += y[i];
 }
 

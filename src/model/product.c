@@ -74,15 +74,15 @@ void slm_pass_prepare(const slm_pass *pass, slm_op op, slm_product *p)
     weigh_input(pass, op, p);
 }
 
-/* One token: a contiguous range for each thread, one forward stream. Many: more and smaller parts in units of the products' tiles, so that
- * a thread that is held up does not hold up the others. */
+/* Contiguous parts, one forward stream each; of many tokens in units of the products' tiles. Four parts a thread, so that one that is held
+ * up, or comes late, does not hold up the others. */
 void slm_pass_product(const slm_pass *pass, slm_op op, slm_product *p)
 {
     const slm_model *model = pass->model;
     const size_t width = slm_team_width(model->team);
     slm_pass_prepare(pass, op, p);
     p->unit = p->tokens > 16 ? 4 : 1;
-    p->n_tasks = slm_max(1, slm_min(slm_ceil_div(p->panels, p->unit), p->tokens > 16 ? 4 * width : width));
+    p->n_tasks = slm_max(1, slm_min(slm_ceil_div(p->panels, p->unit), 4 * width));
     p->n_tasks = slm_min(p->n_tasks, slm_max(1, p->panels * p->m[0]->panel_bytes * p->tokens / SLM_PASS_TASK_BYTES));
     slm_team_run(model->team, p->n_tasks, product_part, p);
     slm_pass_lap(pass, op, p->bytes, p->macs);
