@@ -7,13 +7,12 @@
  * choice less the draw, and the ratio that over draw and evaluation: what the constraint adds to a step without it. "make" is the time to make the
  * constraint, the first one of a tokenizer with its trie; "most" the dearest token; texts of at most 60
  * tokens or so follow one another until there are so many. */
+#include "figure.h"
+
 #include "core/clock.h"
 #include "core/cpu.h"
 #include "session/guide.h"
 
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
 typedef struct cost { uint64_t draw, choice, step, most; size_t tokens; } cost;
 

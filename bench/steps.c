@@ -4,11 +4,9 @@
  *
  * Every session has one token a step. The median of the rounds counts, each round stepping 1, 2, 4, 8, 16 and 32 sessions in turn, so
  * that what else runs on the machine falls on all of them alike. */
-#include "core/clock.h"
+#include "figure.h"
 
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
+#include "core/clock.h"
 
 enum { MOST = 32, SIZES = 6, MOST_ROUNDS = 99, CONTEXT = 256 };
 
@@ -16,12 +14,6 @@ static int fail(const slm_error *err)
 {
     (void)fprintf(stderr, "steps: %s\n", err->text);
     return 1;
-}
-
-static int compare(const void *a, const void *b)
-{
-    const double x = *(const double *)a, y = *(const double *)b;
-    return x < y ? -1 : x > y;
 }
 
 int main(int argc, char **argv)
@@ -67,13 +59,15 @@ int main(int argc, char **argv)
                 if (slm_session_room(sessions[k]) == 0 && slm_session_truncate(sessions[k], 0, &err))
                     return fail(&err);
         }
+    const double one = figure_median(ms[0], rounds);
     for (size_t size = 0; size < SIZES; size++) {
-        qsort(ms[size], rounds, sizeof ms[size][0], compare);
-        printf("%2d sessions  %8.2f ms  %5.2f of one\n", 1 << size, ms[size][rounds / 2], ms[size][rounds / 2] / ms[0][rounds / 2]);
+        const double t = figure_median(ms[size], rounds);
+        figure_print("batch", t, "ms", one, "one session", t / one, "%s: a step of %d sessions", figure_name(argv[i]), 1 << size);
     }
     for (int k = 0; k < MOST; k++)
         slm_session_free(sessions[k]);
     slm_batch_free(batch);
     slm_model_free(model);
+    figure_peaks("batch", mp.threads, 0);
     return 0;
 }
