@@ -105,7 +105,8 @@ static int run(const char *path, const text *texts, size_t n_texts, size_t round
             figure_print("tokenize", (double)texts[i].n * 1e-6 / best[i], "MB/s", 0, "", 0, "%s: %s, %zu bytes, %zu tokens", name, texts[i].name,
                          texts[i].n, tokens[i]);
     }
-    figure_print("tokenize", (double)bytes * 1e-6 / sum, "MB/s", 0, "", 0, "%s: %s %s, %zu bytes, %zu tokens", name, info.kind, info.pre, bytes, all);
+    figure_print("tokenize", (double)bytes * 1e-6 / sum, "MB/s", 0, "", 0, "%s: %s%s%s, %zu bytes, %zu tokens", name, info.kind,
+                 info.pre[0] ? " " : "", info.pre, bytes, all);
     figure_print("tokenize", load * 1e3, "ms", 0, "", 0, "%s: open %u tokens", name, (unsigned)info.vocab);
     slm_tokenizer_free(t);
     free(ids);
