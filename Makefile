@@ -37,7 +37,7 @@ EXAMPLES := $(wildcard examples/*.c)
 FUZZERS := $(wildcard tests/fuzz/fuzz_*.c)
 obj    = $(1:%.c=$(BUILD)/%.o)
 
-.PHONY: all lib deps demo check check-unit check-cli check-readme check-folders check-convert-llamacpp readme-table check-header check-kernels check-determinism check-install asan ubsan tsan fuzz lint bench install uninstall deb clean help fuzz-run fuzz-replay bench-kernels soak FORCE check-remote check-remote-real bench-remote
+.PHONY: all lib deps demo check check-unit check-cli check-readme check-folders check-convert-llamacpp readme-table check-header check-kernels check-determinism check-install asan ubsan tsan fuzz lint bench install uninstall deb clean help fuzz-run fuzz-replay bench-kernels soak FORCE bench-models bench-report bench-short bench-peers check-remote check-remote-real bench-remote
 all: lib $(BUILD)/bin/slm $(EXAMPLES:examples/%.c=$(BUILD)/bin/%)  ## the library, the program, the examples
 lib: $(BUILD)/libslm.a $(BUILD)/$(SO) $(BUILD)/libslm_remote.a $(BUILD)/$(REMOTE_SO)
 
@@ -144,6 +144,7 @@ check: deps                     ## builds and runs every test in its short form
 	@$(MAKE) --no-print-directory check-install
 	@$(MAKE) --no-print-directory fuzz-replay
 	@$(MAKE) --no-print-directory check-determinism
+	@$(MAKE) --no-print-directory bench-short
 	@$(MAKE) --no-print-directory lint
 	@echo "check: everything passed"
 
@@ -268,6 +269,24 @@ $(BUILD)/bin/bench_remote: $(BUILD)/bench/remote.o $(REMOTE_RIG)
 	@mkdir -p $(@D)
 	$(if $(V),,@echo '  LD  $@')
 	$(Q)$(CC) $^ $(LINK) $(REMOTE_LIBS) $(LIBS) -o $@
+
+# The benches (docs/performance.md). They want a quiet machine; the models are made once, of random weights in true shapes.
+MODELS ?= smollm2-135m qwen2.5-0.5b tinyllama-1.1b llama-3.2-3b
+TYPES  ?= q4_0 q8_0 q4_k_m
+RUNS   ?= 5
+ONLY   ?=
+BENCHES = $(addprefix $(BUILD)/bin/,slm mul load memory steps speculate threads constraint bench_tokenize)
+REPORT  = --build $(BUILD) --shared $(SHARED) --runs $(RUNS) --models '$(MODELS)' --types '$(TYPES)' $(if $(ONLY),--only '$(ONLY)')
+$(BUILD)/models/%.gguf: | $(BUILD)/bin/slm
+	@mkdir -p $(@D)
+	@name=$*; $(BUILD)/bin/slm make-model -q $${name%-*} $@ --type $${name##*-}
+
+bench: bench-report
+bench-models: $(foreach m,$(MODELS),$(foreach t,$(TYPES),$(BUILD)/models/$m-$t.gguf))   ## the models of bench-report and bench-peers: MODELS= and TYPES=, 10 GB for all
+bench-report: $(BENCHES) $(BUILD)/bin/bench_remote $(BUILD)/bin/remote_server bench-models  ## measures what must be measured and writes build/report/report.md; MODELS= TYPES= RUNS= ONLY=kernels,load
+	python3 bench/report.py $(REPORT)
+bench-short: $(BENCHES)         ## every bench once with the shipped model, seconds; prints ratios, no figure fails it
+	@python3 bench/report.py --build $(BUILD) --short
 
 bench-remote: $(BUILD)/bin/remote_server $(BUILD)/bin/bench_remote  ## processor time of 64 streams of one engine beside that of curl's own tool
 	$(BUILD)/bin/bench_remote $(BUILD)/bin/remote_server
