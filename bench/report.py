@@ -4,7 +4,7 @@
 
 Every bench prints JSON lines of one form (bench/figure.h); those of `slm bench` are brought to it here. All of them go to
 build/report/figures.jsonl, and from there, together with build/report/peers.jsonl if bench/peers/peers.py has left one, to report.md
-and its plots. --from makes the report again without measuring. --short measures the shipped model alone, once, in seconds, and prints the
+and its plots. --from makes the report again without measuring. --short measures the shipped model alone, in seconds, and prints the
 ratios; no figure fails it, a bench that cannot run does."""
 import argparse
 import json
@@ -17,6 +17,7 @@ import time
 import svg
 
 SUBJECTS = ("kernels", "model", "long", "load", "memory", "tokenize", "batch", "speculate", "threads", "constraint", "remote")
+BUSY = 0.5                      # load of the minute before, above which the report warns
 VOCABULARIES = ("gpt-2", "llama-bpe", "qwen2", "smollm2", "deepseek-coder", "llama-spm", "phi-3")
 
 
@@ -105,7 +106,6 @@ def measure(run):
     if "load" in args.only:
         for kind in args.types:
             run.bench("load", *counted, run.model(big, kind))
-        subprocess.run([os.path.join(args.build, "bin", "slm"), "pack", "-q", main, packed], check=True)
         run.bench("load", *counted, packed)
         run.bench("memory", "-t", args.threads, packed)
     if "memory" in args.only:
@@ -203,7 +203,7 @@ def judge(must, figures):
 
 def table(head, rows):
     out = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
-    return out + ["| " + " | ".join(str(c) for c in r) + " |" for r in rows] + [""]
+    return out + ["| " + " | ".join(str(c).replace("|", ",") for c in r) + " |" for r in rows] + [""]
 
 
 def output(*command):
@@ -333,7 +333,10 @@ def write(figures, about, folder):
     for name, drawing in plots:
         with open(os.path.join(folder, name + ".svg"), "w") as f:
             f.write(drawing)
-    text = ["# What was measured", ""] + table(["", ""], about) + peaks(figures)
+    text = ["# What was measured", ""] + table(["", ""], about)
+    busy = [k for k, v in about if k.endswith("load before") and float(v.split()[0]) > BUSY]
+    text += ["**Something else was running (%s above %.1f): these figures say little about the program.**" % (", ".join(busy), BUSY), ""] if busy else []
+    text += peaks(figures)
     text += ["## What must be", "", "The worst of all figures counts. Ratios are to bounds of the same run; \"not measured\" says only that.", ""]
     text += table(["what", "must", "hope", "measured", "verdict"], [judge(m, figures) for m in MUSTS])
     text += ["![roofline](roofline.svg)", "", "![prefill](prefill.svg)", "", "![decode](decode.svg)", "", "![operations](operations.svg)", ""]
@@ -389,6 +392,7 @@ def main():
         if not args.short:
             save(os.path.join(folder, "figures.jsonl"), figures, about)
     if args.short:
+        write(figures, about, os.path.join(folder, "short"))
         for f in figures:
             if f["ratio"] is not None and f["subject"] != "profile":
                 print("%-10s %-60s %10s %-12s %6s of %s" % (f["subject"], f["what"], number(f["value"]), f["unit"], number(f["ratio"]), f["of"]))
