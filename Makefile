@@ -44,7 +44,7 @@ lib: $(BUILD)/libslm.a $(BUILD)/$(SO) $(BUILD)/libslm_remote.a $(BUILD)/$(REMOTE
 CPP   =                         # of the folder; make's own default is a compiler
 $(BUILD)/src/%.o:                CPP := -Isrc
 $(BUILD)/tests/%.o:              CPP := -Isrc -Itests -Wno-missing-prototypes
-$(BUILD)/bench/%.o:              CPP := -Isrc -Wno-missing-prototypes
+$(BUILD)/bench/%.o:              CPP := -Isrc -Ibench -Wno-missing-prototypes
 $(BUILD)/src/remote/%.o:         CPP :=
 $(BUILD)/src/core/team.o:        ISA := $(OPENMP)
 $(BUILD)/src/kernels/avx2/%.o:   ISA := -mavx2 -mfma -mf16c

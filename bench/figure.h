@@ -35,6 +35,12 @@ static inline void figure_print(const char *subject, double value, const char *u
     (void)fflush(stdout);
 }
 
+static inline int figure_fail(const char *program, const slm_error *err)
+{
+    (void)fprintf(stderr, "%s: %s\n", program, err->text);
+    return 1;
+}
+
 /* What the machine gives while this bench runs: three lines. To be called last where memory counts, it takes 256 MiB of its own. */
 static inline void figure_peaks(const char *subject, uint32_t threads, unsigned isa)
 {

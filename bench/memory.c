@@ -10,12 +10,6 @@
 
 enum { DECODED = 16, SPARE = 32000000 };
 
-static int fail(const slm_error *err)
-{
-    (void)fprintf(stderr, "memory: %s\n", err->text);
-    return 1;
-}
-
 int main(int argc, char **argv)
 {
     slm_error err = { 0 };
@@ -40,14 +34,14 @@ int main(int argc, char **argv)
     int32_t *tokens = malloc((prompt + DECODED) * sizeof *tokens);
     sp.context = prompt + DECODED;
     if (!tokens || slm_model_open(&model, argv[i], &mp, &err) || slm_model_get_info(model, &info, &err) || slm_session_new(&session, model, &sp, &err))
-        return fail(&err);
+        return figure_fail("memory", &err);
     for (size_t k = 0; k < prompt + DECODED; k++)
         tokens[k] = (int32_t)(k * 2654435761u % info.vocab);
     if (slm_session_feed(session, tokens, prompt, &err))
-        return fail(&err);
+        return figure_fail("memory", &err);
     for (size_t k = 0; k < DECODED; k++)
         if (slm_session_feed(session, tokens + prompt + k, 1, &err))
-            return fail(&err);
+            return figure_fail("memory", &err);
     if (getrusage(RUSAGE_SELF, &usage))
         return 1;
     const double peak = (double)usage.ru_maxrss * 1024e-6, cache = (double)info.kv_bytes * (prompt + DECODED) * 1e-6;

@@ -13,12 +13,6 @@
 
 enum { TOKENS = 128, PROMPT = 64, CONTEXT = 512, MOST_ROUNDS = 99, DRAFT = 8, BIASED = 10 };
 
-static int fail(const slm_error *err)
-{
-    (void)fprintf(stderr, "speculate: %s\n", err->text);
-    return 1;
-}
-
 typedef struct scene {
     const char *name;
     float temperature;
@@ -84,7 +78,7 @@ int main(int argc, char **argv)
         return 2;
     }
     if (slm_model_open(&model, argv[i], &mp, &err))
-        return fail(&err);
+        return figure_fail("speculate", &err);
     for (size_t k = 0; k < sizeof scenes / sizeof *scenes; k++) {
         double gain[MOST_ROUNDS], plain_ms[MOST_ROUNDS], ahead_ms[MOST_ROUNDS];
         slm_generation plain = SLM_GENERATION_INIT, ahead = SLM_GENERATION_INIT;
@@ -92,7 +86,7 @@ int main(int argc, char **argv)
             int32_t a[TOKENS], b[TOKENS];
             const double first = make(model, &scenes[k], 0, a, &plain, &err), second = make(model, &scenes[k], draft, b, &ahead, &err);
             if (first < 0 || second < 0)
-                return fail(&err);
+                return figure_fail("speculate", &err);
             if (plain.tokens != ahead.tokens || memcmp(a, b, plain.tokens * sizeof *a) != 0) {
                 (void)fprintf(stderr, "speculate: %s: drafts changed the text\n", scenes[k].name);
                 return 1;

@@ -10,12 +10,6 @@
 
 enum { MOST = 32, SIZES = 6, MOST_ROUNDS = 99, CONTEXT = 256 };
 
-static int fail(const slm_error *err)
-{
-    (void)fprintf(stderr, "steps: %s\n", err->text);
-    return 1;
-}
-
 int main(int argc, char **argv)
 {
     static double ms[SIZES][MOST_ROUNDS];
@@ -42,22 +36,22 @@ int main(int argc, char **argv)
     }
     sp.context = bp.context = CONTEXT;
     if (slm_model_open(&model, argv[i], &mp, &err) || slm_batch_new(&batch, model, &bp, &err))
-        return fail(&err);
+        return figure_fail("steps", &err);
     for (int k = 0; k < MOST; k++) {
         tokens[k] = k + 5;
         if (slm_session_new(&sessions[k], model, &sp, &err))
-            return fail(&err);
+            return figure_fail("steps", &err);
         items[k] = (slm_batch_item){ sessions[k], &tokens[k], 1, NULL, SLM_OK, 0 };
     }
     for (size_t round = 0; round <= rounds; round++)         /* the first one warms up */
         for (size_t size = 0; size < SIZES; size++) {
             const uint64_t start = slm_clock_ns();
             if (slm_batch_step(batch, items, (size_t)1 << size, &err))
-                return fail(&err);
+                return figure_fail("steps", &err);
             ms[size][round ? round - 1 : 0] = (double)(slm_clock_ns() - start) * 1e-6;
             for (size_t k = 0; k < (size_t)1 << size; k++)
                 if (slm_session_room(sessions[k]) == 0 && slm_session_truncate(sessions[k], 0, &err))
-                    return fail(&err);
+                    return figure_fail("steps", &err);
         }
     const double one = figure_median(ms[0], rounds);
     for (size_t size = 0; size < SIZES; size++) {

@@ -8,19 +8,13 @@
  *   peaks       reading GB/s, 8-bit GMAC/s and float GFLOP/s of the machine now; takes 256 MiB, so after `memory`
  *
  * It says "ready" when the model is open. The end of the input ends it. */
-#include "../figure.h"
+#include "figure.h"
 
 #include "core/clock.h"
 
 #include <sys/resource.h>
 
 enum { LEAD = 16 };
-
-static int fail(const slm_error *err)
-{
-    (void)fprintf(stderr, "ours: %s\n", err->text);
-    return 1;
-}
 
 int main(int argc, char **argv)
 {
@@ -39,7 +33,7 @@ int main(int argc, char **argv)
     sp.context = (uint32_t)strtoul(argv[3], NULL, 10);
     int32_t *tokens = calloc(sp.context, sizeof *tokens);
     if (!tokens || slm_model_open(&model, argv[1], &mp, &err) || slm_model_get_info(model, &info, &err) || slm_session_new(&session, model, &sp, &err))
-        return fail(&err);
+        return figure_fail("ours", &err);
     for (size_t i = 0; i < sp.context; i++)
         tokens[i] = (int32_t)(i * 7919 % info.vocab);
     printf("ready\n");
@@ -57,7 +51,7 @@ int main(int argc, char **argv)
             printf("%.3f\n", (double)usage.ru_maxrss * 1024e-6);
         } else if (strncmp(line, "peaks", 5) == 0) {
             if (slm_peaks_measure(&peaks, mp.threads, 0, 0, &err))
-                return fail(&err);
+                return figure_fail("ours", &err);
             printf("%.3f %.3f %.3f\n", peaks.read_gb_s, peaks.vnni_gmac_s, peaks.fma_gflop_s);
         } else {
             const int decode = line[0] == 'd';
@@ -65,11 +59,11 @@ int main(int argc, char **argv)
             if (n < 1 || lead + n > sp.context)
                 return fprintf(stderr, "ours: %s: does not fit %u tokens\n", line, sp.context), 1;
             if (slm_session_truncate(session, 0, &err) || (lead && slm_session_feed(session, tokens, lead, &err)))
-                return fail(&err);
+                return figure_fail("ours", &err);
             const uint64_t start = slm_clock_ns();
             for (size_t at = lead; at < lead + n; at += decode ? 1 : n)
                 if (slm_session_feed(session, tokens + at, decode ? 1 : n, &err))
-                    return fail(&err);
+                    return figure_fail("ours", &err);
             printf("%.6f\n", (double)(slm_clock_ns() - start) * 1e-9);
         }
     }

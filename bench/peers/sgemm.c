@@ -6,7 +6,7 @@
  * as they are stored, the second factor transposed. Each round runs ours between two of the peak, rests, and runs theirs; by the clock, for
  * OpenBLAS has threads of its own. The rests let the other's threads end their waiting. Results are compared with theirs: an error in
  * either would be far beyond the rounding of sums in another order. OPENBLAS_CORETYPE chooses their kernels. */
-#include "../figure.h"
+#include "figure.h"
 
 #include "core/clock.h"
 #include "core/cpu.h"
