@@ -66,7 +66,8 @@ static void place(layout *l, slm_work *w, const slm_config *c, size_t width)
     w->scratch = piece(l, width, sizeof *w->scratch);
     for (size_t i = 0; i < width; i++) {
         const slm_scratch s = { piece(l, group * SLM_PASS_TILE_TOKENS, d * sizeof(float)), piece(l, group * SLM_PASS_TILE_TOKENS, d * sizeof(float)),
-                            piece(l, w->score_room, sizeof(float)) };
+                            piece(l, w->score_room, sizeof(float)),
+                            piece(l, group * SLM_PASS_TILE_TOKENS, slm_ceil_div(d, 64) * 2 * sizeof(slm_xblock)) };
         if (l->base)
             w->scratch[i] = s;
     }

@@ -126,27 +126,27 @@ static int one_case(check *c, const subject *s, size_t nq, size_t d, size_t keys
     return s->qk ? qk_case(c, s->qk, s->half, nq, d, keys, gap, kind, place) : pv_case(c, s->pv, s->half, nq, d, keys, gap, kind, place);
 }
 
-static void shapes(check *c, subject subject)
+static void shapes(check *c, const subject s)
 {
     static const size_t heads[] = { 16, 24, 32, 40, 48, 64, 72, 80, 96, 112, 128, 192, 256 };
     c->nan_alike = 1;                   /* MIXED and HUGE overflow, and infinities meet */
     for (size_t d = 0; d <= 130; d++)
         for (size_t nq = 1; nq <= 13; nq++)
-            if (!one_case(c, &subject, nq, d, 1 + check_below(c, 34), (check_kind)((d + nq) % CHECK_KINDS)))
+            if (!one_case(c, &s, nq, d, 1 + check_below(c, 34), (check_kind)((d + nq) % CHECK_KINDS)))
                 return;
     for (size_t keys = 0; keys <= 130; keys++)
         for (size_t nq = 1; nq <= 13; nq++)
-            if (!one_case(c, &subject, nq, 1 + check_below(c, 40), keys, (check_kind)((keys + nq) % CHECK_KINDS)))
+            if (!one_case(c, &s, nq, 1 + check_below(c, 40), keys, (check_kind)((keys + nq) % CHECK_KINDS)))
                 return;
     for (size_t nq = 0; nq <= 130; nq++)
-        if (!one_case(c, &subject, nq, 1 + check_below(c, 40), 1 + check_below(c, 66), (check_kind)(nq % CHECK_KINDS)))
+        if (!one_case(c, &s, nq, 1 + check_below(c, 40), 1 + check_below(c, 66), (check_kind)(nq % CHECK_KINDS)))
             return;
     for (size_t i = 0; i < sizeof heads / sizeof *heads; i++)
         for (size_t nq = 1; nq <= 16; nq++)
-            if (!one_case(c, &subject, nq, heads[i], nq & 1 ? 64 : 1 + check_below(c, 64), CHECK_RANDOM))
+            if (!one_case(c, &s, nq, heads[i], nq & 1 ? 64 : 1 + check_below(c, 64), CHECK_RANDOM))
                 return;
     for (size_t i = 0; i < (c->thorough ? 20000 : 400); i++)
-        if (!one_case(c, &subject, check_below(c, 71), check_below(c, 140), check_below(c, 67), (check_kind)(i % CHECK_KINDS)))
+        if (!one_case(c, &s, check_below(c, 71), check_below(c, 140), check_below(c, 67), (check_kind)(i % CHECK_KINDS)))
             return;
 }
 
@@ -180,7 +180,7 @@ void check_pv_q8(check *c, slm_pv_q8_fn *fn)
     shapes(c, (subject){ .pv_q8 = fn });
 }
 
-static void bench(check *c, subject s)
+static void bench(check *c, const subject s)
 {
     enum { KEYS = 64, D = 128, NQ = 64 };
     static float rows[NQ * D], weights[NQ * KEYS], q[NQ * D];
