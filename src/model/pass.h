@@ -30,6 +30,7 @@ typedef struct slm_operand {
 typedef struct slm_scratch {
     float *q, *out, *scores;    /* [rows][head size] x 2, [rows][keys] */
     float *gate, *up;           /* [SLM_PASS_FEED_ROOM] each */
+    slm_xblock *blocks;         /* [rows][head size / 32 rounded up to pairs]: queries for 8-bit keys */
 } slm_scratch;
 
 /* Consecutive rows of a pass: tokens of one sequence. */

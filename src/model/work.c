@@ -65,7 +65,8 @@ static void place(layout *l, slm_work *w, const slm_config *c, size_t width)
     for (size_t i = 0; i < width; i++) {
         const slm_scratch s = { piece(l, group * SLM_PASS_TILE_TOKENS, d * sizeof(float)), piece(l, group * SLM_PASS_TILE_TOKENS, d * sizeof(float)),
                                 piece(l, w->score_room, sizeof(float)), piece(l, SLM_PASS_FEED_ROOM, sizeof(float)),
-                                piece(l, SLM_PASS_FEED_ROOM, sizeof(float)) };
+                                piece(l, SLM_PASS_FEED_ROOM, sizeof(float)),
+                                piece(l, group * SLM_PASS_TILE_TOKENS, slm_ceil_div(d, 64) * 2 * sizeof(slm_xblock)) };
         if (l->base)
             w->scratch[i] = s;
     }
