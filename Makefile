@@ -37,7 +37,7 @@ EXAMPLES := $(wildcard examples/*.c)
 FUZZERS := $(wildcard tests/fuzz/fuzz_*.c)
 obj    = $(1:%.c=$(BUILD)/%.o)
 
-.PHONY: all lib deps demo check check-unit check-cli check-readme check-folders check-convert-llamacpp readme-table check-header check-kernels check-determinism check-install asan ubsan tsan fuzz lint bench install uninstall deb clean help fuzz-run fuzz-replay bench-kernels soak FORCE check-remote check-remote-real bench-remote
+.PHONY: all lib deps demo check check-unit check-hostile check-cli check-readme check-folders check-convert-llamacpp readme-table check-header check-kernels check-determinism check-install asan ubsan tsan fuzz lint bench install uninstall deb clean help fuzz-run fuzz-replay bench-kernels soak FORCE check-remote check-remote-real bench-remote
 all: lib $(BUILD)/bin/slm $(EXAMPLES:examples/%.c=$(BUILD)/bin/%)  ## the library, the program, the examples
 lib: $(BUILD)/libslm.a $(BUILD)/$(SO) $(BUILD)/libslm_remote.a $(BUILD)/$(REMOTE_SO)
 
@@ -149,6 +149,16 @@ check: deps                     ## builds and runs every test in its short form
 check-unit: $(TESTS:tests/%.c=$(BUILD)/bin/%) check-header  ## the cmocka programs, one per noun
 	@failed=; for t in $(filter $(BUILD)/bin/%,$^); do echo "== $$(basename $$t)"; $$t 2>&1 || failed="$$failed $$(basename $$t)"; done; \
 	if [ -n "$$failed" ]; then echo "failed:$$failed"; exit 1; fi
+
+# Hostile bytes: every field and record of every format bent. FULL=1: bit by bit, the shared models, and the library with -DNDEBUG.
+HOSTILE = $(wildcard tests/hostile/*.c)
+$(BUILD)/bin/hostile: $(call obj,$(HOSTILE)) $(BUILD)/libharness.a $(BUILD)/libslm.a
+	@mkdir -p $(@D)
+	$(if $(V),,@echo '  LD  $@')
+	$(Q)$(CC) $^ $(LINK) -lcmocka $(LIBS) -o $@
+
+check-hostile: $(BUILD)/bin/hostile  ## files bent in every way against tests/hostile/expected.txt; FULL=1 for the full form, UPDATE=1 writes what was seen
+	@$(BUILD)/bin/hostile $(if $(UPDATE),--update) tests/hostile/expected.txt
 
 check-kernels: $(BUILD)/bin/check_kernels  ## every kernel this CPU has against the scalar reference, bit by bit
 	$(BUILD)/bin/check_kernels
@@ -433,4 +443,4 @@ clean:                          ## removes build/
 help:                           ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile
 
--include $(patsubst %.o,%.d,$(call obj,$(LIB) $(REMOTE) $(SLM) $(TESTS) $(HARNESS) $(CHECKS) $(EXAMPLES) $(wildcard bench/*.c tests/remote/*.c)))
+-include $(patsubst %.o,%.d,$(call obj,$(LIB) $(REMOTE) $(SLM) $(TESTS) $(HARNESS) $(CHECKS) $(EXAMPLES) $(HOSTILE) $(wildcard bench/*.c tests/remote/*.c)))
