@@ -389,6 +389,23 @@ static slm_status read_tokenizer_bin(const uint8_t *bytes, size_t n, slm_error *
 
 static slm_model *session_model;
 
+static slm_status read_session(const uint8_t *bytes, size_t n, slm_error *err)
+{
+    slm_status first = SLM_OK;
+    slm_error e = { 0 };
+    slm_session *session = NULL;
+    const int32_t token = 9;
+    case_write("session", bytes, n);
+    (void)case_memory();
+    const slm_status status = slm_session_load(&session, session_model, case_path("session"), NULL, &e);
+    case_peak("slm_session_load", n);
+    case_answer(&first, err, "DIR/session", status, &e);
+    if (session && slm_session_room(session))
+        case_answer(&first, err, "", slm_session_feed(session, &token, 1, &e), &e);
+    slm_session_free(session);
+    return first;
+}
+
 static void make_session(specimen *s, const void *with)
 {
     static const char *const numbers[] = { "layout", "element", "layers", "kv heads", "head size", "vocabulary", "logits", "reserved" };
@@ -424,6 +441,7 @@ static void make_session(specimen *s, const void *with)
     for (size_t i = 0; i < 5; i++)
         (void)note_field(s, 256 + 4 * i, 4, LE, NONE, "token %zu", i);
     s->head = 256;
+    (void)read_session(s->file.data, s->file.size, &err);       /* what the model keeps from then on */
 }
 
 static void mend_session(uint8_t *bytes, size_t n)
@@ -439,23 +457,6 @@ static void mend_session(uint8_t *bytes, size_t n)
         const uint64_t hash = slm_xxh64_of(bytes, 248);
         memcpy(bytes + 248, &hash, sizeof hash);
     }
-}
-
-static slm_status read_session(const uint8_t *bytes, size_t n, slm_error *err)
-{
-    slm_status first = SLM_OK;
-    slm_error e = { 0 };
-    slm_session *session = NULL;
-    const int32_t token = 9;
-    case_write("session", bytes, n);
-    (void)case_memory();
-    const slm_status status = slm_session_load(&session, session_model, case_path("session"), NULL, &e);
-    case_peak("slm_session_load", n);
-    case_answer(&first, err, "DIR/session", status, &e);
-    if (session && slm_session_room(session))
-        case_answer(&first, err, "", slm_session_feed(session, &token, 1, &e), &e);
-    slm_session_free(session);
-    return first;
 }
 
 /* ---- the rows ---- */

@@ -48,8 +48,8 @@ typedef struct format {
     void (*mend)(uint8_t *bytes, size_t n);     /* makes the hashes right, as an enemy would; NULL: there are none */
 } format;
 
-extern const format formats[];
-extern const size_t n_formats;
+extern const format formats[], text_formats[];
+extern const size_t n_formats, n_text_formats;
 
 /* ---- maps ---- */
 

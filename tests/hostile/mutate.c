@@ -90,6 +90,24 @@ static const uint64_t numbers[] = {
     0x7fc00000, 0x7f800000, 0xff800000,             /* NaN and both infinities as floats */
 };
 
+/* Every limit of the library, one less, one more: once each. */
+static const uint64_t limits[] = {
+#define SLM_LIMIT(name, value, what) value,
+#include "core/limits.def"
+#undef SLM_LIMIT
+};
+
+static bool is_new(size_t i, uint64_t v)
+{
+    for (size_t k = 0; k < COUNT(numbers); k++)
+        if (numbers[k] == v)
+            return false;
+    for (size_t k = 0; k < i; k++)
+        if (v + 1 - limits[k] <= 2)
+            return false;
+    return true;
+}
+
 static const char *const values[] = {
     "0", "1", "-1", "2", "0.5", "-0", "64", "65", "255", "65535", "65537", "2147483647", "2147483648", "4294967295", "4294967296",
     "9223372036854775807", "9223372036854775808", "18446744073709551615", "18446744073709551616", "1e308", "1e309", "-1e309", "1e-400", "NaN", "01",
@@ -142,11 +160,20 @@ static void attack_fields(const specimen *s, bent_fn *each, void *user)
             const uint64_t mask = f->n < 8 && f->form == LE ? (UINT64_C(1) << 8 * f->n) - 1 : UINT64_MAX;
             for (size_t i = 0; i < COUNT(numbers); i++)
                 attack_number(s, f, numbers[i], each, user);
+            for (size_t i = 0; i < 3 * COUNT(limits); i++)
+                if (is_new(i / 3, limits[i / 3] + i % 3 - 1))
+                    attack_number(s, f, limits[i / 3] + i % 3 - 1, each, user);
             attack_number(s, f, (old + 1) & mask, each, user);
             attack_number(s, f, (old - 1) & mask, each, user);
         } else {
             for (size_t i = 0; i < (f->form == JSON ? COUNT(values) : COUNT(words)); i++)
                 attack_text(s, f, f->form == JSON ? values[i] : words[i], each, user);
+            for (size_t i = 0; i < 3 * COUNT(limits); i++)
+                if (is_new(i / 3, limits[i / 3] + i % 3 - 1)) {
+                    char digits[24];
+                    (void)snprintf(digits, sizeof digits, "%" PRIu64, limits[i / 3] + i % 3 - 1);
+                    attack_text(s, f, digits, each, user);
+                }
         }
 }
 
