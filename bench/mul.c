@@ -26,7 +26,7 @@ typedef struct job {
     uint8_t *w;
     float *y;
     const void *x;
-    size_t n, ldx, tokens, rows, steps, step_bytes, matrices, repeats;
+    size_t n, ldx, tokens, rows, steps, step_bytes, head, matrices, repeats;
     uint64_t sum;
     double rate[64];        /* work per nanosecond of each task */
 } job;
@@ -55,7 +55,7 @@ static void fill(void *ctx, size_t index)
 static void product(void *ctx, size_t index)
 {
     job *j = ctx;
-    const size_t panels = j->rows / 16, panel = j->steps * j->step_bytes;
+    const size_t panels = j->rows / 16, panel = j->head + j->steps * j->step_bytes;
     size_t begin, end;
     slm_team_part(panels, j->n, index, &begin, &end);
     const double start = cpu_ns();
@@ -110,12 +110,13 @@ static double median(double *v, size_t n)
 
 int main(int argc, char **argv)
 {
-    static const struct { const char *name; size_t step; int block; } types[] = {
-        { "f32", SLM_STEP_F32, 0 }, { "f16", SLM_STEP_F16, 0 }, { "bf16", SLM_STEP_F16, 0 },
-        { "q8_0", SLM_STEP_Q8_0, 1 }, { "q4_0", SLM_STEP_Q4_0, 1 },
-        { "q4_1", SLM_STEP_Q4_1, 1 }, { "q5_0", SLM_STEP_Q5_0, 1 }, { "q5_1", SLM_STEP_Q5_1, 1 },
-        { "q4_k", SLM_STEP_Q4_K, 1 }, { "q5_k", SLM_STEP_Q5_K, 1 }, { "q6_k", SLM_STEP_Q6_K, 1 },
-        { "q2_k", SLM_STEP_Q2_K, 1 }, { "q3_k", SLM_STEP_Q3_K, 1 }, { "iq4_nl", SLM_STEP_IQ4_NL, 1 }, { "iq4_xs", SLM_STEP_IQ4_XS, 1 },
+    static const struct { const char *name; size_t step; int block; size_t head; } types[] = {
+        { "f32", SLM_STEP_F32, 0, 0 }, { "f16", SLM_STEP_F16, 0, 0 }, { "bf16", SLM_STEP_F16, 0, 0 },
+        { "q8_0", SLM_STEP_Q8_0, 1, 0 }, { "q4_0", SLM_STEP_Q4_0, 1, 0 },
+        { "q4_1", SLM_STEP_Q4_1, 1, 0 }, { "q5_0", SLM_STEP_Q5_0, 1, 0 }, { "q5_1", SLM_STEP_Q5_1, 1, 0 },
+        { "q4_k", SLM_STEP_Q4_K, 1, 0 }, { "q5_k", SLM_STEP_Q5_K, 1, 0 }, { "q6_k", SLM_STEP_Q6_K, 1, 0 },
+        { "q2_k", SLM_STEP_Q2_K, 1, 0 }, { "q3_k", SLM_STEP_Q3_K, 1, 0 }, { "iq4_nl", SLM_STEP_IQ4_NL, 1, 0 }, { "iq4_xs", SLM_STEP_IQ4_XS, 1, 0 },
+        { "w8a8", SLM_STEP_W8A8, 1, 64 },
     };
     static const struct { size_t cols, rows; } shapes[] = { { 2048, 5632 }, { 5632, 2048 }, { 896, 4864 }, { 576, 1536 } };
     static const size_t lengths[] = { 1, 2, 4, 8, 12, 16, 512 };
@@ -140,7 +141,8 @@ int main(int argc, char **argv)
     j->y = slm_heap_alloc(&heap, sizeof(float) * MOST_TOKENS * 5632);
     float *xf = slm_heap_alloc(&heap, sizeof(float) * MOST_TOKENS * 5632);
     slm_xblock *xb = slm_heap_alloc(&heap, sizeof(slm_xblock) * MOST_TOKENS * 5632 / 32);
-    if (!j->w || !j->y || !xf || !xb)
+    uint8_t *xr = slm_heap_alloc(&heap, MOST_TOKENS * (sizeof(slm_xrow) + 5632));
+    if (!j->w || !j->y || !xf || !xb || !xr)
         return fprintf(stderr, "mul: no memory\n"), 1;
     for (size_t i = 0; i < (size_t)MOST_TOKENS * 5632; i++)
         xf[i] = (float)((int)(i * 2654435761u % 2001) - 1000) * 1e-3f;
@@ -162,9 +164,10 @@ int main(int argc, char **argv)
                 continue;
             slm_mul_fn *const fns[] = { j->k.mul_f32, j->k.mul_f16, j->k.mul_bf16, j->k.mul_q8_0, j->k.mul_q4_0,
                                          j->k.mul_q4_1, j->k.mul_q5_0, j->k.mul_q5_1, j->k.mul_q4_k, j->k.mul_q5_k, j->k.mul_q6_k,
-                                         j->k.mul_q2_k, j->k.mul_q3_k, j->k.mul_iq4_nl, j->k.mul_iq4_xs };
+                                         j->k.mul_q2_k, j->k.mul_q3_k, j->k.mul_iq4_nl, j->k.mul_iq4_xs, j->k.mul_w8a8 };
             j->mul = fns[y];
             j->step_bytes = types[y].step;
+            j->head = types[y].head;
             j->peak = types[y].block ? j->k.peak_dot_i8 : j->k.peak_fma_f32;
             for (size_t s = 0; s < sizeof shapes / sizeof *shapes; s++) {
                 double one = 0;
@@ -174,8 +177,14 @@ int main(int argc, char **argv)
                 j->steps = shapes[s].cols / 64;
                 j->x = types[y].block ? (const void *)xb : (const void *)xf;
                 j->ldx = types[y].block ? j->steps * 2 : j->steps * 64;
+                if (types[y].head) {
+                    j->x = xr;
+                    j->ldx = sizeof(slm_xrow) + j->steps * 64;
+                    for (size_t t = 0; t < MOST_TOKENS; t++)
+                        (void)slm_quantize_row_scalar((slm_xrow *)(void *)(xr + t * j->ldx), xf + t * j->steps * 64, j->steps * 64);
+                }
                 const double macs = (double)shapes[s].rows * (double)shapes[s].cols;
-                const size_t bytes = j->rows / 16 * j->steps * j->step_bytes;
+                const size_t bytes = j->rows / 16 * (j->head + j->steps * j->step_bytes);
                 for (size_t l = 0; l < sizeof lengths / sizeof *lengths; l++) {
                     double of_peak[MOST_ROUNDS], of_read[MOST_ROUNDS], ns[MOST_ROUNDS];
                     if (only_tokens && lengths[l] != only_tokens && lengths[l] != 1)
@@ -205,6 +214,7 @@ int main(int argc, char **argv)
         }
         slm_team_free(team);
     }
+    slm_heap_free(&heap, xr);
     slm_heap_free(&heap, xb);
     slm_heap_free(&heap, xf);
     slm_heap_free(&heap, j->y);

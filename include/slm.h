@@ -124,7 +124,7 @@ typedef struct slm_input {
 typedef int slm_progress_fn(void *user, uint64_t done, uint64_t total);
 
 /* Instruction sets. A mask in params restricts what is used; 0 means all the CPU and the system offer. */
-enum { SLM_ISA_SCALAR = 1, SLM_ISA_AVX2 = 2, SLM_ISA_AVX512 = 4 };
+enum { SLM_ISA_SCALAR = 1, SLM_ISA_AVX2 = 2, SLM_ISA_AVX512 = 4, SLM_ISA_AVXVNNI = 8 };   /* AVX-VNNI goes with AVX2 */
 
 /* What this CPU offers and the operating system saves: a mask of SLM_ISA_..., SLM_ISA_SCALAR always set. Since 0.1.0 */
 SLM_API unsigned slm_cpu_isa(void);
@@ -146,8 +146,9 @@ SLM_API slm_status slm_peaks_measure(slm_peaks *peaks, uint32_t threads, unsigne
 
 /* ---- files: named tensors and keys ------------------------------------------------------------------------------------------ */
 
-/* A model file as it lies on disk: GGUF (v2, v3; a split one is named by its first file), safetensors or a llama2.c checkpoint; or a
- * Hugging Face folder as the keys and tensors that a GGUF of it has. Opening validates the whole table and reads no weight. */
+/* A model file as it lies on disk: GGUF (v2, v3; a split one is named by its first file), a packed file, safetensors or a llama2.c
+ * checkpoint; or a Hugging Face folder as the keys and tensors that a GGUF of it has. Opening validates the whole table and reads no
+ * weight. */
 typedef struct slm_file slm_file;
 
 typedef struct slm_file_params {
@@ -214,6 +215,10 @@ SLM_API void slm_sha256(char hex[65], const void *bytes, size_t n);
 
 /* ---- making files ---------------------------------------------------------------------------------------------------------- */
 
+/* The mean square of what each channel of a model's matrices is multiplied with over a text: where a rounding error costs most.
+ * Read-only once made; any number of threads may use one. */
+typedef struct slm_importance slm_importance;
+
 typedef struct slm_quantize_params {
     size_t               size;
     const char          *type;             /* required: "f32", "f16", "bf16", "q8_0", "q4_0", "q4_1", "q5_0", "q5_1", "q6_k",
@@ -227,13 +232,15 @@ typedef struct slm_quantize_params {
     slm_progress_fn     *progress;         /* bytes of the source read; may be NULL                  0.1.0 */
     void                *user;             /* of progress and tensor */
     void (*tensor)(void *user, const char *name, const char *type, double mse);  /* after each tensor; may be NULL 0.1.0 */
+    const slm_importance *importance;      /* measured with a model of these tensors; NULL: all channels count alike 0.1.0 */
 } slm_quantize_params;
-#define SLM_QUANTIZE_PARAMS_INIT { sizeof(slm_quantize_params), NULL, NULL, NULL, 0, 0, 0, NULL, NULL, NULL }
+#define SLM_QUANTIZE_PARAMS_INIT { sizeof(slm_quantize_params), NULL, NULL, NULL, 0, 0, 0, NULL, NULL, NULL, NULL }
 
 /* Writes the model file `in` as GGUF `out` with the matrices in another type. One-dimensional tensors are F32; a matrix whose
  * rows are no multiple of 32 keeps its float type when a block type is asked. The head of a file below 8 bits is Q6_K, and types of
  * blocks of 256 fall back to Q4_0, IQ4_NL, Q5_0, Q5_1 or Q8_0 where rows are no multiple of that; q2_k, iq4_* and the types that end
- * in _s, _m or _l mix as is usual. Deterministic: the
+ * in _s, _m or _l mix as is usual. With an importance the quantizers weigh the error of each channel by it (types stay the same; the
+ * errors that are reported count all alike). Deterministic: the
  * same input gives the same bytes for any thread count. `out` appears whole or not at all. Returns also SLM_E_UNSUPPORTED for a type this
  * version cannot write. Since 0.1.0 */
 SLM_API slm_status slm_quantize_file(const char *in, const char *out, const slm_quantize_params *params, slm_error *err);
@@ -242,6 +249,25 @@ SLM_API slm_status slm_quantize_file(const char *in, const char *out, const slm_
  * what GGUF wants otherwise (docs/convert.md). Streamed: at no time is a whole model in memory. A folder without a tokenizer gives a
  * file without one. params: type is NULL. Since 0.1.0 */
 SLM_API slm_status slm_convert_file(const char *in, const char *out, const slm_quantize_params *params, slm_error *err);
+
+/* Writes the model file `in` as a packed file `out`: weights as they lie in memory, to be mapped and used in place, opened in no time.
+ * docs/packed.md says what it is good for. params: type as in slm_quantize_file, or "w8a8", which packed files alone have; NULL: weights
+ * unchanged. The model must be one that slm_model_open runs. Deterministic, and whole or not at all, as slm_quantize_file. Since 0.1.0 */
+SLM_API slm_status slm_pack_file(const char *in, const char *out, const slm_quantize_params *params, slm_error *err);
+
+/* What slm_check_file looked at. */
+typedef struct slm_check_info {
+    size_t      size;
+    const char *kind;       /* "packed", "session"; static */
+    uint64_t    sections;   /* pieces with a hash of their own */
+    uint64_t    bytes;      /* of the file */
+} slm_check_info;
+#define SLM_CHECK_INFO_INIT { sizeof(slm_check_info), NULL, 0, 0 }
+
+/* Reads a packed or session file to its end and compares every hash in it. Needs no model. params: allocator and memory_limit count.
+ * info may be NULL. SLM_E_FORMAT names the section that is not what was written; SLM_E_UNSUPPORTED for a file that has no hashes.
+ * Since 0.1.0 */
+SLM_API slm_status slm_check_file(const char *path, const slm_file_params *params, slm_check_info *info, slm_error *err);
 
 /* Writes a GGUF with random weights and a made-up vocabulary in the true shape of a named model: "smollm2-135m",
  * "qwen2.5-0.5b", "tinyllama-1.1b", "llama-3.2-3b", "minilm-l6", "distilbert". For benches. SLM_E_NOT_FOUND for another name lists these. Since 0.1.0 */
@@ -268,8 +294,9 @@ enum {
     SLM_TEXT_CONTROL = 4   /* decode: control tokens appear as their text (else they give nothing) */
 };
 
-/* Opens the vocabulary of a model file; weights need not be there. Errors as slm_file_open, and SLM_E_UNSUPPORTED for a
- * tokenizer or pre-tokenizer that is not known, by name. Threads: read-only after open, shared freely. Since 0.1.0 */
+/* Opens the vocabulary of a model file, for which weights need not be there, or a tokenizer.json or SentencePiece tokenizer.model (with
+ * the tokenizer_config.json beside it). Errors as slm_file_open, and SLM_E_UNSUPPORTED for a tokenizer, pre-tokenizer or step that is not
+ * known, by name. Threads: read-only after open, shared freely. Since 0.1.0 */
 SLM_API slm_status slm_tokenizer_open(slm_tokenizer **out, const char *path, const slm_file_params *params, slm_error *err);
 SLM_API void slm_tokenizer_free(slm_tokenizer *tokenizer);
 SLM_API slm_status slm_tokenizer_get_info(const slm_tokenizer *tokenizer, slm_tokenizer_info *info, slm_error *err);
@@ -386,15 +413,19 @@ typedef struct slm_model_params {
     const slm_input     *input;           /* read instead of the file at path, which is then a name for messages; NULL: none 0.1.0 */
     uint32_t             openmp;          /* 1: threads of the OpenMP runtime instead, for a host that has them running; slower beside
                                            * other programs, for they wait by spinning                        0.1.0 */
+    /* A packed file is mapped and used where it lies, shared with every process that does so. Whoever may have it cut off in place while it
+     * is in use, which kills a process that reads on, sets no_map: it is then read into own memory, as it always is from `input`. */
+    uint32_t             no_map;          /* 1: not mapped                                                  0.1.0 */
+    uint32_t             verify;          /* 1: the hashes of a packed file are compared before it is used; costs a read of it 0.1.0 */
     uint32_t             reserved;
 } slm_model_params;
-#define SLM_MODEL_PARAMS_INIT { sizeof(slm_model_params), NULL, 0, NULL, NULL, NULL, 0, 0, NULL, NULL, NULL, 0, 0 }
+#define SLM_MODEL_PARAMS_INIT { sizeof(slm_model_params), NULL, 0, NULL, NULL, NULL, 0, 0, NULL, NULL, NULL, 0, 0, 0, 0 }
 
 typedef struct slm_model_info {
     size_t      size;
     const char *architecture;   /* "llama"; valid while the model lives, as all strings here */
     const char *name;           /* general.name, or "" */
-    const char *isa;            /* "avx512", "avx2" or "scalar": what the kernels use */
+    const char *isa;            /* "avx512", "avxvnni", "avx2" or "scalar": what the kernels use */
     uint64_t    parameters;
     uint64_t    weight_bytes;   /* of all weights in memory */
     uint64_t    step_bytes;     /* of the weights read for one token */
@@ -411,7 +442,8 @@ typedef struct slm_model_info {
 /* Opens a model: reads and checks the file, packs the weights for the CPU. Errors as slm_file_open and slm_tokenizer_open;
  * SLM_E_UNSUPPORTED names an unknown architecture and lists the known ones; SLM_E_NUMERIC names tensor, row and block of a
  * non-finite weight. A file without a tokenizer opens; slm_model_tokenizer is then NULL.
- * Threads: the model is read-only and may be used from any thread. Cost: reads the file once. Since 0.1.0 */
+ * SLM_E_CHANGED: a packed file is no longer what it was when it was opened, found here and by every 64th feed of a session.
+ * Threads: the model is read-only and may be used from any thread. Cost: reads the file once; of a packed one keys and table. Since 0.1.0 */
 SLM_API slm_status slm_model_open(slm_model **out, const char *path, const slm_model_params *params, slm_error *err);
 
 /* Ends the caller's hold on the model; its memory goes when its last session is freed. Since 0.1.0 */
@@ -420,6 +452,24 @@ SLM_API slm_status slm_model_get_info(const slm_model *model, slm_model_info *in
 
 /* The tokenizer of the model, owned by it; NULL if the file has none. Since 0.1.0 */
 SLM_API const slm_tokenizer *slm_model_tokenizer(const slm_model *model);
+
+typedef struct slm_importance_params {
+    size_t               size;
+    const slm_allocator *allocator;        /* 0.1.0 */
+    uint64_t             memory_limit;     /* 0.1.0 */
+    slm_progress_fn     *progress;         /* tokens evaluated; may be NULL                             0.1.0 */
+    void                *user;
+} slm_importance_params;
+#define SLM_IMPORTANCE_PARAMS_INIT { sizeof(slm_importance_params), NULL, 0, NULL, NULL }
+
+/* Runs a decoder over a text in windows of at most 512 tokens and measures the inputs of its layers' matrices, for slm_quantize_params.
+ *   tokens  [n] n >= 1; each window also gets the begin-of-sequence token if the tokenizer says so
+ *   params  may be NULL
+ * The same tokens give the same importance for any number of threads. SLM_E_ARG for an id out of range, SLM_E_CALLBACK if progress says
+ * so. Owns: *out until slm_importance_free, which accepts NULL; it does not refer to the model. Since 0.1.0 */
+SLM_API slm_status slm_importance_measure(slm_importance **out, slm_model *model, const int32_t *tokens, size_t n,
+                                          const slm_importance_params *params, slm_error *err);
+SLM_API void slm_importance_free(slm_importance *importance);
 
 /* The text of the model's chat template (key tokenizer.chat_template), terminated, *len (may be NULL) its bytes, for slm_template_new; NULL
  * if the file has none. It was not looked at: what is wrong with it is said by slm_template_new. Owned by the model. Since 0.1.0 */
@@ -651,7 +701,8 @@ typedef struct slm_embed_item {
  * Items stand for themselves: one that fails has its status and its vector unchanged, and the others go on.
  * Returns  SLM_OK            every item is SLM_OK
  *          SLM_E_ARG         encoder or items is NULL, a setting is outside its range; SLM_E_STATE: another call is running;
- *                            SLM_E_UNSUPPORTED: the file asks for a pooling that makes no vector (a rank). Then no item was written
+ *                            SLM_E_UNSUPPORTED: the file asks for a pooling that makes no vector (a rank); SLM_E_MEMORY at the
+ *                            first call. Then no item was written
  *          another           the status of the first item that failed; err says which one and why. Of an item:
  *          SLM_E_STATE       a text, and the model has no tokenizer
  *          SLM_E_CONTEXT, SLM_E_ARG, SLM_E_NUMERIC, SLM_E_CANCELLED, SLM_E_DEADLINE, SLM_E_MEMORY as for slm_encoder_states
@@ -673,8 +724,9 @@ typedef struct slm_plan_info {
     uint64_t session_bytes;   /* one session, its cache full: kv_bytes, work_bytes, tokens and logits. Encoder model: one slm_encoder that has
                                  seen a sequence as long as the context */
     uint64_t peak;            /* the most at any time with one session */
+    uint64_t mapped_bytes;    /* of weight_bytes, those that stay in a packed file and are counted nowhere else         0.1.0 */
 } slm_plan_info;
-#define SLM_PLAN_INFO_INIT { sizeof(slm_plan_info), 0, 0, 0, 0, 0, 0, 0 }
+#define SLM_PLAN_INFO_INIT { sizeof(slm_plan_info), 0, 0, 0, 0, 0, 0, 0, 0 }
 
 /* What slm_model_open and slm_session_new with these arguments and a full context will take, within 2 % and 1 MB. Reads the tables of
  * the file and its tokenizer, no weight. Errors of slm_model_open as far as the tables show them. Since 0.1.0 */

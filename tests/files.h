@@ -112,6 +112,20 @@ static inline float *read_tensor(const slm_file *file, const char *name, size_t 
     return values;
 }
 
+/* For fail_alloc_every: opens the path in ctx, and ends what was opened. */
+static inline slm_status open_path(void *ctx, const slm_allocator *allocator, void **out, slm_error *err)
+{
+    slm_file_params params = SLM_FILE_PARAMS_INIT;
+    params.allocator = allocator;
+    return slm_file_open((slm_file **)out, ctx, &params, err);
+}
+
+static inline void close_file(void *ctx, void *object)
+{
+    (void)ctx;
+    slm_file_free(object);
+}
+
 static inline slm_file *open_file(const char *path, const char *tokenizer)
 {
     slm_error err = { 0 };

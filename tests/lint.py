@@ -21,10 +21,12 @@ ONE_PLACE = {r'omp\.h': 'src/core/team.c', r'utf8proc\.h': 'src/text/', r'jansso
 BANNED = re.compile(r'''^(gets|v?sprintf|strcpy|strcat|stpcpy|strtok(_r)?|strto(l|ul|ll|ull|imax|umax|d|f|ld)|ato(i|l|ll|f)|v?[fs]?scanf|alloca|
     s?rand(om)?|rand_r|[dljmn]rand48|system|popen|v?printf|v?fprintf|v?dprintf|puts|fputs|putchar|putc|fputc|fwrite|perror|exit|_exit|_Exit|abort|
     quick_exit|raise|setlocale|uselocale|signal|sigaction|setenv|putenv|unsetenv|getenv|secure_getenv|gethostby\w+|assert|assert_fail|longjmp|
-    dlopen|umask|chdir|fork|strerror|localtime|gmtime|strdup|strndup|v?asprintf|getline|getdelim|realpath|mmap|munmap|
+    dlopen|umask|chdir|fork|strerror|localtime|gmtime|strdup|strndup|v?asprintf|getline|getdelim|realpath|
     tolower|toupper|is(alpha|digit|alnum|space|upper|lower|punct|print|xdigit|cntrl|graph)|ctype_\w+|tls_get_addr)$''', re.X)
 HEAP = re.compile(r'^(malloc|calloc|realloc|reallocarray|free|posix_memalign|aligned_alloc|memalign|valloc)$')
 HEAP_HOME = 'src/core/heap.c'
+MAP = re.compile(r'^(mmap|munmap)$')
+MAP_HOME = 'src/core/map.c'
 OPEN = re.compile(r'^(open|openat|creat|open64|openat64|fopen|fopen64|fdopen|freopen|tmpfile|mkstemp|mkostemp|opendir)$')
 OPEN_HOMES = {'src/core/source.c', 'src/core/writer.c', 'src/core/cpu.c'}
 ACCEPTED_SPILLS = {}    # function: most stores in one innermost loop; each line says why, and what was measured
@@ -91,6 +93,8 @@ def check_call(where, path, name):
         finding(where, name, f'calls: memory comes from slm_heap, only {HEAP_HOME} calls it')
     elif OPEN.match(name) and path not in OPEN_HOMES:
         finding(where, name, 'calls: files are opened in core only (source, writer)')
+    elif MAP.match(name) and path != MAP_HOME:
+        finding(where, name, f'calls: files are mapped by {MAP_HOME} only')
 
 
 def check_sources(files):
@@ -359,7 +363,7 @@ STACK = re.compile(r'-?(?:0x[0-9a-f]+)?\(%(rsp|rbp)[,)]')
 def check_spills(code, verbose):
     rows = []
     for path, funcs in sorted(code.items()):
-        if not re.match(r'src/kernels/avx(2|512)/', path):
+        if not re.match(r'src/kernels/avx(2|512|vnni)/', path):
             continue
         for f in funcs:
             if 'mul_' not in f.name or f.name.endswith('.cold'):

@@ -405,26 +405,13 @@ static void further_layouts_of_a_config_are_read(void **state)
     slm_file_free(file);
 }
 
-static slm_status make(void *ctx, const slm_allocator *allocator, void **out, slm_error *err)
-{
-    slm_file_params params = SLM_FILE_PARAMS_INIT;
-    params.allocator = allocator;
-    return slm_file_open((slm_file **)out, ctx, &params, err);
-}
-
-static void drop(void *ctx, void *object)
-{
-    (void)ctx;
-    slm_file_free(object);
-}
-
 static void every_allocation_may_fail(void **state)
 {
     (void)state;
     make_folder(WITH("\"rope_scaling\":{\"rope_type\":\"llama3\",\"factor\":8.0,\"low_freq_factor\":1.0,\"high_freq_factor\":4.0,"
                      "\"original_max_position_embeddings\":16}"));
     put_file("generation_config.json", "{\"eos_token_id\":[1,2]}");
-    assert_true(fail_alloc_every("folder", make, drop, scratch) > 10);
+    assert_true(fail_alloc_every("folder", open_path, close_file, scratch) > 10);
 }
 
 static slm_status convert(void *ctx, const slm_allocator *allocator, void **out, slm_error *err)

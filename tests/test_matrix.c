@@ -27,7 +27,7 @@ static void for_each_type(void (*check)(const slm_type *type))
 {
     const slm_type *type;
     size_t n = 0;
-    for (; (type = slm_type_at(n)) != NULL; n++) {
+    for (; (type = slm_type_at(n)) != NULL && !type->head; n++) {       /* those with a scale a row: test_packed.c */
         fill(type);
         check(type);
     }
@@ -42,7 +42,7 @@ static void packed(const slm_type *type, slm_matrix *m, slm_heap *heap)
     const size_t stride = (size_t)bytes / ROWS;
     assert_int_equal(slm_matrix_alloc(m, heap, type, ROWS, cols, NULL), SLM_OK);
     for (size_t r = 0; r < ROWS; r += SLM_PANEL_ROWS)
-        assert_true(type->pack(m->panels + r / SLM_PANEL_ROWS * m->panel_bytes, disk + r * stride, stride,
+        assert_true(type->pack(m->owned + r / SLM_PANEL_ROWS * m->panel_bytes, disk + r * stride, stride,
                                ROWS - r < SLM_PANEL_ROWS ? ROWS - r : SLM_PANEL_ROWS, cols, &bad_row, &bad_block));
 }
 

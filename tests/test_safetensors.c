@@ -330,24 +330,11 @@ static void two_shards_cannot_have_one_name(void **state)
     assert_int_equal(open_sharded(&file, &err), SLM_E_FORMAT);
 }
 
-static slm_status make(void *ctx, const slm_allocator *allocator, void **out, slm_error *err)
-{
-    slm_file_params params = SLM_FILE_PARAMS_INIT;
-    params.allocator = allocator;
-    return slm_file_open((slm_file **)out, ctx, &params, err);
-}
-
-static void drop(void *ctx, void *object)
-{
-    (void)ctx;
-    slm_file_free(object);
-}
-
 static void every_allocation_may_fail(void **state)
 {
     (void)state;
     put_shard("one.safetensors", WHOLE, 32);
-    assert_true(fail_alloc_every("safetensors", make, drop, (void *)(uintptr_t)in_scratch("one.safetensors")) > 5);
+    assert_true(fail_alloc_every("safetensors", open_path, close_file, (void *)(uintptr_t)in_scratch("one.safetensors")) > 5);
 }
 
 int main(void)

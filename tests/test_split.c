@@ -215,24 +215,11 @@ static void a_file_is_read_from_memory_or_a_callback(void **state)
     free((void *)(uintptr_t)g.bytes);
 }
 
-static slm_status make(void *ctx, const slm_allocator *allocator, void **out, slm_error *err)
-{
-    slm_file_params params = SLM_FILE_PARAMS_INIT;
-    params.allocator = allocator;
-    return slm_file_open((slm_file **)out, ctx, &params, err);
-}
-
-static void drop(void *ctx, void *object)
-{
-    (void)ctx;
-    slm_file_free(object);
-}
-
 static void every_allocation_may_fail(void **state)
 {
     (void)state;
     put_model();
-    assert_true(fail_alloc_every("split", make, drop, (void *)(uintptr_t)in_scratch(ONE)) > 10);
+    assert_true(fail_alloc_every("split", open_path, close_file, (void *)(uintptr_t)in_scratch(ONE)) > 10);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, make_scratch, drop_scratch)

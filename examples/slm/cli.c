@@ -10,11 +10,11 @@
 const cli_option cli_common_options[] = {
     CLI_HEAD("common"),
     { CLI_TEXT,   'm', "model",     "FILE", NULL, 0, 0, AT(model),
-      "GGUF or llama2.c file, or Hugging Face folder; without it the model that comes with slm" },
+      "GGUF, packed or llama2.c file, or Hugging Face folder; without it the model that comes with slm" },
     { CLI_TEXT,   0,   "tokenizer", "FILE", NULL, 0, 0, AT(tokenizer), "tokenizer.bin of a llama2.c model" },
     { CLI_COUNT,  't', "threads",   "N", "0", 0, 256, AT(threads),
       "threads; 0: all this process may use. No result depends on it" },
-    { CLI_CHOICE, 0,   "isa",       "scalar|avx2|avx512", NULL, 0, 0, AT(isa),
+    { CLI_CHOICE, 0,   "isa",       "scalar|avx2|avxvnni|avx512", NULL, 0, 0, AT(isa),
       "forces an instruction set; without it the best there is. No result depends on it" },
     { CLI_FLAG,   0,   "json",      NULL, NULL, 0, 0, AT(json), "one JSON object per line on stdout, errors too" },
     { CLI_FLAG,   'q', "quiet",     NULL, NULL, 0, 0, AT(quiet), "no statistics and no progress on stderr" },
@@ -228,6 +228,7 @@ static int check(cli *c)
         return cli_usage(c, "%s is missing; `slm help %s` shows the form", c->command->arguments[c->n_arguments], c->command->name);
     if (c->common.isa) {
         const unsigned asked = !strcmp(c->common.isa, "avx512") ? SLM_ISA_AVX512
+                             : !strcmp(c->common.isa, "avxvnni") ? SLM_ISA_AVXVNNI
                              : !strcmp(c->common.isa, "avx2") ? SLM_ISA_AVX2 : SLM_ISA_SCALAR;
         if (!(slm_cpu_isa() & asked))
             return cli_end(c, cli_fail(c, SLM_E_UNSUPPORTED, "--isa %s: this CPU does not offer it", c->common.isa));

@@ -5,11 +5,11 @@
 #include <string.h>
 
 extern const cli_command cmd_info, cmd_tensors, cmd_logits, cmd_tokenize, cmd_detokenize, cmd_generate, cmd_score, cmd_quantize,
-                         cmd_convert, cmd_make_model, cmd_chat, cmd_bench, cmd_template, cmd_embed, cmd_completion, cmd_remote;
+                         cmd_convert, cmd_make_model, cmd_chat, cmd_bench, cmd_template, cmd_embed, cmd_completion, cmd_pack, cmd_check, cmd_remote;
 
 const cli_command *const cli_commands[] = {
-    &cmd_generate, &cmd_chat, &cmd_score, &cmd_tokenize, &cmd_detokenize, &cmd_template, &cmd_embed, &cmd_logits, &cmd_info, &cmd_tensors, &cmd_quantize,
-    &cmd_convert, &cmd_make_model, &cmd_bench, &cmd_remote, &cmd_completion, NULL
+    &cmd_generate, &cmd_chat, &cmd_score, &cmd_tokenize, &cmd_detokenize, &cmd_template, &cmd_embed, &cmd_logits, &cmd_info, &cmd_tensors,
+    &cmd_quantize, &cmd_pack, &cmd_check, &cmd_convert, &cmd_make_model, &cmd_bench, &cmd_remote, &cmd_completion, NULL
 };
 
 static const cli_command *find(const char *name)

@@ -19,7 +19,7 @@ __attribute__((target("xsave"))) static uint64_t saved_by_system(void)
     return (uint64_t)_xgetbv(0);
 }
 
-/* AVX2 stands for AVX2 + FMA + F16C; AVX512 for F + BW + VL + DQ + VNNI. XCR0 says whether the system saves ymm and zmm. */
+/* AVX2 stands for AVX2 + FMA + F16C; AVXVNNI for that and the VEX form of vpdpbusd; AVX512 for F + BW + VL + DQ + VNNI. XCR0 says whether the system saves ymm and zmm. */
 static unsigned detect(void)
 {
     unsigned a, b, c, d, found = SLM_ISA_SCALAR;
@@ -32,6 +32,8 @@ static unsigned detect(void)
     const unsigned want = bit_AVX512F | bit_AVX512BW | bit_AVX512VL | bit_AVX512DQ;
     if ((low & 0xe6) == 0xe6 && (b & want) == want && (c & bit_AVX512VNNI))
         found |= SLM_ISA_AVX512;
+    if (__get_cpuid_count(7, 1, &a, &b, &c, &d) && (a & 1u << 4))       /* gcc 12 has no name for the bit */
+        found |= SLM_ISA_AVXVNNI;
     return found;
 }
 
@@ -87,6 +89,8 @@ bool slm_cpu_forked(void)
 
 unsigned slm_cpu_masked(unsigned mask)
 {
+    if (mask & SLM_ISA_AVXVNNI & slm_cpu_isa())         /* it is a few kernels, the others are those of AVX2 */
+        mask |= SLM_ISA_AVX2;
     return (mask ? slm_cpu_isa() & mask : slm_cpu_isa()) | SLM_ISA_SCALAR;
 }
 

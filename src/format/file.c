@@ -5,6 +5,7 @@
 #include "core/params.h"
 #include "core/size.h"
 #include "core/team.h"
+#include "format/packed.h"
 #include "format/tokenizer_file.h"
 
 #include <inttypes.h>
@@ -183,6 +184,8 @@ slm_status slm_file_set_tensor(slm_file *file, size_t index, const void *name, s
     *t = (slm_tensor){ .name = names, .shown = plain ? names : names + name_len + 1, .type_id = type_id, .type = slm_type_by_id(type_id),
                        .n_dims = n_dims, .dims = { 1, 1, 1, 1 } };
     file->n_tensors = index + 1;
+    if (t->type && t->type->head && !file->packed)
+        t->type = NULL;
     for (uint32_t i = 0; i < n_dims; i++)
         t->dims[i] = dims[i];
     return check_shape(file, t, at, err);
@@ -289,7 +292,7 @@ static slm_status name_file(slm_file *file, const char *name, slm_error *err)
 
 const char *slm_file_formats(void)
 {
-    return "GGUF v2 and v3, in one file or split; Hugging Face folders; safetensors; llama2.c checkpoints (v0, v1, v2) with `tokenizer.bin`; "
+    return "GGUF v2 and v3, in one file or split; packed files; Hugging Face folders; safetensors; llama2.c checkpoints (v0, v1, v2) with `tokenizer.bin`; "
            "`tokenizer.json` and SentencePiece models";
 }
 
@@ -305,6 +308,8 @@ static slm_status fill(slm_file *file, slm_source *source, const char *name, con
         return slm_llama2c_read(file, tokenizer_path, err);
     if (tokenizer_path)
         return slm_fail(err, SLM_E_MISMATCH, "%s: has its own tokenizer, '%s' goes with llama2.c checkpoints only", name, tokenizer_path);
+    if (slm_packed_is(&file->source))
+        return slm_packed_read(file, err);
     if (slm_safetensors_is(&file->source))
         return slm_safetensors_read(file, err);
     if (slm_tokenizer_json_is(&file->source) || slm_tokenizer_model_is(&file->source))
@@ -450,6 +455,8 @@ const char *slm_tensor_type_name(const slm_tensor *t)
     uint32_t block, bytes;
     if (t->dtype)
         return t->dtype;
+    if (t->type)
+        return t->type->name;
     (void)slm_type_shape(t->type_id, &name, &block, &bytes);
     return name;
 }
@@ -534,6 +541,8 @@ slm_status slm_file_read(const slm_file *file, size_t index, float *values, size
     if (!t->type)
         return slm_fail(err, SLM_E_UNSUPPORTED, "%s: tensor '%s': type %s (%u) is not one this version reads", file->path, t->shown,
                         slm_tensor_type_name(t), t->type_id);
+    if (file->packed && t->n_dims > 1)
+        return slm_packed_values(file, t, values, err);
     const uint32_t block = t->type->block, bytes = t->type->bytes;
     slm_heap local;                      /* the file's counters stay untouched: it may be read from several threads */
     slm_heap_init(&local, &file->heap->allocator, 0);

@@ -16,6 +16,7 @@ typedef struct slm_tensor {
     uint64_t        rows;       /* product of dims[1..3] */
     uint64_t        offset;     /* in the file, or in its part */
     uint64_t        bytes;      /* 0 for a type number GGUF does not have */
+    uint64_t        hash;       /* packed: of these bytes */
     const char     *dtype;      /* safetensors: the name of a type that GGUF has no number for; else NULL */
     uint32_t        part;       /* 0: in the file itself; n: in parts[n - 1] */
 } slm_tensor;
@@ -42,6 +43,7 @@ struct slm_file {
     uint64_t    gap_bytes, trailing_bytes;  /* odd, allowed */
     uint32_t    threads;
     bool        allow_nonfinite;
+    bool        packed;         /* tensors of two dimensions and more are panels */
     char        format[24];     /* "GGUF v3" */
     /* Of tensors that are made while they are read: n bytes of `t` from byte `offset` of it on. NULL: read from the file. */
     slm_status (*read)(const struct slm_file *file, const slm_tensor *t, uint64_t offset, void *dst, size_t n, slm_error *err);
@@ -101,6 +103,9 @@ slm_status slm_file_take_part(struct slm_file *file, struct slm_file *shard, slm
 /* Does it begin as safetensors do: 8 bytes of length, then '{'? */
 bool slm_safetensors_is(const slm_source *source);
 
+/* One key behind the cursor, appended to the file's. SLM_E_FORMAT with c->bad set if it is cut off. */
+slm_status slm_gguf_read_key(struct slm_file *file, slm_cursor *c, uint64_t index, slm_error *err);
+
 /* Is it a llama2.c checkpoint? By its magic, or (legacy) by header ranges and exact size. */
 bool slm_llama2c_is(const slm_source *source);
 
@@ -126,6 +131,9 @@ typedef struct slm_gguf_tensor {
     uint64_t dims[4];
     uint64_t offset, bytes;     /* in the data part */
 } slm_gguf_tensor;
+
+/* One key as GGUF has it. */
+void slm_gguf_put_key(slm_buf *out, const slm_key *key);
 
 /* Sets offsets and bytes (alignment 32), appends the head (magic to the start of data, padded) to buf, gives the data part's size. */
 slm_status slm_gguf_layout(slm_gguf_tensor *tensors, size_t n, const slm_keys *keys, slm_buf *head, uint64_t *data_bytes, slm_error *err);

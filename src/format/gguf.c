@@ -103,6 +103,14 @@ static slm_status read_key(parse *p, uint64_t index, slm_error *err)
     return slm_keys_append(&file->keys, (const char *)name, (size_t)name_len, type, array, count, c->base + start, c->pos - start, err);
 }
 
+slm_status slm_gguf_read_key(slm_file *file, slm_cursor *c, uint64_t index, slm_error *err)
+{
+    parse p = { file, *c, 0 };
+    const slm_status status = read_key(&p, index, err);
+    *c = p.c;
+    return status;
+}
+
 static slm_status read_alignment(parse *p, slm_error *err)
 {
     const slm_key *key = slm_keys_find(&p->file->keys, "general.alignment");

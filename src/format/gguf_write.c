@@ -28,7 +28,7 @@ static slm_status check_counts(const slm_keys *keys, size_t n, slm_error *err)
 }
 
 /* The value that stands in this file: the alignment of a copied list is that of the file it came from. */
-static void put_key(slm_buf *head, const slm_key *key)
+void slm_gguf_put_key(slm_buf *head, const slm_key *key)
 {
     const size_t name = strlen(key->name);
     slm_buf_str(head, key->name, name);
@@ -93,7 +93,7 @@ slm_status slm_gguf_layout(slm_gguf_tensor *tensors, size_t n, const slm_keys *k
     slm_buf_u64(head, n);
     slm_buf_u64(head, keys->n);
     for (size_t i = 0; i < keys->n; i++)
-        put_key(head, &keys->list[i]);
+        slm_gguf_put_key(head, &keys->list[i]);
     for (size_t i = 0; i < n; i++) {
         slm_buf_str(head, tensors[i].name, strlen(tensors[i].name));
         slm_buf_u32(head, tensors[i].n_dims);

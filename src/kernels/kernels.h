@@ -14,6 +14,14 @@ typedef struct slm_xblock {
 } slm_xblock;
 _Static_assert(sizeof(slm_xblock) == 40, "products read blocks of 40 bytes");
 
+/* A token's activations for types with one scale a row (C6), with the same meaning of nsum; q is zero up to a multiple of 64. */
+typedef struct slm_xrow {
+    float   d;
+    int32_t nsum;
+    int8_t  q[];
+} slm_xrow;
+_Static_assert(sizeof(slm_xrow) == 8, "products read rows whose values begin at byte 8");
+
 enum {
     SLM_PANEL_ROWS = 16,        /* rows of a panel: one lane each */
     SLM_STEP_COLS = 64,         /* k of a step: two blocks */
@@ -38,10 +46,12 @@ enum {
     SLM_STEP_Q3_K = 128 + 256 + 128,        /* q+4 */
     SLM_STEP_IQ4_NL = 64 + 512,             /* nibbles that a table maps */
     SLM_STEP_IQ4_XS = 64 + 512,             /* f16 d [16], s8 scale [2 blocks][16] */
+    SLM_STEP_W8A8 = 1024,       /* u8 q+128 [16 groups][16 rows][4 k]; a panel begins with f32 scale [16] */
+    SLM_LAYOUT = 1,             /* of panels: other bytes for the same weights are another number, for packed files hold them */
     SLM_PAGE = 64               /* positions of a page of the cache */
 };
 
-enum { SLM_ISA_scalar = 1, SLM_ISA_avx2 = 2, SLM_ISA_avx512 = 4 };   /* as in slm.h, in the spelling of kernels.def */
+enum { SLM_ISA_scalar = 1, SLM_ISA_avx2 = 2, SLM_ISA_avx512 = 4, SLM_ISA_avxvnni = 8 };   /* as in slm.h, in the spelling of kernels.def */
 
 #define SLM_OP(op, ret, params) typedef ret slm_##op##_fn params;
 #define SLM_IMPL(op, isa)       slm_##op##_fn slm_##op##_##isa;

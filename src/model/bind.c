@@ -1,7 +1,8 @@
 /* bind.c -- finds each tensor a model needs, checks its shape against the config and packs it.
  *
  * Matrices are read and packed by all threads, each a contiguous range of panels in chunks of a few panels through its own scratch: the
- * disk form of a tensor is never held whole, and nothing is kept twice. */
+ * disk form of a tensor is never held whole, and nothing is kept twice. Those of a packed file are panels already and are used where they
+ * lie, if it is mapped. */
 #include "core/limits.h"
 #include "core/size.h"
 #include "model/model.h"
@@ -126,7 +127,7 @@ static void pack_part(void *ctx, size_t index)
             return;
         for (size_t r = row; r < stop; r += SLM_PANEL_ROWS) {
             size_t bad_row, bad_block;
-            if (!m->type->pack(m->panels + r / SLM_PANEL_ROWS * m->panel_bytes, scratch + (r - row) * p->row_bytes, p->row_bytes,
+            if (!m->type->pack(m->owned + r / SLM_PANEL_ROWS * m->panel_bytes, scratch + (r - row) * p->row_bytes, p->row_bytes,
                                slm_min(SLM_PANEL_ROWS, stop - r), m->cols, &bad_row, &bad_block)) {
                 slm_fail(err, SLM_E_NUMERIC, "%s: tensor '%s': row %zu, block %zu: not a finite number", p->file->path, p->tensor->shown,
                          p->first + r + bad_row, bad_block);
@@ -136,18 +137,30 @@ static void pack_part(void *ctx, size_t index)
     }
 }
 
+/* Panels of a packed file, as they are. */
+static void read_part(void *ctx, size_t index)
+{
+    packing *p = ctx;
+    const slm_matrix *m = p->matrix;
+    size_t begin, end;
+    slm_team_part(slm_matrix_panels(m), p->n_tasks, index, &begin, &end);
+    (void)slm_file_read_raw(p->file, p->tensor, begin * m->panel_bytes, m->owned + begin * m->panel_bytes, (end - begin) * m->panel_bytes,
+                            &p->errors[index]);
+}
+
 static slm_status pack(binder *b, slm_matrix *m, const slm_tensor *t, size_t first)
 {
     slm_heap *heap = &b->model->heap;
-    const size_t row_bytes = (size_t)(t->bytes / t->rows), n_tasks = slm_min(slm_team_width(b->model->team), slm_matrix_panels(m));
+    const bool packed = b->file->packed;
+    const size_t row_bytes = packed ? 1 : (size_t)(t->bytes / t->rows), n_tasks = slm_min(slm_team_width(b->model->team), slm_matrix_panels(m));
     const size_t chunk_panels = slm_max(1, CHUNK / (SLM_PANEL_ROWS * row_bytes));
     packing p = { b->file, t, m, first, row_bytes, chunk_panels, n_tasks,
-                  slm_heap_array(heap, n_tasks, chunk_panels * SLM_PANEL_ROWS * row_bytes), slm_heap_zarray(heap, n_tasks, sizeof *p.errors) };
+                  packed ? NULL : slm_heap_array(heap, n_tasks, chunk_panels * SLM_PANEL_ROWS * row_bytes), slm_heap_zarray(heap, n_tasks, sizeof *p.errors) };
     slm_status status = SLM_OK;
-    if (!p.scratch || !p.errors)
+    if ((!p.scratch && !packed) || !p.errors)
         status = slm_fail(b->err, SLM_E_MEMORY, "%s: tensor '%s': scratch to pack it", b->file->path, t->shown);
     else
-        slm_team_run(b->model->team, n_tasks, pack_part, &p);
+        slm_team_run(b->model->team, n_tasks, packed ? read_part : pack_part, &p);
     for (size_t i = 0; !status && i < n_tasks; i++)
         if (p.errors[i].status) {
             status = (slm_status)p.errors[i].status;
@@ -166,9 +179,17 @@ static slm_status matrix_part(binder *b, slm_matrix *m, const char *name, size_t
     slm_status status = find(b, name, cols, whole, required, &t);
     if (status || !t)
         return status;
-    status = slm_matrix_alloc(m, &b->model->heap, t->type, rows, cols, b->err);
-    if (!status)
-        status = pack(b, m, t, first);
+    if (b->file->packed && rows != whole)
+        return slm_fail(b->err, SLM_E_FORMAT, "%s: tensor '%s': %zu rows of which %zu are wanted: packed files hold what is multiplied with",
+                        b->file->path, name, whole, rows);
+    if (b->model->map) {                /* place and size were checked when the file was opened */
+        *m = (slm_matrix){ .type = t->type, .rows = rows, .cols = cols, .panels = slm_map_bytes(b->model->map) + t->offset };
+        slm_matrix_shape(m);
+    } else {
+        status = slm_matrix_alloc(m, &b->model->heap, t->type, rows, cols, b->err);
+        if (!status)
+            status = pack(b, m, t, first);
+    }
     if (status)
         return status;
     const uint64_t bytes = (uint64_t)slm_matrix_panels(m) * m->panel_bytes;
@@ -229,7 +250,7 @@ static slm_status bind_gate_up(binder *b, slm_layer *layer, size_t index)
     const slm_config *c = &b->model->config;
     const size_t e = c->embedding, f = c->feed_forward;
     char name[SLM_LIMIT_TENSOR_NAME + 1];
-    if (c->arch->fused_gate_up) {
+    if (c->arch->fused_gate_up && !b->file->packed) {
         const slm_status status = matrix_part(b, &layer->gate, layer_name(b, name, index, "ffn_up.weight"), e, 2 * f, 0, f, true);
         return status ? status : matrix_part(b, &layer->up, name, e, 2 * f, f, f, true);
     }
@@ -489,5 +510,6 @@ void slm_model_release(slm_model *model)
     for (size_t i = 0; i < SLM_ROPE_SETS; i++)
         slm_heap_free(heap, model->rope_w[i]);
     slm_heap_free(heap, model->name);
+    slm_map_close(model->map);
     slm_team_free(model->team);
 }

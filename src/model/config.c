@@ -379,6 +379,8 @@ slm_status slm_config_read(slm_config *config, const slm_file *file, slm_error *
         return status;
     if (c.rope_factor == 0)
         c.rope_factor = 1;
+    for (size_t i = 0; i < file->n_tensors; i++)
+        c.by_row = c.by_row || (file->tensors[i].type && file->tensors[i].type->head);
     *config = c;
     return SLM_OK;
 }

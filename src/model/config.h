@@ -28,6 +28,7 @@ typedef struct slm_config {
     uint8_t windowed[SLM_LIMIT_LAYERS / 8];     /* a bit for each layer */
     float embedding_scale, residual_scale, logit_scale;     /* 1: nothing is multiplied */
     float score_scale, score_cap, logit_cap;    /* 0: no soft-cap */
+    bool by_row;                /* some matrix has one scale a row (W8A8): its product takes slm_xrow */
 } slm_config;
 
 static inline bool slm_config_windowed(const slm_config *config, size_t layer)

@@ -496,7 +496,7 @@ slm_status slm_make_model_file(const char *shape_name, const char *out, const sl
     if (!status)
         status = find_shape(&m.shape, shape_name, err);
     if (!status)
-        status = slm_written_type(&m.mix, m.params.type, err);
+        status = slm_written_type(&m.mix, m.params.type, false, err);
     if (status)
         return status;
     slm_heap_init(&m.heap, m.params.allocator, m.params.memory_limit);

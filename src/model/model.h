@@ -2,6 +2,7 @@
 #ifndef SLM_MODEL_MODEL_H
 #define SLM_MODEL_MODEL_H
 
+#include "core/map.h"
 #include "core/team.h"
 #include "model/config.h"
 #include "quant/matrix.h"
@@ -34,6 +35,7 @@ struct slm_model {
     unsigned isa;
     slm_team *team;
     slm_log log;
+    slm_map *map;               /* holds the panels; NULL: they are on the heap */
     slm_tokenizer *tokenizer;   /* NULL: none; made and freed by the floor that knows text */
     slm_matrix embedding, head; /* head.type NULL: tied */
     slm_matrix positions;       /* [context, embedding]; type NULL: none */
@@ -58,7 +60,8 @@ static inline const slm_matrix *slm_model_head(const slm_model *model)
     return model->head.type ? &model->head : &model->embedding;
 }
 
-/* Reads config and weights of an open file into `model`, whose heap, kernels and team are set. progress may be NULL. On failure
+/* Reads config and weights of an open file into `model`, whose heap, kernels, team and (for a packed
+ * file) map are set. progress may be NULL. On failure
  * slm_model_release cleans up. */
 slm_status slm_model_bind(slm_model *model, const slm_file *file, slm_progress_fn *progress, void *user, slm_error *err);
 

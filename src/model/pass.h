@@ -15,11 +15,14 @@ enum {
 };
 
 /* Activations of a product: [chunk] rows in both forms. A product takes f32 or 8-bit activations as its weights' type says, and files mix
- * types: the input of a product is kept as f32 (rows zero up to a multiple of 64), and quantized too if one of its matrices wants that. */
+ * types: the input of a product is kept as f32 (rows zero up to a multiple of 64), and quantized too if one of its matrices wants that. Where a
+ * type has one scale a row, the product makes that form of its own input. */
 typedef struct slm_operand {
     size_t n, ld, blocks;       /* values of a row; floats and blocks from row to row */
     float *f;
     slm_xblock *q;
+    uint8_t *r;                 /* slm_xrow every row_bytes, made of f by the products that take it; NULL: none does */
+    size_t row_bytes;
 } slm_operand;
 
 /* A thread's own in the attention. */
@@ -61,6 +64,7 @@ struct slm_work {
     slm_segment *segments;      /* [most_segments] */
     size_t most_segments;
     slm_profile *profile;       /* of the session; NULL: nothing is measured */
+    slm_importance *importance; /* NULL: nothing is added */
 };
 
 /* What the tasks of a step see. */

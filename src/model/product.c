@@ -13,12 +13,42 @@ static void product_part(void *ctx, size_t index)
     for (size_t i = 0; i < p->count; i++) {
         const size_t here = slm_matrix_panels(p->m[i]);
         const size_t from = begin > base ? begin - base : 0, to = end > base ? slm_min(end - base, here) : 0;
-        if (from < to && p->m[i]->type->float_x)
+        if (from < to && p->m[i]->type->head)
+            slm_matrix_mul(p->m[i], p->kernels, p->y[i], p->ldy[i], p->x->r, p->x->row_bytes, p->tokens, from, to);
+        else if (from < to && p->m[i]->type->float_x)
             slm_matrix_mul(p->m[i], p->kernels, p->y[i], p->ldy[i], p->x->f, p->x->ld, p->tokens, from, to);
         else if (from < to)
             slm_matrix_mul(p->m[i], p->kernels, p->y[i], p->ldy[i], p->x->q, p->x->blocks, p->tokens, from, to);
         base += here;
     }
+}
+
+/* Adds the input of an operation to what the channels carry. */
+static void weigh_input(const slm_pass *pass, slm_op op, const slm_product *p)
+{
+    const int input = op == SLM_OP_QKV ? SLM_INPUT_ATTENTION : op == SLM_OP_OUTPUT ? SLM_INPUT_OUTPUT
+                      : op == SLM_OP_UP ? SLM_INPUT_FEED_FORWARD : op == SLM_OP_DOWN ? SLM_INPUT_DOWN : SLM_INPUTS;
+    if (pass->w->importance && input < SLM_INPUTS)
+        slm_importance_add(pass->w->importance, pass->index, input, p->x->f, p->x->ld, p->tokens);
+}
+
+/* What is not finite makes NaN, which the norm or the check of the next step finds. */
+static void make_row(void *ctx, size_t t)
+{
+    const slm_product *p = ctx;
+    (void)p->kernels->quantize_row((slm_xrow *)(void *)(p->x->r + t * p->x->row_bytes), p->x->f + t * p->x->ld, p->x->n);
+}
+
+static void make_rows(const slm_model *model, slm_product *p)
+{
+    bool wanted = false;
+    for (size_t i = 0; i < p->count; i++)
+        wanted = wanted || p->m[i]->type->head;
+    if (wanted && p->tokens * p->x->ld * sizeof(float) >= SLM_PASS_TASK_BYTES)
+        slm_team_run(model->team, p->tokens, make_row, p);
+    else
+        for (size_t t = 0; wanted && t < p->tokens; t++)
+            make_row(p, t);
 }
 
 /* One token: a contiguous range for each thread, one forward stream. Many: more and smaller parts in units of the products' tiles, so that
@@ -30,6 +60,7 @@ void slm_pass_product(const slm_pass *pass, slm_op op, slm_product *p)
     const size_t width = slm_team_width(model->team);
     p->kernels = &model->kernels;
     p->panels = 0;
+    make_rows(model, p);
     for (size_t i = 0; i < p->count; i++) {
         p->panels += slm_matrix_panels(p->m[i]);
         bytes += slm_matrix_panels(p->m[i]) * p->m[i]->panel_bytes;
@@ -38,6 +69,7 @@ void slm_pass_product(const slm_pass *pass, slm_op op, slm_product *p)
     p->unit = p->tokens > 16 ? 4 : 1;
     p->n_tasks = slm_max(1, slm_min(slm_ceil_div(p->panels, p->unit), p->tokens > 16 ? 4 * width : width));
     p->n_tasks = slm_min(p->n_tasks, slm_max(1, p->panels * p->m[0]->panel_bytes * p->tokens / SLM_PASS_TASK_BYTES));
+    weigh_input(pass, op, p);
     slm_team_run(model->team, p->n_tasks, product_part, p);
     slm_pass_lap(pass, op, bytes, weights * p->tokens);
 }

@@ -14,6 +14,7 @@
 #include "core/team.h"
 #include "core/writer.h"
 #include "format/file.h"
+#include "model/importance.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -37,9 +38,10 @@ static const slm_mix mixes[] = {
     { "q4_k_s", ID_Q4_K, FILE_Q4_K_S },     { "q3_k_l", ID_Q3_K, FILE_Q3_K_L },     { "q3_k_m", ID_Q3_K, FILE_Q3_K_M },
     { "q3_k_s", ID_Q3_K, FILE_Q3_K_S },     { "q2_k", ID_Q2_K, FILE_Q2_K },         { "iq4_nl", ID_IQ4_NL, FILE_IQ4_NL },
     { "iq4_xs", ID_IQ4_XS, FILE_IQ4_XS },
+    { "w8a8", SLM_ID_W8A8, SLM_ID_W8A8 },
 };
 
-slm_status slm_written_type(const slm_mix **mix, const char *option, slm_error *err)
+slm_status slm_written_type(const slm_mix **mix, const char *option, bool packed, slm_error *err)
 {
     char known[256] = "";
     size_t n = 0;
@@ -47,6 +49,8 @@ slm_status slm_written_type(const slm_mix **mix, const char *option, slm_error *
         const char *name = mixes[i].option;
         if (n + strlen(name) + 3 > sizeof known)
             break;
+        if (!packed && mixes[i].id == SLM_ID_W8A8)
+            continue;
         if (n)
             memcpy(known + n, ", ", 2), n += 2;
         memcpy(known + n, name, strlen(name) + 1);
@@ -55,13 +59,19 @@ slm_status slm_written_type(const slm_mix **mix, const char *option, slm_error *
     if (!option)
         return slm_fail(err, SLM_E_ARG, "params.type is NULL (known: %s)", known);
     for (size_t i = 0; i < sizeof mixes / sizeof *mixes; i++)
-        if (!strcmp(option, mixes[i].option)) {
+        if (!strcmp(option, mixes[i].option) && (packed || mixes[i].id != SLM_ID_W8A8)) {
             *mix = &mixes[i];
             return SLM_OK;
         }
     char shown[SLM_SHOWN];
     return slm_fail(err, SLM_E_UNSUPPORTED, "params.type: no type '%s' can be written (known: %s)",
                     slm_shown(shown, option, strlen(option)), known);
+}
+
+slm_status slm_written_keys(slm_keys *keys, const slm_mix *mix, slm_error *err)
+{
+    const slm_status status = slm_keys_add_u32(keys, "general.file_type", mix->file_type, err);
+    return status ? status : slm_keys_add_u32(keys, "general.quantization_version", 2, err);
 }
 
 uint32_t slm_tensor_layer(const char *name)
@@ -148,12 +158,12 @@ const slm_type *slm_tensor_type(const char *name, uint32_t n_dims, uint64_t cols
     if (!is_product(name, n_dims))
         return source;
     const slm_type *type = slm_type_by_id(mix->id);
-    if (type->block == 1)
+    if (type->block == 1 && !type->head)
         return type;
     /* The head decides every token, and every token pays for it once: it keeps a finer type. */
-    uint32_t id = !head ? mixed_type(name, mix, layers, groups) : mix->id == ID_Q8_0 ? ID_Q8_0 : ID_Q6_K;
+    uint32_t id = !head ? mixed_type(name, mix, layers, groups) : mix->id == ID_Q8_0 || mix->id == SLM_ID_W8A8 ? ID_Q8_0 : ID_Q6_K;
     type = slm_type_by_id(cols % 256 ? narrow_type(id) : id);
-    return cols % type->block ? source : type;
+    return cols % type->block || (type->head && cols > SLM_LIMIT_W8A8_COLS) ? source : type;
 }
 
 /* ---- one tensor ------------------------------------------------------------------------------------------------------------ */
@@ -171,6 +181,8 @@ typedef struct maker {
     /* the chunk at work */
     const slm_type *from, *to;
     size_t n;                       /* values */
+    uint64_t first, cols;           /* of the tensor: index of the chunk's first value, values of a row */
+    const float *importance;        /* [cols]; NULL */
     size_t bad[PIECES];             /* first block that is not finite, in the source or as written; SIZE_MAX */
     bool   bad_out[PIECES];
     double squares[PIECES];
@@ -192,6 +204,19 @@ static double squares(const slm_type *to, const float *values, const uint8_t *ou
     return sum;
 }
 
+/* `n` values that begin at value `at` of the tensor. */
+static void quantize_part(const maker *m, uint8_t *out, const float *values, uint64_t at, size_t n)
+{
+    float importance[PART];
+    if (!m->importance || !m->to->weigh) {
+        m->to->quantize(out, values, n);
+        return;
+    }
+    for (size_t k = 0; k < n; k++)
+        importance[k] = m->importance[(at + k) % m->cols];
+    m->to->weigh(out, values, importance, n);
+}
+
 static void convert_piece(void *ctx, size_t index)
 {
     maker *m = ctx;
@@ -209,7 +234,7 @@ static void convert_piece(void *ctx, size_t index)
     for (size_t i = 0; i < n; i += PART) {
         const size_t some = slm_min(PART, n - i);
         m->from->dequantize(values, raw + i / m->from->block * m->from->bytes, some);
-        m->to->quantize(out + i / m->to->block * m->to->bytes, values, some);
+        quantize_part(m, out + i / m->to->block * m->to->bytes, values, m->first + begin + i, some);
         if (m->params.tensor)
             m->squares[index] += squares(m->to, values, out + i / m->to->block * m->to->bytes, some);
     }
@@ -247,7 +272,10 @@ static slm_status convert_tensor(maker *m, size_t index, slm_error *err)
     double sum = 0;
     m->from = t->type;
     m->to = m->tensors[index].type;
+    m->cols = t->dims[0];
+    m->importance = slm_importance_of(m->params.importance, t->name, m->cols);
     for (uint64_t first = 0; first < n && !status; first += CHUNK) {
+        m->first = first;
         m->n = n - first < CHUNK ? (size_t)(n - first) : CHUNK;
         const size_t raw = m->n / m->from->block * m->from->bytes, out = m->n / m->to->block * m->to->bytes;
         status = slm_file_read_raw(m->file, t, first / m->from->block * m->from->bytes, m->raw, raw, err);
@@ -276,30 +304,45 @@ static uint32_t groups_of(const slm_file *file)
     return q && k && k->rows ? (uint32_t)(q->rows / k->rows) : 1;
 }
 
-/* want NULL: every tensor keeps its type. */
-static slm_status choose_types(maker *m, const slm_mix *want, slm_error *err)
+slm_status slm_chosen_types(const slm_type **types, const slm_file *file, const slm_mix *want, slm_error *err)
 {
     uint32_t layers = 0;
-    const uint32_t groups = groups_of(m->file);
-    const char *head = slm_file_find(m->file, "output.weight") ? "output.weight" : "token_embd.weight";
-    for (size_t i = 0; i < m->file->n_tensors; i++) {
-        const uint32_t layer = slm_tensor_layer(m->file->tensors[i].name);
+    const uint32_t groups = groups_of(file);
+    const char *head = slm_file_find(file, "output.weight") ? "output.weight" : "token_embd.weight";
+    if (file->packed)
+        return slm_fail(err, SLM_E_UNSUPPORTED, "%s: is packed: make the new file from the one that its %zu tensors come from", file->path,
+                        file->n_tensors);
+    for (size_t i = 0; i < file->n_tensors; i++) {
+        const uint32_t layer = slm_tensor_layer(file->tensors[i].name);
         layers = layer != UINT32_MAX && layer >= layers ? layer + 1 : layers;
     }
-    for (size_t i = 0; i < m->file->n_tensors; i++) {
-        const slm_tensor *t = &m->file->tensors[i];
+    for (size_t i = 0; i < file->n_tensors; i++) {
+        const slm_tensor *t = &file->tensors[i];
         if (!t->type)
-            return slm_fail(err, SLM_E_UNSUPPORTED, "%s: tensor '%s': cannot read its type %u (%s)", m->in,
-                            t->shown, t->type_id, slm_tensor_type_name(t));
+            return slm_fail(err, SLM_E_UNSUPPORTED, "%s: tensor '%s': cannot read its type %u (%s)", file->path, t->shown, t->type_id,
+                            slm_tensor_type_name(t));
+        types[i] = want ? slm_tensor_type(t->name, t->n_dims, t->dims[0], t->type, want, layers, groups, !strcmp(t->name, head))
+                        : t->type;
+    }
+    return SLM_OK;
+}
+
+static slm_status choose_types(maker *m, const slm_mix *want, slm_error *err)
+{
+    const slm_type **types = slm_heap_array(&m->heap, slm_max(1, m->file->n_tensors), sizeof *types);
+    slm_status status = types ? slm_chosen_types(types, m->file, want, err)
+                              : slm_fail(err, SLM_E_MEMORY, "%s: types of %zu tensors", m->in, m->file->n_tensors);
+    for (size_t i = 0; !status && i < m->file->n_tensors; i++) {
+        const slm_tensor *t = &m->file->tensors[i];
         slm_gguf_tensor *g = &m->tensors[i];
         g->name = t->name;
         g->n_dims = t->n_dims;
         memcpy(g->dims, t->dims, sizeof g->dims);
-        g->type = want ? slm_tensor_type(t->name, t->n_dims, t->dims[0], t->type, want, layers, groups, !strcmp(t->name, head))
-                       : t->type;
+        g->type = types[i];
         m->total += t->bytes;
     }
-    return SLM_OK;
+    slm_heap_free(&m->heap, types);
+    return status;
 }
 
 static slm_status write_file(maker *m, const char *out, slm_error *err)
@@ -344,7 +387,7 @@ static slm_status remake(const char *in, const char *out, const slm_quantize_par
         return slm_fail(err, SLM_E_ARG, "%s is NULL", in ? "out" : "in");
     slm_status status = slm_params_read(&m.params, sizeof m.params, params, err);
     if (!status && quantize)
-        status = slm_written_type(&want, m.params.type, err);
+        status = slm_written_type(&want, m.params.type, false, err);
     else if (!status && m.params.type)
         status = slm_fail(err, SLM_E_ARG, "params.type is '%s': a conversion keeps the types of '%s' (allowed NULL)", m.params.type, in);
     if (status)
@@ -358,9 +401,7 @@ static slm_status remake(const char *in, const char *out, const slm_quantize_par
     if (!status)
         status = choose_types(&m, want, err);
     if (!status && want)
-        status = slm_keys_add_u32(&m.file->keys, "general.file_type", want->file_type, err);
-    if (!status && want)
-        status = slm_keys_add_u32(&m.file->keys, "general.quantization_version", 2, err);
+        status = slm_written_keys(&m.file->keys, want, err);
     if (!status)
         status = write_file(&m, out, err);
     slm_writer_abort(m.writer);

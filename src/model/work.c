@@ -29,13 +29,15 @@ static void *piece(layout *l, size_t n, size_t each)
     return at;
 }
 
-static void place_operand(layout *l, slm_operand *o, size_t n, size_t chunk)
+static void place_operand(layout *l, slm_operand *o, size_t n, const slm_config *c, size_t chunk)
 {
     o->n = n;
     o->ld = slm_ceil_div(n, 64) * 64;
     o->blocks = o->ld / 32;
     o->f = piece(l, chunk, o->ld * sizeof *o->f);
     o->q = piece(l, chunk, o->blocks * sizeof *o->q);
+    o->row_bytes = sizeof(slm_xrow) + o->ld;
+    o->r = c->by_row ? piece(l, chunk, o->row_bytes) : NULL;
 }
 
 static void place(layout *l, slm_work *w, const slm_config *c, size_t width)
@@ -49,9 +51,9 @@ static void place(layout *l, slm_work *w, const slm_config *c, size_t width)
     w->qkv[2] = piece(l, w->chunk, kn * sizeof(float));
     w->gate = piece(l, w->chunk, f * sizeof(float));
     w->up = piece(l, w->chunk, f * sizeof(float));
-    place_operand(l, &w->in, e, w->chunk);
-    place_operand(l, &w->att, qn, w->chunk);
-    place_operand(l, &w->act, f, w->chunk);
+    place_operand(l, &w->in, e, c, w->chunk);
+    place_operand(l, &w->att, qn, c, w->chunk);
+    place_operand(l, &w->act, f, c, w->chunk);
     for (size_t i = 0; i < slm_config_rope_sets(c); i++) {
         w->cos[i] = piece(l, w->chunk, c->rope_size / 2 * sizeof(float));
         w->sin[i] = piece(l, w->chunk, c->rope_size / 2 * sizeof(float));
@@ -125,6 +127,11 @@ slm_status slm_work_new(slm_work **out, const slm_model *model, slm_heap *heap, 
 void slm_work_measure(slm_work *work, slm_profile *profile)
 {
     work->profile = profile;
+}
+
+void slm_work_weigh(slm_work *work, slm_importance *importance)
+{
+    work->importance = importance;
 }
 
 void slm_work_free(slm_work *work)

@@ -8,8 +8,14 @@
 bool slm_matrix_bytes(const slm_type *type, size_t rows, size_t cols, size_t *bytes)
 {
     size_t panel;
-    return slm_size_mul(slm_ceil_div(cols, SLM_STEP_COLS), type->step, &panel) &&
+    return slm_size_mul(slm_ceil_div(cols, SLM_STEP_COLS), type->step, &panel) && slm_size_add(panel, SLM_PANEL_ROWS * type->head, &panel) &&
            slm_size_mul(slm_ceil_div(rows, SLM_PANEL_ROWS), panel, bytes);
+}
+
+void slm_matrix_shape(slm_matrix *m)
+{
+    m->steps = slm_ceil_div(m->cols, SLM_STEP_COLS);
+    m->panel_bytes = SLM_PANEL_ROWS * m->type->head + m->steps * m->type->step;
 }
 
 slm_status slm_matrix_alloc(slm_matrix *m, slm_heap *heap, const slm_type *type, size_t rows, size_t cols, slm_error *err)
@@ -18,14 +24,14 @@ slm_status slm_matrix_alloc(slm_matrix *m, slm_heap *heap, const slm_type *type,
     uint8_t *panels = slm_matrix_bytes(type, rows, cols, &bytes) ? slm_heap_alloc(heap, bytes) : NULL;
     if (!panels)
         return slm_fail(err, SLM_E_MEMORY, "matrix of %zu x %zu %s weights", rows, cols, type->name);
-    const size_t steps = slm_ceil_div(cols, SLM_STEP_COLS);
-    *m = (slm_matrix){ type, rows, cols, steps, steps * type->step, panels };
+    *m = (slm_matrix){ .type = type, .rows = rows, .cols = cols, .panels = panels, .owned = panels };
+    slm_matrix_shape(m);
     return SLM_OK;
 }
 
 void slm_matrix_free(slm_matrix *m, slm_heap *heap)
 {
-    slm_heap_free(heap, m->panels);
+    slm_heap_free(heap, m->owned);
     *m = (slm_matrix){ 0 };
 }
 

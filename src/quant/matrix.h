@@ -9,8 +9,12 @@ typedef struct slm_matrix {
     const slm_type *type;       /* NULL: no matrix */
     size_t rows, cols, steps;   /* steps = ceil(cols / 64) */
     size_t panel_bytes;
-    uint8_t *panels;            /* [ceil(rows/16)][panel_bytes], aligned to 64 */
+    const uint8_t *panels;      /* [ceil(rows/16)][panel_bytes], aligned to 64 */
+    uint8_t *owned;             /* the same if they are on the heap; NULL: they lie in a mapped file */
 } slm_matrix;
+
+/* Sets steps and panel_bytes from type, rows and cols. */
+void slm_matrix_shape(slm_matrix *m);
 
 /* Bytes of the panels, checked. */
 bool slm_matrix_bytes(const slm_type *type, size_t rows, size_t cols, size_t *bytes);
@@ -25,7 +29,7 @@ static inline size_t slm_matrix_panels(const slm_matrix *m)
 }
 
 /* y[t][r] for the rows r of panels [begin, end): y points at row 0. x and ldx as the type wants: f32 [ldx], zero up to steps * 64,
- * or slm_xblock [ldx >= 2 * steps]. */
+ * or slm_xblock [ldx >= 2 * steps], or slm_xrow (ldx in bytes). */
 void slm_matrix_mul(const slm_matrix *m, const slm_kernels *k, float *y, size_t ldy, const void *x, size_t ldx, size_t tokens,
                     size_t begin, size_t end);
 

@@ -7,11 +7,14 @@
 #include <string.h>
 
 static const slm_type types[] = {
-#define SLM_TYPE(NAME, option, id, block, bytes, step, float_x)                                                           \
-    { #NAME, #option, id, block, bytes, step, float_x, offsetof(slm_kernels, mul_##option), slm_dequantize_##option,      \
-      slm_quantize_##option, slm_weigh_##option, slm_pack_##option, slm_unpack_##option, slm_nonfinite_##option },
+#define SLM_CODEC(option) offsetof(slm_kernels, mul_##option), slm_dequantize_##option, slm_quantize_##option,     \
+                          slm_weigh_##option, slm_pack_##option, slm_unpack_##option, slm_nonfinite_##option
+#define SLM_TYPE(NAME, option, id, block, bytes, step, float_x) { #NAME, #option, id, block, bytes, step, 0, float_x, SLM_CODEC(option) },
+#define SLM_ROW_TYPE(NAME, option, id, bytes, step, head)       { #NAME, #option, id, 1, bytes, step, head, true, SLM_CODEC(option) },
 #include "quant/types.def"
 #undef SLM_TYPE
+#undef SLM_ROW_TYPE
+#undef SLM_CODEC
 };
 
 /* All tensor types GGUF has numbers for: name, values and bytes of a block. Source: the GGUF specification. */
@@ -56,7 +59,9 @@ static bool blocks_bytes(uint32_t block, uint32_t bytes, uint64_t rows, uint64_t
 
 bool slm_type_bytes(const slm_type *type, uint64_t rows, uint64_t cols, uint64_t *bytes)
 {
-    return blocks_bytes(type->block, type->bytes, rows, cols, bytes);
+    uint64_t heads;
+    return blocks_bytes(type->block, type->bytes, rows, cols, bytes) && slm_u64_mul(rows, type->head, &heads) &&
+           slm_u64_add(*bytes, heads, bytes);
 }
 
 bool slm_type_shape(uint32_t id, const char **name, uint32_t *block, uint32_t *bytes)

@@ -13,7 +13,9 @@ typedef struct slm_type {
     uint32_t    block;      /* values of a block on disk */
     uint32_t    bytes;      /* of a block on disk */
     uint32_t    step;       /* bytes of a panel step of 16 rows x 64 k */
-    bool        float_x;    /* the product takes f32 activations; else slm_xblock */
+    uint32_t    head;       /* bytes of a row before its values, and 16 times as many before a panel's steps. Not 0: a type of packed
+                             * files only, whose functions below take one row at a time (n = cols, a block is the row) */
+    bool        float_x;    /* the product takes f32 activations (with a head: slm_xrow, made of these); else slm_xblock */
     size_t      mul;        /* offset of the product in slm_kernels */
 
     /* n values (a multiple of block) from their disk form, exactly (C13). */
@@ -30,6 +32,8 @@ typedef struct slm_type {
     /* Index of the first block with a non-finite scale or value, or SIZE_MAX. n values. */
     size_t (*nonfinite)(const void *src, size_t n);
 } slm_type;
+
+enum { SLM_ID_W8A8 = 0x38413857 };      /* GGUF has no number for it: "W8A8" */
 
 /* NULL if there is no such row. */
 const slm_type *slm_type_by_id(uint32_t id);

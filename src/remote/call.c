@@ -279,7 +279,7 @@ static void choose_winner(call *c)
         slm_flight *f = &c->flights[i];
         if (!f->remote || f->fault.class != SLM_CLASS_NONE)
             continue;
-        if (!two || f->done || f->answer.events)
+        if (!c->r->p.hedge_ms || f->done || f->answer.events)
             c->winner = f;
     }
     if (!c->winner || !two)
@@ -355,7 +355,8 @@ static void report(const call *c, const slm_flight *f)
 {
     const slm_fault *fault = c->fault.class != SLM_CLASS_NONE ? &c->fault : &f->fault;
     slm_remote_say(c->r, fault->class == SLM_CLASS_NONE ? 2 : 1, "%s %s%s%s: status %ld, %s, %zu bytes sent, %llu received, %llu ms",
-                   f->wire ? "POST" : "GET", c->r->url.host, c->r->url.path, f->wire ? f->wire->path : "/models", f->status, fault->class == SLM_CLASS_NONE ? "ok" : slm_fault_about(fault->class)->name,
+                   f->wire ? "POST" : "GET", c->r->url.host, c->r->url.path, f->wire ? f->wire->path : "/models", f->status,
+                   fault->class == SLM_CLASS_NONE ? "ok" : slm_fault_about(fault->class)->name,
                    c->n, (unsigned long long)f->received, (unsigned long long)(slm_retry_now_ms() - f->begun_ms));
 }
 

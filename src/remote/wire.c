@@ -6,16 +6,18 @@
 #include <string.h>
 
 #define OPENAI &slm_wire_openai
+#define SCHEMA SLM_STRUCTURED_SCHEMA
+#define OBJECT SLM_STRUCTURED_OBJECT
 static const slm_server servers[] = {
-    /* name           base URL                          format              limit                    stops structured              seed   pen.   logp   top_k  min_p  repeat usage */
-    { "openai",       "https://api.openai.com/v1",      OPENAI,             "max_completion_tokens",   4, SLM_STRUCTURED_SCHEMA, true,  true,  true,  false, false, false, true },
-    { "anthropic",    "https://api.anthropic.com/v1",   &slm_wire_anthropic, "max_tokens",            16, SLM_STRUCTURED_SCHEMA, false, false, false, true,  false, false, false },
-    { "vllm",         NULL,                             OPENAI,             "max_tokens",             16, SLM_STRUCTURED_SCHEMA, true,  true,  true,  true,  true,  true,  true },
-    { "llama-server", "http://127.0.0.1:8080/v1",       OPENAI,             "max_tokens",             16, SLM_STRUCTURED_OBJECT, true,  true,  true,  true,  true,  true,  true },
-    { "ollama",       "http://127.0.0.1:11434/v1",      OPENAI,             "max_tokens",             16, SLM_STRUCTURED_SCHEMA, true,  true,  false, false, false, false, true },
-    { "lmstudio",     "http://127.0.0.1:1234/v1",       OPENAI,             "max_tokens",             16, SLM_STRUCTURED_SCHEMA, true,  true,  false, true,  false, true,  true },
-    { "openrouter",   "https://openrouter.ai/api/v1",   OPENAI,             "max_tokens",              4, SLM_STRUCTURED_SCHEMA, true,  true,  true,  true,  true,  true,  true },
-    { "compatible",   NULL,                             OPENAI,             "max_tokens",              4, SLM_STRUCTURED_SCHEMA, true,  true,  true,  false, false, false, false },
+    /* name, base URL, format, name of the limit                                        stops structured seed pen. logp topk minp rep. usage */
+    { "openai",       "https://api.openai.com/v1",    OPENAI, "max_completion_tokens",      4, SCHEMA, 1, 1, 1, 0, 0, 0, 1 },
+    { "anthropic",    "https://api.anthropic.com/v1", &slm_wire_anthropic, "max_tokens",   16, SCHEMA, 0, 0, 0, 1, 0, 0, 0 },
+    { "vllm",         NULL,                           OPENAI, "max_tokens",                16, SCHEMA, 1, 1, 1, 1, 1, 1, 1 },
+    { "llama-server", "http://127.0.0.1:8080/v1",     OPENAI, "max_tokens",                16, OBJECT, 1, 1, 1, 1, 1, 1, 1 },
+    { "ollama",       "http://127.0.0.1:11434/v1",    OPENAI, "max_tokens",                16, SCHEMA, 1, 1, 0, 0, 0, 0, 1 },
+    { "lmstudio",     "http://127.0.0.1:1234/v1",     OPENAI, "max_tokens",                16, SCHEMA, 1, 1, 0, 1, 0, 1, 1 },
+    { "openrouter",   "https://openrouter.ai/api/v1", OPENAI, "max_tokens",                 4, SCHEMA, 1, 1, 1, 1, 1, 1, 1 },
+    { "compatible",   NULL,                           OPENAI, "max_tokens",                 4, SCHEMA, 1, 1, 1, 0, 0, 0, 0 },
 };
 const char slm_server_names[] = "openai, anthropic, vllm, llama-server, ollama, lmstudio, openrouter, compatible";
 

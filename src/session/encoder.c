@@ -120,7 +120,9 @@ slm_status slm_encoder_run(slm_encoder *e, slm_sequence *sequences, size_t n, sl
     size_t longest = 0;
     for (size_t i = 0; i < n; i++)
         longest = slm_max(longest, sequences[i].n);
-    const slm_status status = n ? make_room(e, longest, err) : SLM_OK;
+    slm_status status = slm_map_step(e->model->map, err);
+    if (!status && n)
+        status = make_room(e, longest, err);
     if (!status && n)
         slm_encode(e->model, e->encoding, sequences, n);
     return status;

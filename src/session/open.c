@@ -3,6 +3,7 @@
 #include "core/limits.h"
 #include "core/log.h"
 #include "core/params.h"
+#include "format/packed.h"
 #include "session/session.h"
 
 #include <string.h>
@@ -10,6 +11,11 @@
 slm_status slm_model_file(slm_file **out, slm_heap *heap, const char *path, const slm_model_params *p, slm_error *err)
 {
     return slm_file_load_input(out, heap, path, p->input, p->tokenizer_path, err);
+}
+
+bool slm_model_maps(const slm_file *file, const slm_model_params *p)
+{
+    return file->packed && !p->no_map && file->source.fd >= 0;
 }
 
 static slm_status keep_template(slm_model *model, const slm_keys *keys, slm_error *err)
@@ -37,7 +43,12 @@ static slm_status fill(slm_model *model, const char *path, const slm_model_param
         status = slm_model_file(&file, &model->heap, path, p, err);
     if (status)
         return status;
-    status = slm_model_bind(model, file, p->progress, p->progress_user, err);
+    if (file->packed && p->verify)
+        status = slm_packed_check(file, err);
+    if (!status && slm_model_maps(file, p))
+        status = slm_map_open(&model->map, &model->heap, &file->source, err);
+    if (!status)
+        status = slm_model_bind(model, file, p->progress, p->progress_user, err);
     if (!status)
         status = slm_tokenizer_load(&model->tokenizer, &model->heap, &file->keys, path, err);
     if (!status)
@@ -47,6 +58,8 @@ static slm_status fill(slm_model *model, const char *path, const slm_model_param
         status = slm_fail(err, SLM_E_MISMATCH, "%s: tokenizer: %u tokens, the model has %u", path, info.vocab, model->config.vocab);
     if (!status && file->trailing_bytes)
         slm_log_line(&model->log, 1, "%s: %llu bytes after the last tensor", path, (unsigned long long)file->trailing_bytes);
+    if (!status)
+        status = slm_map_look(model->map, err);     /* keys and table were read before the map was there */
     slm_file_free(file);
     return status;
 }
@@ -59,8 +72,8 @@ slm_status slm_model_open(slm_model **out, const char *path, const slm_model_par
         return status;
     if (!out || !path)
         return slm_fail(err, SLM_E_ARG, "%s is NULL", out ? "path" : "out");
-    if (p.isa & ~(uint32_t)(SLM_ISA_SCALAR | SLM_ISA_AVX2 | SLM_ISA_AVX512))
-        return slm_fail(err, SLM_E_ARG, "isa is 0x%x (allowed bits: 0x7)", p.isa);
+    if (p.isa & ~(uint32_t)(SLM_ISA_SCALAR | SLM_ISA_AVX2 | SLM_ISA_AVX512 | SLM_ISA_AVXVNNI))
+        return slm_fail(err, SLM_E_ARG, "isa is 0x%x (allowed bits: 0xf)", p.isa);
     slm_model *model = slm_heap_new_owner(sizeof *model, p.allocator, p.memory_limit);
     if (!model)
         return slm_fail(err, SLM_E_MEMORY, "%s: model of %zu bytes", path, sizeof *model);
@@ -113,7 +126,9 @@ slm_status slm_model_get_info(const slm_model *model, slm_model_info *info, slm_
     slm_model_info full = SLM_MODEL_INFO_INIT;
     full.architecture = c->arch->name;
     full.name = model->name;
-    full.isa = model->isa & SLM_ISA_AVX512 ? "avx512" : model->isa & SLM_ISA_AVX2 ? "avx2" : "scalar";
+    full.isa = model->isa & SLM_ISA_AVX512    ? "avx512"
+               : model->isa & SLM_ISA_AVXVNNI ? "avxvnni"
+               : model->isa & SLM_ISA_AVX2    ? "avx2" : "scalar";
     full.parameters = model->parameters;
     full.weight_bytes = model->weight_bytes;
     full.step_bytes = model->step_bytes;

@@ -13,12 +13,13 @@ enum { CHUNK = 256 * 1024 };        /* bind.c reads weights in pieces of about t
 
 typedef struct sums {
     uint64_t weights;               /* bytes of panels and vectors */
-    uint64_t heap;                  /* the same as allocations */
+    uint64_t mapped;                /* of these, those that stay in the file */
+    uint64_t heap;                  /* the others as allocations */
     uint64_t scratch;               /* the most that packing one tensor takes */
 } sums;
 
 /* Panels for what has rows, floats for what has not. Types this version cannot compute with count as they lie on disk. */
-static void add_tensor(sums *s, const slm_tensor *t, size_t width)
+static void add_tensor(sums *s, const slm_file *file, const slm_tensor *t, size_t width, bool mapped)
 {
     size_t bytes = (size_t)t->bytes;
     if (t->n_dims == 1)
@@ -26,8 +27,12 @@ static void add_tensor(sums *s, const slm_tensor *t, size_t width)
     else if (t->type && !slm_matrix_bytes(t->type, (size_t)t->rows, (size_t)t->dims[0], &bytes))
         bytes = SIZE_MAX / 4;
     s->weights += bytes;
+    if (mapped && t->n_dims > 1) {
+        s->mapped += bytes;
+        return;
+    }
     s->heap += slm_heap_cost(bytes);
-    if (t->n_dims > 1) {
+    if (t->n_dims > 1 && !file->packed) {
         const uint64_t panel = t->bytes / t->rows * SLM_PANEL_ROWS, tasks = slm_min(width, slm_ceil_div((size_t)t->rows, SLM_PANEL_ROWS));
         const uint64_t scratch = tasks * (panel >= CHUNK ? panel : CHUNK / panel * panel);
         s->scratch = scratch > s->scratch ? scratch : s->scratch;
@@ -90,10 +95,11 @@ static slm_status compute(slm_plan_info *plan, const slm_file *file, const slm_h
         return status;
     for (size_t i = 0; i < file->n_tensors; i++)
         if (strcmp(file->tensors[i].name, "rope_freqs.weight") != 0)      /* lives on in the model's table of angles */
-            add_tensor(&s, &file->tensors[i], width);
+            add_tensor(&s, file, &file->tensors[i], width, slm_model_maps(file, p));
     const uint64_t tables = slm_heap_cost(sizeof(slm_model)) + slm_heap_cost(c.layers * sizeof(slm_layer)) +
                             (c.rope_size ? slm_config_rope_sets(&c) * slm_heap_cost(c.rope_size / 2 * sizeof(double)) : 0);
     plan->weight_bytes = s.weights;
+    plan->mapped_bytes = s.mapped;
     plan->model_bytes = tables + s.heap + tokenizer + (found ? slm_heap_cost(n + 1) : 0);
     plan->open_peak = most(atomic_load(&heap->peak) + tables, metadata + tables + s.heap + most(s.scratch, tokenizer_peak));
     if (c.arch->encoder) {

@@ -224,12 +224,9 @@ static slm_status decode_head(head *h, const slm_source *src, slm_error *err)
     return SLM_OK;
 }
 
-/* The numbers against the model and each other. */
-static slm_status check_head(const head *h, const slm_source *src, slm_model *model, slm_error *err)
+/* What any session file has. */
+static slm_status check_numbers(const head *h, const slm_source *src, slm_error *err)
 {
-    const slm_config *c = &model->config;
-    head want;
-    char id[ID + 1];
     if (h->layout != LAYOUT)
         return slm_fail_at(err, SLM_E_UNSUPPORTED, 88, "%s: cache of layout %u (this library reads %d)", src->name, h->layout, LAYOUT);
     if ((h->element != 2 && h->element != 4) || h->has_logits > 1 || h->zero)
@@ -238,9 +235,13 @@ static slm_status check_head(const head *h, const slm_source *src, slm_model *mo
     if (h->context < 1 || h->context > SLM_LIMIT_CONTEXT || h->position > h->context || (h->has_logits && !h->position))
         return slm_fail_at(err, SLM_E_FORMAT, 120, "%s: head: %" PRIu64 " tokens in a context of %" PRIu64 " (allowed 1 .. %d)", src->name,
                            h->position, h->context, SLM_LIMIT_CONTEXT);
-    if (h->layers != c->layers || h->kv_heads != c->kv_heads || h->head_size != c->head_size || h->vocab != c->vocab)
-        return slm_fail_at(err, SLM_E_MISMATCH, 96, "%s: of another model: %u layers, %u kv heads of %u, %u tokens; this one has %u, %u of %u, %u",
-                           src->name, h->layers, h->kv_heads, h->head_size, h->vocab, c->layers, c->kv_heads, c->head_size, c->vocab);
+    return SLM_OK;
+}
+
+/* Sections and sizes against what a model with these numbers has. */
+static slm_status check_places(const head *h, const slm_source *src, const slm_config *c, slm_error *err)
+{
+    head want;
     lay_out(&want, c, h->element, h->has_logits != 0, h->context, h->position);
     for (size_t i = 0; i < SECTIONS; i++)
         if (h->sections[i].offset != want.sections[i].offset || h->sections[i].bytes != want.sections[i].bytes)
@@ -250,7 +251,23 @@ static slm_status check_head(const head *h, const slm_source *src, slm_model *mo
     if (h->file_bytes != want.file_bytes || src->size != want.file_bytes)
         return slm_fail_at(err, SLM_E_FORMAT, 16, "%s: has %" PRIu64 " bytes, its head says %" PRIu64 ", its numbers say %" PRIu64, src->name,
                            src->size, h->file_bytes, want.file_bytes);
-    const slm_status status = slm_model_identity(model, id, err);
+    return SLM_OK;
+}
+
+/* The numbers against the model and each other. */
+static slm_status check_head(const head *h, const slm_source *src, slm_model *model, slm_error *err)
+{
+    const slm_config *c = &model->config;
+    char id[ID + 1];
+    slm_status status = check_numbers(h, src, err);
+    if (status)
+        return status;
+    if (h->layers != c->layers || h->kv_heads != c->kv_heads || h->head_size != c->head_size || h->vocab != c->vocab)
+        return slm_fail_at(err, SLM_E_MISMATCH, 96, "%s: of another model: %u layers, %u kv heads of %u, %u tokens; this one has %u, %u of %u, %u",
+                           src->name, h->layers, h->kv_heads, h->head_size, h->vocab, c->layers, c->kv_heads, c->head_size, c->vocab);
+    status = check_places(h, src, c, err);
+    if (!status)
+        status = slm_model_identity(model, id, err);
     if (!status && memcmp(id, h->id, ID) != 0) {
         char shown[SLM_SHOWN];
         return slm_fail_at(err, SLM_E_MISMATCH, 24, "%s: of model %s, this one is %.64s", src->name, slm_shown(shown, h->id, ID), id);
@@ -280,10 +297,21 @@ static slm_status get(intake *in, void *dst, size_t n, slm_error *err)
     return status;
 }
 
+static const char *const names[SECTIONS] = { "tokens", "logits", "cache" };
+
+/* Of a section that was read to its end. */
+static slm_status check_hash(const intake *in, const head *h, size_t index, slm_error *err)
+{
+    const section *part = &h->sections[index];
+    if (slm_xxh64_end(&in->hash) == part->hash)
+        return SLM_OK;
+    return slm_fail_at(err, SLM_E_FORMAT, part->offset, "%s: section %s: is damaged: the hash of its %" PRIu64 " bytes is %016" PRIx64
+                       ", the head says %016" PRIx64, in->src->name, names[index], part->bytes, slm_xxh64_end(&in->hash), part->hash);
+}
+
 /* dst [n], and the padding behind it. */
 static slm_status get_section(slm_session *s, const slm_source *src, const head *h, size_t index, slm_error *err)
 {
-    static const char *const names[SECTIONS] = { "tokens", "logits", "cache" };
     const section *part = &h->sections[index];
     intake in = { .src = src, .at = part->offset, .left = part->bytes };
     uint8_t padding[64];
@@ -300,9 +328,8 @@ static slm_status get_section(slm_session *s, const slm_source *src, const head 
     const size_t n_padding = (size_t)in.left;
     if (!status)
         status = get(&in, padding, n_padding, err);
-    if (!status && slm_xxh64_end(&in.hash) != part->hash)
-        status = slm_fail_at(err, SLM_E_FORMAT, part->offset, "%s: section %s: is damaged: the hash of its %" PRIu64 " bytes is %016" PRIx64
-                             ", the head says %016" PRIx64, src->name, names[index], part->bytes, slm_xxh64_end(&in.hash), part->hash);
+    if (!status)
+        status = check_hash(&in, h, index, err);
     for (size_t i = 0; !status && i < n_padding; i++)
         if (padding[i])
             status = slm_fail_at(err, SLM_E_FORMAT, part->offset + part->bytes - n_padding + i, "%s: section %s: byte %u behind its end "
@@ -369,5 +396,50 @@ slm_status slm_session_load(slm_session **out, slm_model *model, const char *pat
         return status;
     status = load(out, model, &src, params, err);
     slm_source_close(&src);
+    return status;
+}
+
+/* ---- checking without a model ---- */
+
+bool slm_session_is(const slm_source *src)
+{
+    uint8_t bytes[sizeof magic];
+    return src->size >= sizeof magic && slm_source_read(src, 0, bytes, sizeof bytes, NULL) == SLM_OK && memcmp(bytes, magic, sizeof magic) == 0;
+}
+
+slm_status slm_session_check(const slm_source *src, slm_heap *heap, uint64_t *sections, slm_error *err)
+{
+    head h;
+    slm_config c = { 0 };
+    slm_status status = decode_head(&h, src, err);
+    if (!status)
+        status = check_numbers(&h, src, err);
+    if (status)
+        return status;
+    if (h.layers < 1 || h.layers > SLM_LIMIT_LAYERS || h.kv_heads < 1 || h.kv_heads > SLM_LIMIT_HEADS || h.head_size < 1 ||
+        h.head_size > SLM_LIMIT_HEAD_SIZE || h.vocab < 1 || h.vocab > SLM_LIMIT_VOCAB)
+        return slm_fail_at(err, SLM_E_FORMAT, 96, "%s: head: %u layers, %u kv heads of %u, %u tokens (allowed 1 .. %d, %d, %d, %d)", src->name,
+                           h.layers, h.kv_heads, h.head_size, h.vocab, SLM_LIMIT_LAYERS, SLM_LIMIT_HEADS, SLM_LIMIT_HEAD_SIZE,
+                           SLM_LIMIT_VOCAB);
+    c.layers = h.layers;
+    c.kv_heads = h.kv_heads;
+    c.head_size = h.head_size;
+    c.vocab = h.vocab;
+    if ((status = check_places(&h, src, &c, err)) != SLM_OK)
+        return status;
+    uint8_t *chunk = slm_heap_alloc(heap, READ);
+    if (!chunk)
+        return slm_fail(err, SLM_E_MEMORY, "%s: chunk of %d bytes", src->name, READ);
+    for (size_t i = 0; !status && i < SECTIONS; i++) {
+        intake in = { .src = src, .at = h.sections[i].offset, .left = h.sections[i].bytes };
+        slm_xxh64_init(&in.hash);
+        while (!status && in.left)
+            status = get(&in, chunk, (size_t)(in.left < READ ? in.left : READ), err);
+        if (!status)
+            status = check_hash(&in, &h, i, err);
+    }
+    slm_heap_free(heap, chunk);
+    if (!status)
+        *sections = SECTIONS + 1;       /* the head has a hash too */
     return status;
 }

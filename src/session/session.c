@@ -176,6 +176,8 @@ slm_status slm_session_begin(slm_session *s, slm_sequence *sequence, const int32
             return slm_fail(err, SLM_E_ARG, "feed: token %zu is %d (allowed 0 .. %zu)", i, tokens[i], vocab - 1);
     slm_status status = slm_watch_look(watch, err);
     if (!status)
+        status = slm_map_step(s->model->map, err);
+    if (!status)
         status = slm_kv_reserve(&s->kv, s->position, s->position + n, err);
     if (!status)
         *sequence = (slm_sequence){ .kv = &s->kv, .tokens = tokens, .n = n, .first = s->position, .last = s->logits, .watch = *watch,

@@ -41,8 +41,15 @@ void slm_model_let_go(slm_model *model);
 /* The file of a model: at `path`, or the input of the params. */
 slm_status slm_model_file(slm_file **out, slm_heap *heap, const char *path, const slm_model_params *params, slm_error *err);
 
+/* Are the weights of that file used where they lie? */
+bool slm_model_maps(const slm_file *file, const slm_model_params *params);
+
 /* 64 hex digits and a NUL over all that decides a logit or the meaning of a token. */
 slm_status slm_model_identity(slm_model *model, char id[65], slm_error *err);
+
+/* A session file by its magic; all its hashes, without its model. */
+bool slm_session_is(const slm_source *source);
+slm_status slm_session_check(const slm_source *source, slm_heap *heap, uint64_t *sections, slm_error *err);
 
 /* Begins and ends a call: one at a time, with the floating-point state of the contract. `watch` gets cancel flag and deadline. */
 slm_status slm_session_enter(slm_session *session, slm_watch *watch, unsigned *saved, slm_error *err);

@@ -10,7 +10,12 @@
 #include <math.h>
 #include <string.h>
 
-enum { GROUP = 128, LANES = 16, AROUND = 16 };     /* AROUND: tokens a text gets besides its own, at most */
+enum {
+    GROUP = 128,
+    LANES = 16,
+    AROUND = 16,                /* tokens a text gets besides its own, at most */
+    IDS_KEPT = 1 << 20          /* room for ids that is kept from one group to the next: a huge text has no lasting effect */
+};
 
 /* An item on its way. */
 typedef struct part {
@@ -160,6 +165,7 @@ static slm_status tokenize(const embedding *e, part *p, size_t *used)
 
 static void start(const embedding *e, part *p, slm_embed_item *item, size_t *used)
 {
+    const size_t before = *used;
     *p = (part){ .how = e, .item = item, .n = item->n, .at = SIZE_MAX, .sequence = SIZE_MAX };
     item->status = SLM_OK;
     if (!item->vector)
@@ -168,6 +174,8 @@ static void start(const embedding *e, part *p, slm_embed_item *item, size_t *use
         item->status = tokenize(e, p, used);
     if (!item->status)
         item->status = slm_encoder_check(e->encoder, item->text ? e->encoder->ids + p->at : item->tokens, p->n, &p->err);
+    if (item->status)
+        *used = before;
 }
 
 static void end(embedding *e, part *p)
@@ -209,6 +217,11 @@ static size_t run_group(embedding *e, slm_embed_item *items, size_t n)
         }
         end(e, p);
         good = items[i].status ? i : good;
+    }
+    if (e->encoder->ids_room > IDS_KEPT) {
+        slm_heap_free(&e->encoder->model->heap, e->encoder->ids);
+        e->encoder->ids = NULL;
+        e->encoder->ids_room = 0;
     }
     return good;
 }

@@ -30,7 +30,7 @@ typedef struct slm_merger {
     slm_symbol *symbols;    /* [room] */
     uint64_t   *queue;      /* [2 * room] */
     size_t      room;
-    slm_memo   *memo;       /* [memo_mask + 1], or NULL: a piece has one place, the last one there stays */
+    slm_memo   *memo;       /* [memo_mask + 1], or NULL: a piece has two places side by side, the last one met stands first */
     size_t      memo_mask;
 } slm_merger;
 
@@ -43,7 +43,7 @@ slm_status slm_merger_reserve(slm_merger *merger, size_t n, slm_error *err);
 /* A memo for a text of n bytes, if it is long enough to be worth one and there is none. SLM_E_MEMORY. */
 slm_status slm_merger_remember(slm_merger *merger, size_t n, slm_error *err);
 
-/* Where a piece of 1 .. SLM_MEMO_BYTES bytes has its place. */
+/* The first of the two places of a piece of 1 .. SLM_MEMO_BYTES bytes. */
 static inline slm_memo *slm_memo_at(const slm_merger *m, const uint8_t *p, size_t n)
 {
     uint64_t h = n, v = 0;
@@ -63,7 +63,7 @@ static inline slm_memo *slm_memo_at(const slm_merger *m, const uint8_t *p, size_
         v = (uint64_t)p[0] << 16 | (uint64_t)p[n / 2] << 8 | p[n - 1];
     }
     h = (h ^ v) * UINT64_C(0x9e3779b97f4a7c15);
-    return &m->memo[(h >> 32) & m->memo_mask];
+    return &m->memo[(h >> 32) & m->memo_mask & ~(size_t)1];
 }
 
 static inline bool slm_memo_is(const slm_memo *memo, const uint8_t *p, size_t n)
@@ -71,10 +71,24 @@ static inline bool slm_memo_is(const slm_memo *memo, const uint8_t *p, size_t n)
     return memo->len == n && memcmp(memo->bytes, p, n) == 0;
 }
 
-static inline void slm_memo_set(slm_memo *memo, const uint8_t *p, size_t n, const uint32_t *ids, size_t n_ids)
+/* The piece's memo, or NULL. */
+static inline const slm_memo *slm_memo_find(slm_memo memo[2], const uint8_t *p, size_t n)
+{
+    if (slm_memo_is(&memo[0], p, n))
+        return &memo[0];
+    if (!slm_memo_is(&memo[1], p, n))
+        return NULL;
+    const slm_memo first = memo[0];
+    memo[0] = memo[1];
+    memo[1] = first;
+    return &memo[0];
+}
+
+static inline void slm_memo_set(slm_memo memo[2], const uint8_t *p, size_t n, const uint32_t *ids, size_t n_ids)
 {
     if (n_ids > SLM_MEMO_IDS)
         return;
+    memo[1] = memo[0];
     memo->len = (uint8_t)n;
     memo->n = (uint8_t)n_ids;
     memcpy(memo->bytes, p, n);

@@ -101,13 +101,12 @@ static inline void slm_emit(slm_encoder *e, uint32_t id)
 }
 
 /* The tokens of a piece that the memo knows. Ranges are not kept there. */
-static inline bool slm_emit_known(slm_encoder *e, const slm_memo *memo, const uint8_t *piece, size_t n)
+static inline bool slm_emit_known(slm_encoder *e, slm_memo memo[2], const uint8_t *piece, size_t n)
 {
-    if (!slm_memo_is(memo, piece, n))
-        return false;
-    for (size_t i = 0; i < memo->n; i++)
-        slm_emit(e, memo->ids[i]);
-    return true;
+    const slm_memo *known = slm_memo_find(memo, piece, n);
+    for (size_t i = 0; known && i < known->n; i++)
+        slm_emit(e, known->ids[i]);
+    return known != NULL;
 }
 
 /* The tokens from number `first` on are the memo of that piece. */

@@ -18,5 +18,6 @@ try score "$model" 'The dog' ' barked' ' flew'
 try resume "$model" story.slms 'Once upon a time'
 try resume "$model" story.slms
 try engine "$model" 'One day'
+try remote here "$model" 'One day'
 try stream "$model" 'One day'
 try tokenize "$model" 'Hello'

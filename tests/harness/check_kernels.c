@@ -437,7 +437,7 @@ static struct {
     int thorough, bench;
     unsigned isas;
     size_t passed, failed, skipped, cases;
-    double peak[8];
+    double peak[16];
 } run;
 
 static int begin(check *c, const char *op, const char *isa, unsigned bit)
@@ -537,7 +537,7 @@ int main(int argc, char **argv)
 
     check_vectors = run.isas & SLM_ISA_avx512 ? 3 : run.isas & SLM_ISA_avx2 ? 1 : 0;
     if (run.bench)
-        for (unsigned isa = 1; isa <= SLM_ISA_avx512; isa *= 2)
+        for (unsigned isa = 1; isa <= SLM_ISA_avxvnni; isa *= 2)
             if (run.isas & isa)
                 run.peak[isa] = fma_peak(isa);
     printf("seed 0x%" PRIx64 "\n", run.seed);

@@ -3,11 +3,13 @@
  * alone and among others.
  *
  * Usage: determinism [--stored FILE] MODEL...
+ * A MODEL with w8a8: in front of its name is packed in that type first.
  * Prints "HASH NAME" a model and fails if any way to compute the logits differs, or if FILE (the same lines) has another hash for a
  * name. Built by two compilers at two levels of optimisation, the output must be the same text. */
 #include "slm.h"
 
 #include <fenv.h>
+#include <stdbool.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,12 +18,13 @@
 #include <unistd.h>
 #include <xmmintrin.h>
 
+#define W8A8 "w8a8:"
 enum { TOKENS = 100, ITEMS = 4 };       /* past a page of 64 positions; sessions of a batch */
 
 typedef struct way {
     const char *name;
     unsigned isa, threads, chunk, first, truncate, csr;
-    enum { FED, FORKED, SAVED, BATCHED } then;
+    enum { FED, FORKED, SAVED, BATCHED, PACKED, READ } then;
     unsigned place;
     enum { OWN, OPENMP, REVERSED, DELAYED, REFUSING } team;
 } way;
@@ -55,6 +58,11 @@ static const way ways[] = {
     { "avx2",                           SLM_ISA_AVX2, 2, 0, 0, 0, 0, FED, 0, OWN },
     { "avx2, chunks of 5",              SLM_ISA_AVX2, 1, 5, 0, 0, 0, FED, 0, OWN },
     { "scalar",                         SLM_ISA_SCALAR, 2, 0, 0, 0, 0, FED, 0, OWN },
+    { "avxvnni",                        SLM_ISA_AVXVNNI, 2, 0, 0, 0, 0, FED, 0, OWN },
+    { "avxvnni, chunks of 5",           SLM_ISA_AVXVNNI, 1, 5, 0, 0, 0, FED, 0, OWN },
+    { "packed",                         0, 2, 0,  0,  0,  0, PACKED, 0, OWN },
+    { "packed, chunks of 3, avx2",      SLM_ISA_AVX2, 2, 3, 0, 0, 0, PACKED, 0, OWN },
+    { "packed, read into memory",       0, 3, 0,  33, 0,  0, READ, 0, OWN },
     { "a fork at 1",                    0, 2, 0,  1,  0,  0, FORKED, 0, OWN },
     { "a fork at 37",                   0, 1, 7,  37, 0,  0, FORKED, 0, OWN },
     { "a fork at 64",                   0, 2, 0,  64, 0,  0, FORKED, 0, OWN },
@@ -216,10 +224,39 @@ static slm_status in_a_batch(slm_session *session, slm_model *model, const way *
     return status;
 }
 
+/* Makes a packed file of `from`, in `type` if that is not NULL. */
+static slm_status pack(char *file, const char *from, const char *type, slm_error *err)
+{
+    slm_quantize_params q = SLM_QUANTIZE_PARAMS_INIT;
+    const int fd = mkstemp(file);
+    if (fd < 0)
+        return SLM_E_IO;
+    (void)close(fd);
+    q.type = type;
+    q.threads = 2;
+    return slm_pack_file(from, file, &q, err);
+}
+
+/* Opens the file, or one packed from it, which is gone when the model is open. */
+static slm_status open_model(slm_model **model, const char *path, const way *w, slm_model_params *mp, slm_error *err)
+{
+    char packed[] = "/tmp/slm-determinism-XXXXXX";
+    const bool row = strncmp(path, W8A8, strlen(W8A8)) == 0;
+    if (!row && w->then != PACKED && w->then != READ)
+        return slm_model_open(model, path, mp, err);
+    mp->no_map = w->then == READ;
+    mp->verify = 1;
+    slm_status status = pack(packed, row ? path + strlen(W8A8) : path, row ? "w8a8" : NULL, err);
+    if (!status)
+        status = slm_model_open(model, packed, mp, err);
+    (void)unlink(packed);
+    return status;
+}
+
 /* Sessions alone fork, save, truncate and go on. */
 static int applies(const way *w, int encoder)
 {
-    return !encoder || w->then == BATCHED || (w->then == FED && !w->first && !w->truncate);
+    return !encoder || w->then == BATCHED || ((w->then == FED || w->then >= PACKED) && !w->first && !w->truncate);
 }
 
 /* States [TOKENS][width], then the vector by the mean and that of the last token; the text as item `place` of many in a batch. */
@@ -302,7 +339,7 @@ static int run(const char *path, const way *w, char hash[65])
     const slm_executor executor = { NULL, w->threads ? w->threads : 1, 0, w->team == REVERSED ? reversed : w->team == DELAYED ? delayed : refusing };
     mp.executor = w->team >= REVERSED ? &executor : NULL;
     mp.openmp = w->team == OPENMP;
-    slm_status status = slm_model_open(&model, path, &mp, &err);
+    slm_status status = open_model(&model, path, w, &mp, &err);
     if (!status)
         status = slm_model_get_info(model, &info, &err);
     if (!status && applies(w, (int)info.encoder)) {
@@ -348,7 +385,9 @@ int main(int argc, char **argv)
             continue;
         }
         const char *name = strrchr(argv[i], '/') ? strrchr(argv[i], '/') + 1 : argv[i];
-        char first[65] = "", other[65] = "", want[65];
+        char first[65] = "", other[65] = "", want[65], full[256];
+        (void)snprintf(full, sizeof full, "%s%s", strncmp(argv[i], W8A8, strlen(W8A8)) == 0 && strchr(argv[i], '/') ? W8A8 : "", name);
+        name = full;
         for (size_t k = 0; k < sizeof ways / sizeof *ways; k++) {
             if (ways[k].isa && !(slm_cpu_isa() & ways[k].isa)) {
                 (void)fprintf(stderr, "determinism: skipped: %s: this CPU has no such instruction set\n", ways[k].name);

@@ -28,7 +28,7 @@ int main(void)
         printf("%s`%s`", f == slm_families ? "" : ", ", f->model_type);
     printf(": [docs/convert.md](docs/convert.md) |\n| weights | ");
     for (size_t i = 0; slm_type_at(i); i++)
-        printf("%s%s", i ? ", " : "", slm_type_at(i)->name);
+        printf("%s%s%s", i ? ", " : "", slm_type_at(i)->name, slm_type_at(i)->head ? " (packed files)" : "");
     slm_pre_names(pre, sizeof pre);
     printf(", mixed in one file |\n| tokenizers | SentencePiece BPE and unigram, WordPiece; byte-level BPE with the pre-tokenizers ");
     print_names(pre);

@@ -1,4 +1,6 @@
-/* mul_block.c -- products with block-quantized weights on AVX2; the contract stands in scalar/mul.c.
+/* mul_block.c -- products with block-quantized weights on AVX2; the contract stands in scalar/mul.c. Compiled twice: here, and by
+ * avxvnni/mul_block.c with the VEX form of vpdpbusd, which adds four products u8 x s8 to s32 without saturating, so that sums begin at
+ * minus the offset times the sum of the activations, as on AVX-512, and none of what follows is needed.
  *
  * A step of four k for 16 rows is two registers. Without VNNI, vpmaddubsw adds pairs of u8 x s8 to s16 and saturates, so:
  *   4 bit  a pair is within 2 * 15 * 127 = 3,810 and the eight groups of a block within 30,480: summed in s16, widened once.
@@ -26,9 +28,18 @@ enum {
     AHEAD = 1024            /* bytes of prefetch */
 };
 
+#ifdef __AVXVNNI__
+#define ISA(name) name##_avxvnni
+enum { FOUR = 1 };      /* the one instruction is there */
+#else
+#define ISA(name) name##_avx2
+enum { FOUR = 0 };
+#endif
+
+/* Is the weight taken back to what it was before it became unsigned? */
 INLINE bool is_signed(int type)
 {
-    return slm_block_high(type) || type == SLM_Q8_0 || slm_block_has_table(type);
+    return !FOUR && (slm_block_high(type) || type == SLM_Q8_0 || slm_block_has_table(type));
 }
 
 /* Bytes that fill their range: pairs of products leave no room for a sum in s16. */
@@ -44,7 +55,7 @@ INLINE __m256i group(int type, const uint8_t *step, int b, int g, int h)
     const uint8_t *at = step + slm_block_head(type) + 32 * h, *plane = at + slm_block_low_bytes(type);
     const int low = slm_block_low(type);
     if (low == 8)
-        return _mm256_xor_si256(_mm256_load_si256((const void *)(at + b * 512 + g * 64)), _mm256_set1_epi8(-128));
+        return _mm256_xor_si256(_mm256_load_si256((const void *)(at + b * 512 + g * 64)), _mm256_set1_epi8(is_signed(type) ? -128 : 0));
     __m256i q;
     if (low == 4) {
         const __m256i both = _mm256_load_si256((const void *)(at + b * 256 + g % 4 * 64));
@@ -54,7 +65,8 @@ INLINE __m256i group(int type, const uint8_t *step, int b, int g, int h)
         q = _mm256_and_si256(g % 4 ? _mm256_srli_epi16(four, g % 4 * 2) : four, _mm256_set1_epi8(3));
     }
     if (slm_block_has_table(type))
-        return _mm256_shuffle_epi8(_mm256_broadcastsi128_si256(_mm_load_si128((const void *)table)), q);
+        return _mm256_shuffle_epi8(_mm256_xor_si256(_mm256_broadcastsi128_si256(_mm_load_si128((const void *)table)),
+                                                    _mm256_set1_epi8(is_signed(type) ? 0 : -128)), q);
     if (!slm_block_high(type))
         return q;
     const int bit = slm_block_high(type) == 1 ? g : g % 4 * 2;      /* where the high bits lie in each byte; they go to `low` and up */
@@ -62,8 +74,8 @@ INLINE __m256i group(int type, const uint8_t *step, int b, int g, int h)
     const __m256i moved = bit < low ? _mm256_slli_epi16(high, low - bit) : _mm256_srli_epi16(high, bit - low);
     const __m256i mask = _mm256_set1_epi8((char)(((1 << slm_block_high(type)) - 1) << low));
     /* half of the range off: what is left of the offset, or too much of it, `whole` puts right */
-    return _mm256_sub_epi8(_mm256_or_si256(q, _mm256_and_si256(moved, mask)),
-                           _mm256_set1_epi8((char)(1 << (low + slm_block_high(type) - 1))));
+    const __m256i u = _mm256_or_si256(q, _mm256_and_si256(moved, mask));
+    return is_signed(type) ? _mm256_sub_epi8(u, _mm256_set1_epi8((char)(1 << (low + slm_block_high(type) - 1)))) : u;
 }
 
 INLINE __m256 halves8(const uint8_t *at)
@@ -103,6 +115,33 @@ INLINE __m256i broadcast4(const int8_t *q)
     return _mm256_set1_epi32(v);
 }
 
+/* factor times minus the sum of the activations of half i, or of the block if sums are not by halves. From general registers: a
+ * constant for a vector product of both would take one that the sums need. */
+INLINE __m256i nsum(int type, const slm_xblock *x, int i, int factor)
+{
+    return _mm256_set1_epi32((slm_block_halves(type) == 2 ? x->nsum[i] : x->nsum[0] + x->nsum[1]) * factor);
+}
+
+#ifdef __AVXVNNI__
+INLINE __m256i dot4(int type, __m256i sum, __m256i v, __m256i q)
+{
+    (void)type;
+    __asm__("%{vex%} vpdpbusd %2, %1, %0" : "+x"(sum) : "x"(v), "x"(q));
+    return sum;
+}
+
+/* Where the integer sum of half i begins. */
+INLINE __m256i start(int type, const slm_xblock *x, int i)
+{
+    return slm_block_offset(type) ? nsum(type, x, i, slm_block_offset(type)) : _mm256_setzero_si256();
+}
+
+INLINE __m256i whole(int type, __m256i sum, const slm_xblock *x, int i)
+{
+    (void)type, (void)x, (void)i;
+    return sum;
+}
+#else
 /* sum += products of v and q: fours in s32 for Q8_0, else pairs in s16. The empty asm stops gcc from making a tree of the sums
  * of a block, which needs far more registers than there are. */
 INLINE __m256i dot4(int type, __m256i sum, __m256i v, __m256i q)
@@ -113,11 +152,10 @@ INLINE __m256i dot4(int type, __m256i sum, __m256i v, __m256i q)
     return sum;
 }
 
-/* factor times minus the sum of the activations of half i, or of the block if sums are not by halves. From general registers: a
- * constant for a vector product of both would take one that the sums need. */
-INLINE __m256i nsum(int type, const slm_xblock *x, int i, int factor)
+INLINE __m256i start(int type, const slm_xblock *x, int i)
 {
-    return _mm256_set1_epi32((slm_block_halves(type) == 2 ? x->nsum[i] : x->nsum[0] + x->nsum[1]) * factor);
+    (void)type, (void)x, (void)i;
+    return _mm256_setzero_si256();
 }
 
 /* The integer sum of half i, with the offset that the sums lack or have too many. */
@@ -129,6 +167,7 @@ INLINE __m256i whole(int type, __m256i sum, const slm_xblock *x, int i)
     const int taken = slm_block_high(type) ? 1 << (slm_block_low(type) + slm_block_high(type) - 1) : 0;
     return slm_block_offset(type) == taken ? sum : _mm256_add_epi32(sum, nsum(type, x, i, slm_block_offset(type) - taken));
 }
+#endif
 
 INLINE __m256i lanes(size_t rows, int h)
 {
@@ -159,7 +198,7 @@ INLINE void tile(int type, int T, float *y, size_t ldy, const uint8_t *w, const 
                 __m256i sum[2 * TOKENS];
                 UNROLL
                 for (int i = 0; i < 2 * T; i++)
-                    sum[i] = _mm256_setzero_si256();
+                    sum[i] = start(type, x + (size_t)(i / 2) * ldx + b, half);
                 UNROLL
                 for (int i = 0; i < slm_block_groups(type); i++) {
                     const int g = i + 4 * half;
@@ -207,7 +246,7 @@ INLINE void tile(int type, int T, float *y, size_t ldy, const uint8_t *w, const 
 INLINE void mul(int type, float *y, size_t ldy, const uint8_t *w, const slm_xblock *x, size_t ldx, size_t tokens, size_t rows,
                 size_t steps)
 {
-    const int most = slm_block_high(type) ? 1 : type == SLM_Q4_0 ? TOKENS : 2;
+    const int most = FOUR ? (type == SLM_Q8_0 ? TOKENS : type == SLM_Q3_K ? 1 : 2) : slm_block_high(type) ? 1 : type == SLM_Q4_0 ? TOKENS : 2;
     const size_t chunk = L1_BYTES / slm_block_step(type);
     size_t block = L2_BYTES / (2 * sizeof *x * (steps ? steps : 1)) / 6 * 6;
     block = block < 36 ? 36 : block;
@@ -233,7 +272,7 @@ INLINE void mul(int type, float *y, size_t ldy, const uint8_t *w, const slm_xblo
 }
 
 #define MUL(option, type) \
-    void slm_mul_##option##_avx2(float *y, size_t ldy, const void *w, const void *x, size_t ldx, size_t tokens, size_t rows, size_t steps) \
+    void ISA(slm_mul_##option)(float *y, size_t ldy, const void *w, const void *x, size_t ldx, size_t tokens, size_t rows, size_t steps) \
     { \
         mul(type, y, ldy, w, x, ldx, tokens, rows, steps); \
     }
