@@ -136,6 +136,7 @@ check: deps                     ## builds and runs every test in its short form
 	@$(MAKE) --no-print-directory -j2 all
 	@$(MAKE) --no-print-directory check-unit
 	@$(MAKE) --no-print-directory check-readme
+	@$(MAKE) --no-print-directory check-hostile
 	@$(MAKE) --no-print-directory check-kernels
 	@$(MAKE) --no-print-directory check-cli
 	@$(MAKE) --no-print-directory check-remote
@@ -159,7 +160,11 @@ $(BUILD)/bin/hostile: $(call obj,$(HOSTILE)) $(BUILD)/libharness.a $(BUILD)/libs
 	$(Q)$(CC) $^ $(LINK) -lcmocka $(LIBS) -o $@
 
 check-hostile: $(BUILD)/bin/hostile  ## files bent in every way against tests/hostile/expected.txt; FULL=1 for the full form, UPDATE=1 writes what was seen
-	@$(BUILD)/bin/hostile $(if $(UPDATE),--update) tests/hostile/expected.txt
+	$(BUILD)/bin/hostile $(if $(FULL)$(UPDATE),--full) $(if $(UPDATE),--update) tests/hostile/expected.txt
+ifneq (,$(FULL))
+	@$(MAKE) --no-print-directory BUILD=$(BUILD)/ndebug CFLAGS='$(CFLAGS) -DNDEBUG' $(BUILD)/ndebug/bin/hostile
+	$(BUILD)/ndebug/bin/hostile --full tests/hostile/expected.txt
+endif
 
 check-kernels: $(BUILD)/bin/check_kernels  ## every kernel this CPU has against the scalar reference, bit by bit
 	$(BUILD)/bin/check_kernels

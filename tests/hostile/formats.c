@@ -49,6 +49,15 @@ static void make_seed(specimen *s, const void *path)
     map_gguf(s);
 }
 
+/* A golden model of ../shared: another family's keys. Without that folder it is left out. */
+static void make_golden(specimen *s, const void *name)
+{
+    char path[120];
+    (void)snprintf(path, sizeof path, "../shared/models/golden/%s.gguf", (const char *)name);
+    if (access(path, R_OK) == 0)
+        make_seed(s, path);
+}
+
 /* What the tiny models lack of the keys that their families know. */
 static const struct { const char *name; double value; bool real; } more[] = {
     { "general.alignment", 32, false }, { "rope.dimension_count", 16, false }, { "rope.freq_base", 10000, true },
@@ -459,8 +468,70 @@ static void mend_session(uint8_t *bytes, size_t n)
     }
 }
 
+/* ---- packed files ---- */
+
+enum { PACKED_SAYS = 88, PACKED_SECTIONS = 104, PACKED_SAYS_END = 152, PACKED_HASHED = 248 };
+
+/* The tiny model with a chat template and rope keys, packed. */
+static void make_packed(specimen *s, const void *with)
+{
+    slm_error err = { 0 };
+    slm_quantize_params q = SLM_QUANTIZE_PARAMS_INIT;
+    make_decoder(s, with ? "f32" : "q8_0");
+    q.type = with;
+    case_write("source.gguf", s->file.data, s->file.size);
+    if (slm_pack_file(case_path("source.gguf"), case_path("packed"), &q, &err))
+        broken("%s", err.text);
+    s->file.size = 0;
+    s->n_fields = s->n_records = 0;
+    load(s, case_path("packed"));
+    map_packed(s);
+}
+
+static void mend_packed(uint8_t *bytes, size_t n)
+{
+    char id[65];
+    if (n < 256)
+        return;
+    for (uint8_t *row = bytes + PACKED_SECTIONS; row < bytes + PACKED_SAYS_END; row += 24) {
+        uint64_t v[3];
+        memcpy(v, row, sizeof v);
+        if (v[0] <= n && v[1] <= n - v[0])
+            v[2] = slm_xxh64_of(bytes + v[0], (size_t)v[1]);
+        memcpy(row, v, sizeof v);
+    }
+    slm_sha256(id, bytes + PACKED_SAYS, PACKED_SAYS_END - PACKED_SAYS);
+    memcpy(bytes + 24, id, 64);
+    const uint64_t hash = slm_xxh64_of(bytes, PACKED_HASHED);
+    memcpy(bytes + PACKED_HASHED, &hash, sizeof hash);
+}
+
+static slm_status read_packed(const uint8_t *bytes, size_t n, slm_error *err)
+{
+    return read_model_file(bytes, n, "m.slm", NULL, STAGE_FILE | STAGE_MODEL, n, err);
+}
+
+/* Mapped, its hashes compared. */
+static slm_status check_packed(const uint8_t *bytes, size_t n, slm_error *err)
+{
+    slm_status first = SLM_OK;
+    slm_error e = { 0 };
+    slm_file_params params = SLM_FILE_PARAMS_INIT;
+    case_write("m.slm", bytes, n);
+    params.allocator = case_memory();
+    case_answer(&first, err, "DIR/m.slm", slm_check_file(case_path("m.slm"), &params, NULL, &e), &e);
+    case_peak("slm_check_file", n);
+    const slm_status status = read_model_file(NULL, 0, case_path("m.slm"), NULL, STAGE_MODEL, n, &e);
+    if (status && !first) {
+        first = status;
+        *err = e;
+    }
+    return first;
+}
+
 /* ---- the rows ---- */
 
+#define GOLDEN(name) { "golden/" name, 2, make_golden, name, read_gguf, NULL }
 #define SEED(name) "tests/fuzz/seeds/gguf/" name
 
 const format formats[] = {
@@ -477,6 +548,11 @@ const format formats[] = {
     { "llama2c-v2", 0, make_checkpoint, SEED("llama2c2"), read_checkpoint, NULL },
     { "tokenizer.bin", 0, make_tokenizer_bin, NULL, read_tokenizer_bin, NULL },
     { "tokenizer.model", 0, make_sentencepiece, NULL, read_sentencepiece, NULL },
+    GOLDEN("llama-yarn"), GOLDEN("qwen3"), GOLDEN("gemma"), GOLDEN("gemma2"), GOLDEN("gemma3"), GOLDEN("gemma3-pattern"), GOLDEN("phi2"),
+    GOLDEN("phi3"), GOLDEN("phi3-longrope"), GOLDEN("smollm3"), GOLDEN("gpt2"), GOLDEN("olmo2"), GOLDEN("stablelm"), GOLDEN("starcoder2"),
+    GOLDEN("granite"), GOLDEN("bert"), GOLDEN("nomic-bert"), GOLDEN("modern-bert"), GOLDEN("t5encoder"),
+    { "packed", 0, make_packed, NULL, read_packed, mend_packed },
+    { "packed-w8a8", 1, make_packed, "w8a8", check_packed, mend_packed },
     { "session", 0, make_session, NULL, read_session, mend_session },
 };
 const size_t n_formats = COUNT(formats);

@@ -39,8 +39,8 @@ typedef struct specimen {
 
 typedef struct format {
     const char *name;
-    int full;                       /* 1: in the full form only */
-    /* Makes the good file. `with` is of the row. */
+    int full;                       /* 1: in the full form only; 2: and not bit by bit */
+    /* Makes the good file; an empty one is missing material, which is said. `with` is of the row. */
     void (*make)(specimen *s, const void *with);
     const void *with;
     /* Reads [n] bytes that end where memory ends, with all that is meant to read them; the first refusal is the answer. */
@@ -58,6 +58,7 @@ int note_field(specimen *s, size_t at, size_t n, enum form form, int length, con
 int note_record(specimen *s, size_t at, size_t n, enum form form, int length, int count, const char *label, ...) __attribute__((format(printf, 7, 8)));
 
 void map_gguf(specimen *s);
+void map_packed(specimen *s);
 /* The JSON text at .. at + n: every value is a field, every member and element a record. length: as in span. */
 void map_json(specimen *s, size_t at, size_t n, int length);
 /* A text: runs of letters and digits are fields; what lies between open and close (NULL: each character) are records. */
@@ -67,7 +68,9 @@ void map_text(specimen *s, const char *open, const char *close);
 
 /* Called with each bent file; label says what was done. */
 typedef void bent_fn(void *user, const char *label, const uint8_t *bytes, size_t n);
-void bend(const specimen *s, bent_fn *each, void *user, int full);
+void bend(const specimen *s, bent_fn *each, void *user);
+/* The same with each bit of the head flipped. */
+void bend_bits(const specimen *s, bent_fn *each, void *user);
 
 /* ---- reading ---- */
 

@@ -71,38 +71,82 @@ static void map_key(specimen *s, slm_cursor *c, uint64_t i)
     }
 }
 
+/* n records of one kind in a row, each of them passed over by `map`. counted: the field that says n. */
+static void map_records(specimen *s, slm_cursor *c, uint64_t n, int counted, const char *what, void map(specimen *, slm_cursor *, uint64_t))
+{
+    int before = NONE;
+    for (uint64_t i = 0; i < n; i++) {
+        const size_t at = c->pos;
+        map(s, c, i);
+        const int record = note_record(s, at, c->pos - at, LE, NONE, counted, "%s %" PRIu64, what, i);
+        link_records(s, before, record);
+        before = record;
+    }
+    if (c->bad != SIZE_MAX)
+        broken("a good file ends early, at byte %zu", c->bad);
+}
+
+static void map_tensor(specimen *s, slm_cursor *c, uint64_t i)
+{
+    (void)slm_cursor_take(c, number(s, c, 8, "length of the name of tensor", i));
+    const uint64_t dims = number(s, c, 4, "dimensions of tensor", i);
+    for (uint64_t d = 0; d < dims; d++)
+        (void)number(s, c, 8, "a dimension of tensor", i);
+    (void)number(s, c, 4, "type of tensor", i);
+    (void)number(s, c, 8, "offset of tensor", i);
+}
+
 void map_gguf(specimen *s)
 {
     slm_cursor c = slm_cursor_over(s->file.data, s->file.size);
-    int before = NONE;
     (void)number(s, &c, 4, "magic", 0);
     (void)number(s, &c, 4, "version", 0);
     const int tensors = s->n_fields, keys = tensors + 1;
     const uint64_t n_tensors = number(s, &c, 8, "tensors", 0), n_keys = number(s, &c, 8, "keys", 0);
-    for (uint64_t i = 0; i < n_keys; i++) {
-        const size_t at = c.pos;
-        map_key(s, &c, i);
-        const int record = note_record(s, at, c.pos - at, LE, NONE, keys, "key %" PRIu64, i);
-        link_records(s, before, record);
-        before = record;
-    }
-    before = NONE;
-    for (uint64_t i = 0; i < n_tensors; i++) {
-        const size_t at = c.pos;
-        (void)slm_cursor_take(&c, number(s, &c, 8, "length of the name of tensor", i));
-        const uint64_t dims = number(s, &c, 4, "dimensions of tensor", i);
-        for (uint64_t d = 0; d < dims; d++)
-            (void)number(s, &c, 8, "a dimension of tensor", i);
-        (void)number(s, &c, 4, "type of tensor", i);
-        (void)number(s, &c, 8, "offset of tensor", i);
-        const int record = note_record(s, at, c.pos - at, LE, NONE, tensors, "tensor %" PRIu64, i);
-        link_records(s, before, record);
-        before = record;
-    }
-    if (c.bad != SIZE_MAX)
-        broken("a good GGUF ends early, at byte %zu", c.bad);
+    map_records(s, &c, n_keys, keys, "key", map_key);
+    map_records(s, &c, n_tensors, tensors, "tensor", map_tensor);
     s->head = c.pos;
     s->align = 32;
+}
+
+/* ---- packed files ---- */
+
+static void map_packed_tensor(specimen *s, slm_cursor *c, uint64_t i)
+{
+    (void)slm_cursor_take(c, number(s, c, 8, "length of the name of tensor", i));
+    (void)number(s, c, 4, "type of tensor", i);
+    const uint64_t dims = number(s, c, 4, "dimensions of tensor", i);
+    for (uint64_t d = 0; d < dims; d++)
+        (void)number(s, c, 8, "a dimension of tensor", i);
+    (void)number(s, c, 8, "offset of tensor", i);
+    (void)number(s, c, 8, "bytes of tensor", i);
+    (void)number(s, c, 8, "hash of tensor", i);
+}
+
+void map_packed(specimen *s)
+{
+    static const struct { const char *what; uint8_t width; } head[] = {
+        { "magic", 8 }, { "version", 4 }, { "bytes of the head", 4 }, { "bytes of the file", 8 }, { "id", 8 }, { "layout", 4 }, { "tensors", 4 },
+        { "keys", 4 }, { "reserved", 4 }, { "offset of the keys", 8 }, { "bytes of the keys", 8 }, { "hash of the keys", 8 },
+        { "offset of the table", 8 }, { "bytes of the table", 8 }, { "hash of the table", 8 }, { "zeros", 8 },
+    };
+    slm_cursor c = slm_cursor_over(s->file.data, s->file.size);
+    uint64_t values[COUNT(head)];
+    int tensors = NONE, keys = NONE;
+    for (size_t i = 0; i < COUNT(head); i++) {
+        if (!strcmp(head[i].what, "layout"))
+            c.pos = 88;                         /* behind the id, of which the first bytes are a field */
+        if (!strcmp(head[i].what, "tensors"))
+            tensors = s->n_fields, keys = tensors + 1;
+        values[i] = number(s, &c, head[i].width, head[i].what, i);
+    }
+    (void)note_field(s, 248, 8, LE, NONE, "hash of the head");
+    c.pos = (size_t)values[9];
+    map_records(s, &c, values[7], keys, "key", map_key);
+    c.pos = (size_t)values[12];
+    map_records(s, &c, values[6], tensors, "tensor", map_packed_tensor);
+    s->head = (size_t)(values[12] + values[13]);
+    s->align = 64;
 }
 
 /* ---- JSON ---- */

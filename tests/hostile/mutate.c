@@ -231,7 +231,16 @@ static void bend_record(const specimen *s, const span *r, bent_fn *each, void *u
 
 /* ---- all ---- */
 
-static void flip(const specimen *s, bent_fn *each, void *user)
+void bend(const specimen *s, bent_fn *each, void *user)
+{
+    each(user, "whole: as it is", s->file.data, s->file.size);
+    cut(s, each, user);
+    attack_fields(s, each, user);
+    for (int i = 0; i < s->n_records; i++)
+        bend_record(s, &s->records[i], each, user);
+}
+
+void bend_bits(const specimen *s, bent_fn *each, void *user)
 {
     memcpy(out, s->file.data, s->file.size);
     for (size_t bit = 0; bit < s->head * 8; bit++) {
@@ -240,15 +249,4 @@ static void flip(const specimen *s, bent_fn *each, void *user)
         each(user, label, out, s->file.size);
         out[bit / 8] ^= (uint8_t)(1u << bit % 8);
     }
-}
-
-void bend(const specimen *s, bent_fn *each, void *user, int full)
-{
-    each(user, "whole: as it is", s->file.data, s->file.size);
-    cut(s, each, user);
-    attack_fields(s, each, user);
-    for (int i = 0; i < s->n_records; i++)
-        bend_record(s, &s->records[i], each, user);
-    if (full)
-        flip(s, each, user);
 }

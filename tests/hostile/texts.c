@@ -245,18 +245,6 @@ static const slm_tokenizer *words(void)
     return tokenizer;
 }
 
-static void make_pattern(specimen *s, const void *with)
-{
-    (void)words();
-    make_letters(s, with);
-}
-
-static void make_schema(specimen *s, const void *with)
-{
-    (void)words();
-    make_json(s, with);
-}
-
 /* A pattern is a C string: it ends at its first NUL. */
 static slm_status read_pattern(const uint8_t *bytes, size_t n, slm_error *err)
 {
@@ -274,7 +262,7 @@ static slm_status read_pattern(const uint8_t *bytes, size_t n, slm_error *err)
 
 static slm_status read_schema(const uint8_t *bytes, size_t n, slm_error *err)
 {
-    static const char text[] = "{\"name\":\"ab\",\"age\":3,\"list\":[1,2],\"next\":null}";
+    static const char text[] = "{\"name\":\"ab\",\"age\":3,\"list\":[1,2],\"next\":{\"next\":null}}";
     slm_constraint *c = NULL;
     slm_status first = SLM_OK;
     slm_error e = { 0 };
@@ -287,9 +275,23 @@ static slm_status read_schema(const uint8_t *bytes, size_t n, slm_error *err)
     return first;
 }
 
+static void make_pattern(specimen *s, const void *with)
+{
+    slm_error err = { 0 };
+    make_letters(s, with);
+    (void)read_pattern(s->file.data, s->file.size, &err);       /* what the tokenizer keeps from then on */
+}
+
+static void make_schema(specimen *s, const void *with)
+{
+    slm_error err = { 0 };
+    make_json(s, with);
+    (void)read_schema(s->file.data, s->file.size, &err);
+}
+
 #define SCHEMA "{\"$defs\":{\"node\":{\"type\":\"object\",\"properties\":{\"next\":{\"anyOf\":[{\"$ref\":\"#/$defs/node\"},{\"type\":\"null\"}]}},\"required\":[\"next\"]}}," \
-    "\"type\":\"object\",\"properties\":{\"name\":{\"type\":\"string\",\"minLength\":1,\"maxLength\":12,\"pattern\":\"^[a-z]+$\"},\"age\":{\"type\":\"integer\"," \
-    "\"minimum\":0,\"maximum\":130},\"list\":{\"type\":\"array\",\"items\":{\"type\":\"number\",\"exclusiveMinimum\":-1.5},\"minItems\":1,\"maxItems\":3}," \
+    "\"type\":\"object\",\"properties\":{\"name\":{\"type\":\"string\",\"minLength\":1,\"maxLength\":12},\"code\":{\"type\":\"string\",\"pattern\":\"^[a-z]+$\"},\"age\":{\"type\":\"integer\"," \
+    "\"minimum\":0,\"maximum\":130},\"list\":{\"type\":\"array\",\"items\":{\"type\":\"integer\",\"exclusiveMinimum\":-1},\"minItems\":1,\"maxItems\":3}," \
     "\"kind\":{\"enum\":[\"cat\",1,null]},\"fix\":{\"const\":[true]},\"next\":{\"$ref\":\"#/$defs/node\"},\"either\":{\"oneOf\":[{\"type\":\"boolean\"},{\"type\":\"string\"}]}}," \
     "\"required\":[\"name\",\"age\"],\"additionalProperties\":false}"
 
@@ -323,16 +325,16 @@ static slm_status read_calls(const uint8_t *bytes, size_t n, slm_error *err)
 
 const format text_formats[] = {
     { "safetensors", 0, make_safetensors, NULL, read_safetensors, NULL },
-    { "folder/model.safetensors", 0, make_folder, "model.safetensors", read_folder, NULL },
+    { "folder/model.safetensors", 1, make_folder, "model.safetensors", read_folder, NULL },
     { "folder/config.json", 0, make_folder, "config.json", read_folder, NULL },
-    { "folder/generation_config.json", 0, make_folder, "generation_config.json", read_folder, NULL },
+    { "folder/generation_config.json", 1, make_folder, "generation_config.json", read_folder, NULL },
     { "folder/tokenizer.json", 0, make_folder, "tokenizer.json", read_folder, NULL },
     { "folder/tokenizer_config.json", 0, make_folder, "tokenizer_config.json", read_folder, NULL },
     { "folder/special_tokens_map.json", 0, make_folder, "special_tokens_map.json", read_folder, NULL },
     { "shards/index", 0, make_folder, "model.safetensors.index.json", read_folder, NULL },
-    { "shards/first", 0, make_folder, "model-00001-of-00002.safetensors", read_folder, NULL },
-    { "shards/second", 0, make_folder, "model-00002-of-00002.safetensors", read_folder, NULL },
-    { "tokenizer.json/bpe", 0, make_json, BPE, read_tokenizer, NULL },
+    { "shards/first", 1, make_folder, "model-00001-of-00002.safetensors", read_folder, NULL },
+    { "shards/second", 1, make_folder, "model-00002-of-00002.safetensors", read_folder, NULL },
+    { "tokenizer.json/bpe", 1, make_json, BPE, read_tokenizer, NULL },
     { "tokenizer.json/spm", 0, make_json, SPM, read_tokenizer, NULL },
     { "tokenizer.json/wordpiece", 0, make_json, WORDPIECE, read_tokenizer, NULL },
     { "tokenizer.json/unigram", 0, make_json, UNIGRAM, read_tokenizer, NULL },
