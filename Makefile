@@ -37,7 +37,7 @@ EXAMPLES := $(wildcard examples/*.c)
 FUZZERS := $(wildcard tests/fuzz/fuzz_*.c)
 obj    = $(1:%.c=$(BUILD)/%.o)
 
-.PHONY: all lib deps demo check check-unit check-cli check-readme check-folders check-convert-llamacpp readme-table check-header check-kernels check-determinism check-install asan ubsan tsan fuzz lint bench install uninstall deb clean help fuzz-run fuzz-replay bench-kernels soak FORCE bench-models bench-report bench-short bench-peers deps-peers check-remote check-remote-real bench-remote
+.PHONY: all lib deps demo check check-unit check-cli check-readme check-folders check-convert-llamacpp readme-table check-header check-kernels check-determinism check-install asan ubsan tsan fuzz lint bench install uninstall deb clean help fuzz-run fuzz-replay bench-kernels soak FORCE bench-models bench-report bench-short bench-peers deps-peers check-remote check-remote-real bench-remote check-hostile
 all: lib $(BUILD)/bin/slm $(EXAMPLES:examples/%.c=$(BUILD)/bin/%)  ## the library, the program, the examples
 lib: $(BUILD)/libslm.a $(BUILD)/$(SO) $(BUILD)/libslm_remote.a $(BUILD)/$(REMOTE_SO)
 
@@ -136,6 +136,7 @@ check: deps                     ## builds and runs every test in its short form
 	@$(MAKE) --no-print-directory -j2 all
 	@$(MAKE) --no-print-directory check-unit
 	@$(MAKE) --no-print-directory check-readme
+	@$(MAKE) --no-print-directory check-hostile
 	@$(MAKE) --no-print-directory check-kernels
 	@$(MAKE) --no-print-directory check-cli
 	@$(MAKE) --no-print-directory check-remote
@@ -151,6 +152,20 @@ check: deps                     ## builds and runs every test in its short form
 check-unit: $(TESTS:tests/%.c=$(BUILD)/bin/%) check-header  ## the cmocka programs, one per noun
 	@failed=; for t in $(filter $(BUILD)/bin/%,$^); do echo "== $$(basename $$t)"; $$t 2>&1 || failed="$$failed $$(basename $$t)"; done; \
 	if [ -n "$$failed" ]; then echo "failed:$$failed"; exit 1; fi
+
+# Hostile bytes: every field and record of every format bent. FULL=1: bit by bit, the shared models, and the library with -DNDEBUG.
+HOSTILE = $(wildcard tests/hostile/*.c)
+$(BUILD)/bin/hostile: $(call obj,$(HOSTILE)) $(BUILD)/libharness.a $(BUILD)/libslm.a
+	@mkdir -p $(@D)
+	$(if $(V),,@echo '  LD  $@')
+	$(Q)$(CC) $^ $(LINK) -lcmocka $(LIBS) -o $@
+
+check-hostile: $(BUILD)/bin/hostile  ## files bent in every way against tests/hostile/expected.txt; FULL=1 for the full form, UPDATE=1 writes what was seen
+	$(BUILD)/bin/hostile $(if $(FULL)$(UPDATE),--full) $(if $(UPDATE),--update) tests/hostile/expected.txt
+ifneq (,$(FULL))
+	@$(MAKE) --no-print-directory BUILD=$(BUILD)/ndebug CFLAGS='$(CFLAGS) -DNDEBUG' $(BUILD)/ndebug/bin/hostile
+	$(BUILD)/ndebug/bin/hostile --full tests/hostile/expected.txt
+endif
 
 check-kernels: $(BUILD)/bin/check_kernels  ## every kernel this CPU has against the scalar reference, bit by bit
 	$(BUILD)/bin/check_kernels
@@ -485,4 +500,4 @@ clean:                          ## removes build/
 help:                           ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile
 
--include $(patsubst %.o,%.d,$(call obj,$(LIB) $(REMOTE) $(SLM) $(TESTS) $(HARNESS) $(CHECKS) $(EXAMPLES) $(wildcard bench/*.c bench/peers/*.c tests/remote/*.c)))
+-include $(patsubst %.o,%.d,$(call obj,$(LIB) $(REMOTE) $(SLM) $(TESTS) $(HARNESS) $(CHECKS) $(EXAMPLES) $(HOSTILE) $(wildcard bench/*.c bench/peers/*.c tests/remote/*.c)))

@@ -583,13 +583,14 @@ SLM_API slm_status slm_session_save(slm_session *session, const char *path, slm_
 
 /* A new session as it was saved: tokens, cache, logits.
  *   model   must be the one it was saved with, by the hash of its weights and numbers; where and how it was opened does not matter
- *   params  context 0: as saved; else it must hold the tokens. kv: 0 as saved; another than that is SLM_E_MISMATCH. May be NULL
+ *   params  context 0: as saved, if that is at most the model's context or 4,096; else it must hold the tokens. kv: 0 as saved; another than
+ *           that is SLM_E_MISMATCH. May be NULL
  * Returns  SLM_OK
  *          SLM_E_NOT_FOUND, SLM_E_IO
  *          SLM_E_FORMAT       no session file, cut, damaged (every part has a hash), a token outside the vocabulary
  *          SLM_E_UNSUPPORTED  of another version
  *          SLM_E_MISMATCH     of another model
- *          SLM_E_CONTEXT      params->context is too small
+ *          SLM_E_CONTEXT      params->context is too small, or 0 and the file's is larger than said above
  *          SLM_E_MEMORY, SLM_E_ARG
  * A hash finds damage, not an enemy: a file of a stranger cannot harm memory, but it can hold any thoughts.
  * Since 0.1.0 */
