@@ -234,6 +234,23 @@ $(BUILD)/bin/soak: $(BUILD)/tests/harness/soak.o $(BUILD)/libslm.a
 	$(if $(V),,@echo '  LD  $@')
 	$(Q)$(CC) $^ $(LINK) $(LIBS) -o $@
 
+# Refused memory: every public call, every allocation. --wrap shows who asks, and covers what comes from the system directly.
+FAIL_WRAP = $(addprefix -Wl$(comma)--wrap=,posix_memalign malloc calloc realloc strdup free slm_heap_alloc slm_heap_zalloc slm_heap_array slm_heap_zarray slm_heap_new_owner)
+$(BUILD)/bin/oom: $(patsubst %,$(BUILD)/tests/oom/%.o,oom world rows) $(BUILD)/libharness.a $(BUILD)/libslm_remote.a $(BUILD)/libslm.a
+	@mkdir -p $(@D)
+	$(if $(V),,@echo '  LD  $@')
+	$(Q)$(CC) $^ $(LINK) $(FAIL_WRAP) -lcmocka $(REMOTE_LIBS) $(LIBS) -o $@
+
+OOM_SHARE ?= 10
+check-oom: $(BUILD)/bin/oom     ## every public call with one refused allocation in 10 (SEED of the day), once and from then on
+	$(BUILD)/bin/oom --share $(OOM_SHARE) 2>&1 | grep -v '^\[ \(RUN\|      OK\)'
+
+oom:                            ## ... with every allocation, under AddressSanitizer, and which places of the library were reached
+	@$(MAKE) --no-print-directory BUILD=$(BUILD)/oom SAN=address CFLAGS='-O1 -g -fno-optimize-sibling-calls' oom-run
+oom-run: $(BUILD)/bin/oom
+	$(BUILD)/bin/oom --sites $(BUILD)/sites.txt 2>&1 | grep -v '^\[ \(RUN\|      OK\)'
+	python3 tests/oom/sites.py $(BUILD)/bin/oom $(BUILD)/sites.txt
+
 # The remote suite: a server that plays every fault, and programs that ask it.
 SERVER  = server cert fault answer http h2
 REMOTE_RIG = $(BUILD)/tests/remote/rig.o $(BUILD)/libslm_remote.a $(BUILD)/libslm.a
@@ -436,4 +453,4 @@ clean:                          ## removes build/
 help:                           ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile
 
--include $(patsubst %.o,%.d,$(call obj,$(LIB) $(REMOTE) $(SLM) $(TESTS) $(HARNESS) $(CHECKS) $(EXAMPLES) $(wildcard bench/*.c tests/remote/*.c)))
+-include $(patsubst %.o,%.d,$(call obj,$(LIB) $(REMOTE) $(SLM) $(TESTS) $(HARNESS) $(CHECKS) $(EXAMPLES) $(wildcard bench/*.c tests/remote/*.c tests/oom/*.c)))
