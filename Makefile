@@ -381,6 +381,7 @@ fuzz:                           ## libFuzzer on each target for FUZZ_SECONDS=60;
 # minutes to compile sanitized: the block products under AddressSanitizer, all of them for fuzzing and for oom.
 ifneq (,$(findstring fuzzer,$(SAN))$(PLAIN_KERNELS))
 $(BUILD)/src/kernels/%.o: override SAN :=
+$(BUILD)/src/kernels/%.o: override CFLAGS := -O2 -g
 else ifneq (,$(findstring address,$(SAN)))
 $(BUILD)/src/kernels/avx2/mul_block.o $(BUILD)/src/kernels/avxvnni/mul_block.o $(BUILD)/src/kernels/avx512/mul_block.o: override SAN :=
 endif
