@@ -308,7 +308,7 @@ $(BUILD)/bin/remote_exchanges: $(BUILD)/tests/remote/exchanges.o $(REMOTE_RIG)
 	$(Q)$(CC) $^ $(LINK) $(REMOTE_LIBS) $(LIBS) -o $@
 
 EXCHANGES ?= 2500
-check-remote: $(BUILD)/bin/remote_server $(BUILD)/bin/test_remote $(BUILD)/bin/remote_exchanges  ## the remote engine against a server that plays every fault; EXCHANGES=10000 for the full form
+check-remote: $(BUILD)/bin/remote_server $(BUILD)/bin/remote $(BUILD)/bin/test_remote $(BUILD)/bin/remote_exchanges  ## the remote engine against a server that plays every fault; EXCHANGES=10000 for the full form
 	$(BUILD)/bin/test_remote $(BUILD)/bin/remote_server 2>&1
 	$(BUILD)/bin/remote_exchanges $(BUILD)/bin/remote_server $(EXCHANGES)
 

@@ -215,6 +215,10 @@ SLM_API void slm_sha256(char hex[65], const void *bytes, size_t n);
 
 /* ---- making files ---------------------------------------------------------------------------------------------------------- */
 
+/* The mean square of what each channel of a model's matrices is multiplied with over a text: where a rounding error costs most.
+ * Read-only once made; any number of threads may use one. */
+typedef struct slm_importance slm_importance;
+
 typedef struct slm_quantize_params {
     size_t               size;
     const char          *type;             /* required: "f32", "f16", "bf16", "q8_0", "q4_0", "q4_1", "q5_0", "q5_1", "q6_k",
@@ -228,13 +232,15 @@ typedef struct slm_quantize_params {
     slm_progress_fn     *progress;         /* bytes of the source read; may be NULL                  0.1.0 */
     void                *user;             /* of progress and tensor */
     void (*tensor)(void *user, const char *name, const char *type, double mse);  /* after each tensor; may be NULL 0.1.0 */
+    const slm_importance *importance;      /* measured with a model of these tensors; NULL: all channels count alike 0.1.0 */
 } slm_quantize_params;
-#define SLM_QUANTIZE_PARAMS_INIT { sizeof(slm_quantize_params), NULL, NULL, NULL, 0, 0, 0, NULL, NULL, NULL }
+#define SLM_QUANTIZE_PARAMS_INIT { sizeof(slm_quantize_params), NULL, NULL, NULL, 0, 0, 0, NULL, NULL, NULL, NULL }
 
 /* Writes the model file `in` as GGUF `out` with the matrices in another type. One-dimensional tensors are F32; a matrix whose
  * rows are no multiple of 32 keeps its float type when a block type is asked. The head of a file below 8 bits is Q6_K, and types of
  * blocks of 256 fall back to Q4_0, IQ4_NL, Q5_0, Q5_1 or Q8_0 where rows are no multiple of that; q2_k, iq4_* and the types that end
- * in _s, _m or _l mix as is usual. Deterministic: the
+ * in _s, _m or _l mix as is usual. With an importance the quantizers weigh the error of each channel by it (types stay the same; the
+ * errors that are reported count all alike). Deterministic: the
  * same input gives the same bytes for any thread count. `out` appears whole or not at all. Returns also SLM_E_UNSUPPORTED for a type this
  * version cannot write. Since 0.1.0 */
 SLM_API slm_status slm_quantize_file(const char *in, const char *out, const slm_quantize_params *params, slm_error *err);
@@ -446,6 +452,24 @@ SLM_API slm_status slm_model_get_info(const slm_model *model, slm_model_info *in
 
 /* The tokenizer of the model, owned by it; NULL if the file has none. Since 0.1.0 */
 SLM_API const slm_tokenizer *slm_model_tokenizer(const slm_model *model);
+
+typedef struct slm_importance_params {
+    size_t               size;
+    const slm_allocator *allocator;        /* 0.1.0 */
+    uint64_t             memory_limit;     /* 0.1.0 */
+    slm_progress_fn     *progress;         /* tokens evaluated; may be NULL                             0.1.0 */
+    void                *user;
+} slm_importance_params;
+#define SLM_IMPORTANCE_PARAMS_INIT { sizeof(slm_importance_params), NULL, 0, NULL, NULL }
+
+/* Runs a decoder over a text in windows of at most 512 tokens and measures the inputs of its layers' matrices, for slm_quantize_params.
+ *   tokens  [n] n >= 1; each window also gets the begin-of-sequence token if the tokenizer says so
+ *   params  may be NULL
+ * The same tokens give the same importance for any number of threads. SLM_E_ARG for an id out of range, SLM_E_CALLBACK if progress says
+ * so. Owns: *out until slm_importance_free, which accepts NULL; it does not refer to the model. Since 0.1.0 */
+SLM_API slm_status slm_importance_measure(slm_importance **out, slm_model *model, const int32_t *tokens, size_t n,
+                                          const slm_importance_params *params, slm_error *err);
+SLM_API void slm_importance_free(slm_importance *importance);
 
 /* The text of the model's chat template (key tokenizer.chat_template), terminated, *len (may be NULL) its bytes, for slm_template_new; NULL
  * if the file has none. It was not looked at: what is wrong with it is said by slm_template_new. Owned by the model. Since 0.1.0 */

@@ -1,6 +1,7 @@
 /* test_encoder_vocab.c -- WordPiece and unigram vocabularies made here: cased and uncased, marks, bytes, ties, refusals. */
 #include "vectors.h"
 
+#include "harness/fail_alloc.h"
 #include "text/tokenizer.h"
 
 #include <math.h>
@@ -175,20 +176,6 @@ static void refusals(void **state)
     refused(&m, SLM_E_LIMIT, "a token of 599 bytes (allowed 512 in this kind)");
 }
 
-/* An allocator that refuses allocation number `fail` and all after it. */
-typedef struct miser { size_t count, fail; } miser;
-static void *miser_alloc(void *user, size_t size)
-{
-    miser *mean = user;
-    void *memory = NULL;
-    return mean->count++ >= mean->fail || posix_memalign(&memory, 64, size) ? NULL : memory;
-}
-static void miser_release(void *user, void *memory, size_t size)
-{
-    (void)user, (void)size;
-    free(memory);
-}
-
 static void every_allocation_may_fail(void **state)
 {
     static char text[4096];                             /* long enough for a memo */
@@ -197,17 +184,17 @@ static void every_allocation_may_fail(void **state)
         text[i] = "ab x\xff" [i % 5];
     for (int kind = 0; kind < 2; kind++) {
         made m;
-        size_t fail = 0;
+        size_t fail = 1;
         kind ? begin(&m, "t5", pieces, piece_types, piece_scores, PIECES) : begin(&m, "bert", words, word_types, NULL, WORDS);
         for (slm_status status = SLM_E_MEMORY; status; fail++) {
             static int32_t ids[sizeof text * 4];
             static slm_text_range ranges[sizeof text * 4];
-            miser mean = { 0, fail };
-            const slm_allocator allocator = { &mean, miser_alloc, miser_release };
+            fail_alloc mean;
             slm_heap heap;
             slm_tokenizer *t = NULL;
             size_t n = 12345;
-            slm_heap_init(&heap, &allocator, 0);
+            fail_alloc_init(&mean, fail, true);
+            slm_heap_init(&heap, &mean.allocator, 0);
             status = slm_tokenizer_load(&t, &heap, &m.keys, "made.gguf", NULL);
             if (!status && (status = slm_tokenizer_encode_ranges(t, ids, ranges, sizeof text * 4, &n, text, sizeof text - 1, 0, NULL)))
                 assert_int_equal(n, 12345);

@@ -360,10 +360,7 @@ static const char *with_type_number(const char *tensor, uint8_t number)
     while (memcmp(bytes + at, tensor, strlen(tensor)))
         at++;
     bytes[at + strlen(tensor) + 4 + 2 * 8] = number;       /* behind the number of dimensions and two of them */
-    FILE *f = fopen(path, "wb");
-    assert_non_null(f);
-    assert_int_equal(fwrite(bytes, 1, n, f), n);
-    assert_int_equal(fclose(f), 0);
+    spit(path, bytes, n);
     free(bytes);
     return path;
 }

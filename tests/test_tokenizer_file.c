@@ -4,6 +4,7 @@
 #include "core/heap.h"
 #include "format/file.h"
 #include "format/tokenizer_file.h"
+#include "harness/fail_alloc.h"
 #include "text/tokenizer.h"
 
 #include <unistd.h>
@@ -412,30 +413,17 @@ static void folder(void **state)
 
 /* ---- memory ---- */
 
-typedef struct miser { size_t count, fail; } miser;
-static void *miser_alloc(void *user, size_t size)
-{
-    miser *m = user;
-    void *memory = NULL;
-    return m->count++ >= m->fail || posix_memalign(&memory, 64, size) ? NULL : memory;
-}
-static void miser_release(void *user, void *memory, size_t size)
-{
-    (void)user, (void)size;
-    free(memory);
-}
-
 static void every_allocation_may_fail(void **state)
 {
     (void)state;
     for (size_t i = 0; i < 4; i++) {
-        size_t fail = 0;
+        size_t fail = 1;
         for (slm_status status = SLM_E_MEMORY; status; fail++) {
-            miser mean = { 0, fail };
-            const slm_allocator allocator = { &mean, miser_alloc, miser_release };
+            fail_alloc mean;
             slm_heap heap;
             slm_error err = { 0 };
-            slm_heap_init(&heap, &allocator, 0);
+            fail_alloc_init(&mean, fail, true);
+            slm_heap_init(&heap, &mean.allocator, 0);
             status = read_small(&heap, small[i].json, strlen(small[i].json), &err);
             if (status)
                 assert_int_equal(status, SLM_E_MEMORY);

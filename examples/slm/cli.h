@@ -197,6 +197,10 @@ uint32_t cli_kv(const char *name);
 slm_status cli_encode(cli *c, const slm_tokenizer *tok, const char *text, size_t len, unsigned flags, int32_t **ids, size_t *n);
 slm_status cli_decode(cli *c, const slm_tokenizer *tok, const int32_t *ids, size_t n_ids, unsigned flags, char **text, size_t *n);
 
+/* Two model files of one vocabulary over the text of a file: perplexities, and the mean KL divergence of the other from the source. */
+typedef struct cli_comparison { uint64_t tokens; double source_ppl, ppl, kl; } cli_comparison;
+slm_status cli_compare(cli *c, const char *source, const char *other, const char *text, cli_comparison *out);
+
 /* The chat template in a file (--template), or the model's own; model NULL: that of the file of -m. */
 slm_status cli_open_template(cli *c, const char *path, const slm_model *model, slm_template **out);
 slm_status cli_encode_rendered(cli *c, const slm_tokenizer *tok, const slm_rendered *rendered, int32_t **ids, size_t *n);

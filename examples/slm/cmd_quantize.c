@@ -3,6 +3,7 @@
  * A model has hundreds of tensors, so what is printed is a line per type; the line per tensor is for --json and --verbose. */
 #include "cli.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -10,7 +11,7 @@
 #define TYPES "f32, f16, bf16, q8_0, q4_0, q4_1, q5_0, q5_1, q6_k, q5_k_m, q5_k_s, q4_k_m, q4_k_s, q3_k_l, q3_k_m, q3_k_s, q2_k, iq4_nl or iq4_xs"
 
 typedef struct options {
-    const char *type;
+    const char *type, *calibrate, *eval;
     bool verbose, pack;
 } options;
 
@@ -95,6 +96,59 @@ static bool is_stdout(const char *out)
     return !stat(out, &file) && !fstat(1, &own) && file.st_dev == own.st_dev && file.st_ino == own.st_ino;
 }
 
+/* Which channels of the matrices count: the source runs over the text. */
+static slm_status calibrate(cli *c, const char *in, const char *text, slm_importance **out)
+{
+    slm_importance_params params = SLM_IMPORTANCE_PARAMS_INIT;
+    slm_model *model = NULL;
+    char *bytes = NULL;
+    int32_t *ids = NULL;
+    size_t n = 0, len = 0;
+    params.progress = cli_progress;
+    params.user = c;
+    slm_status status = cli_read_file(c, text, &bytes, &len);
+    if (!status) {
+        c->common.model = in;
+        status = cli_open_model(c, &model);
+    }
+    const slm_tokenizer *tok = status ? NULL : slm_model_tokenizer(model);
+    if (!status && !tok)
+        status = cli_fail(c, SLM_E_STATE, "%s: has no tokenizer; give one with --tokenizer", in);
+    if (!status)
+        status = cli_encode(c, tok, bytes, len, 0, &ids, &n);
+    if (!status && !n)
+        status = cli_fail(c, SLM_E_ARG, "%s: holds no token", text);
+    c->progress = "calibrating";
+    if (!status)
+        status = slm_importance_measure(out, model, ids, n, &params, &c->err);
+    cli_progress_clear(c);
+    slm_model_free(model);
+    free(ids);
+    free(bytes);
+    return status;
+}
+
+static slm_status evaluate(cli *c, const char *in, const char *out, const char *text)
+{
+    cli_comparison e;
+    const slm_status status = cli_compare(c, in, out, text, &e);
+    if (status)
+        return status;
+    if (c->common.json) {
+        cli_json json = { stdout, false };
+        cli_json_open(&json, NULL, '{');
+        cli_json_count(&json, "tokens", e.tokens);
+        cli_json_real(&json, "source_ppl", e.source_ppl, 6);
+        cli_json_real(&json, "ppl", e.ppl, 6);
+        cli_json_small(&json, "kl", e.kl);
+        cli_json_line(&json);
+    } else {
+        printf("%llu tokens: perplexity %.6f, of the source %.6f, mean KL from it %.6e\n", (unsigned long long)e.tokens, e.ppl, e.source_ppl,
+               e.kl);
+    }
+    return SLM_OK;
+}
+
 typedef slm_status writer(const char *in, const char *out, const slm_quantize_params *params, slm_error *err);
 
 static int write_model(cli *c, writer *write, const options *o, const char *what)
@@ -108,11 +162,18 @@ static int write_model(cli *c, writer *write, const options *o, const char *what
     params.progress = progress;
     params.user = &j;
     params.tensor = tensor;
+    slm_importance *importance = NULL;
+    slm_status status = o->calibrate ? calibrate(c, c->argument[0], o->calibrate, &importance) : SLM_OK;
+    params.importance = importance;
     c->progress = what;
-    const slm_status status = write(c->argument[0], out, &params, &c->err);
+    if (!status)
+        status = write(c->argument[0], out, &params, &c->err);
+    slm_importance_free(importance);
     cli_progress_clear(c);
     if (!status && !j.silent && !c->common.json && !c->common.quiet)
         summary(&j, out);
+    if (!status && o->eval)
+        status = evaluate(c, c->argument[0], out, o->eval);
     return cli_end(c, status);
 }
 
@@ -121,6 +182,10 @@ static int run_quantize(cli *c, const void *opaque)
     const options *o = opaque;
     if (!o->type)
         return cli_usage(c, "--type is missing: " TYPES);
+    if (o->eval && (!strcmp(c->argument[1], "-") || is_stdout(c->argument[1])))
+        return cli_usage(c, "--eval reads OUT again, which stdout does not allow");
+    if (o->pack && (o->calibrate || o->eval))
+        return cli_usage(c, "--pack goes with neither --calibrate nor --eval: quantize first, then slm pack");
     return write_model(c, o->pack ? slm_pack_file : slm_quantize_file, o, "quantizing");
 }
 
@@ -165,7 +230,11 @@ static int run_make(cli *c, const void *opaque)
 static const cli_option quantize_options[] = {
     CLI_HEAD("type"),
     { CLI_TEXT, 0, "type", "T", NULL, 0, 0, offsetof(options, type), "of the matrices: " PACKED_TYPES },
+    { CLI_TEXT, 0, "calibrate", "FILE", NULL, 0, 0, offsetof(options, calibrate),
+      "text: rounding errors count as much as what IN multiplies them with there" },
     CLI_HEAD("output"),
+    { CLI_TEXT, 0, "eval", "FILE", NULL, 0, 0, offsetof(options, eval),
+      "text: prints the perplexity of OUT and of IN, and the mean KL divergence from IN" },
     { CLI_FLAG, 0, "pack", NULL, NULL, 0, 0, offsetof(options, pack), "OUT is a packed file, as of slm pack" },
     VERBOSE,
     CLI_END

@@ -319,6 +319,8 @@ slm_status slm_pack_file(const char *in, const char *out, const slm_quantize_par
     if (!in || !out)
         return slm_fail(err, SLM_E_ARG, "%s is NULL", in ? "out" : "in");
     slm_status status = slm_params_read(&q, sizeof q, params, err);
+    if (!status && q.importance)
+        status = slm_fail(err, SLM_E_ARG, "%s: importance is for slm_quantize_file (allowed here: NULL)", in);
     if (status)
         return status;
     packer *p = slm_heap_new_owner(sizeof *p, q.allocator, q.memory_limit);

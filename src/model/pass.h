@@ -64,6 +64,7 @@ struct slm_work {
     slm_segment *segments;      /* [most_segments] */
     size_t most_segments;
     slm_profile *profile;       /* of the session; NULL: nothing is measured */
+    slm_importance *importance; /* NULL: nothing is added */
 };
 
 /* What the tasks of a step see. */

@@ -23,6 +23,15 @@ static void product_part(void *ctx, size_t index)
     }
 }
 
+/* Adds the input of an operation to what the channels carry. */
+static void weigh_input(const slm_pass *pass, slm_op op, const slm_product *p)
+{
+    const int input = op == SLM_OP_QKV ? SLM_INPUT_ATTENTION : op == SLM_OP_OUTPUT ? SLM_INPUT_OUTPUT
+                      : op == SLM_OP_UP ? SLM_INPUT_FEED_FORWARD : op == SLM_OP_DOWN ? SLM_INPUT_DOWN : SLM_INPUTS;
+    if (pass->w->importance && input < SLM_INPUTS)
+        slm_importance_add(pass->w->importance, pass->index, input, p->x->f, p->x->ld, p->tokens);
+}
+
 /* What is not finite makes NaN, which the norm or the check of the next step finds. */
 static void make_row(void *ctx, size_t t)
 {
@@ -60,6 +69,7 @@ void slm_pass_product(const slm_pass *pass, slm_op op, slm_product *p)
     p->unit = p->tokens > 16 ? 4 : 1;
     p->n_tasks = slm_max(1, slm_min(slm_ceil_div(p->panels, p->unit), p->tokens > 16 ? 4 * width : width));
     p->n_tasks = slm_min(p->n_tasks, slm_max(1, p->panels * p->m[0]->panel_bytes * p->tokens / SLM_PASS_TASK_BYTES));
+    weigh_input(pass, op, p);
     slm_team_run(model->team, p->n_tasks, product_part, p);
     slm_pass_lap(pass, op, bytes, weights * p->tokens);
 }

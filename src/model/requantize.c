@@ -14,6 +14,7 @@
 #include "core/team.h"
 #include "core/writer.h"
 #include "format/file.h"
+#include "model/importance.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -180,6 +181,8 @@ typedef struct maker {
     /* the chunk at work */
     const slm_type *from, *to;
     size_t n;                       /* values */
+    uint64_t first, cols;           /* of the tensor: index of the chunk's first value, values of a row */
+    const float *importance;        /* [cols]; NULL */
     size_t bad[PIECES];             /* first block that is not finite, in the source or as written; SIZE_MAX */
     bool   bad_out[PIECES];
     double squares[PIECES];
@@ -201,6 +204,19 @@ static double squares(const slm_type *to, const float *values, const uint8_t *ou
     return sum;
 }
 
+/* `n` values that begin at value `at` of the tensor. */
+static void quantize_part(const maker *m, uint8_t *out, const float *values, uint64_t at, size_t n)
+{
+    float importance[PART];
+    if (!m->importance || !m->to->weigh) {
+        m->to->quantize(out, values, n);
+        return;
+    }
+    for (size_t k = 0; k < n; k++)
+        importance[k] = m->importance[(at + k) % m->cols];
+    m->to->weigh(out, values, importance, n);
+}
+
 static void convert_piece(void *ctx, size_t index)
 {
     maker *m = ctx;
@@ -218,7 +234,7 @@ static void convert_piece(void *ctx, size_t index)
     for (size_t i = 0; i < n; i += PART) {
         const size_t some = slm_min(PART, n - i);
         m->from->dequantize(values, raw + i / m->from->block * m->from->bytes, some);
-        m->to->quantize(out + i / m->to->block * m->to->bytes, values, some);
+        quantize_part(m, out + i / m->to->block * m->to->bytes, values, m->first + begin + i, some);
         if (m->params.tensor)
             m->squares[index] += squares(m->to, values, out + i / m->to->block * m->to->bytes, some);
     }
@@ -256,7 +272,10 @@ static slm_status convert_tensor(maker *m, size_t index, slm_error *err)
     double sum = 0;
     m->from = t->type;
     m->to = m->tensors[index].type;
+    m->cols = t->dims[0];
+    m->importance = slm_importance_of(m->params.importance, t->name, m->cols);
     for (uint64_t first = 0; first < n && !status; first += CHUNK) {
+        m->first = first;
         m->n = n - first < CHUNK ? (size_t)(n - first) : CHUNK;
         const size_t raw = m->n / m->from->block * m->from->bytes, out = m->n / m->to->block * m->to->bytes;
         status = slm_file_read_raw(m->file, t, first / m->from->block * m->from->bytes, m->raw, raw, err);

@@ -129,6 +129,11 @@ void slm_work_measure(slm_work *work, slm_profile *profile)
     work->profile = profile;
 }
 
+void slm_work_weigh(slm_work *work, slm_importance *importance)
+{
+    work->importance = importance;
+}
+
 void slm_work_free(slm_work *work)
 {
     if (!work)

@@ -3,6 +3,7 @@
 #define SLM_MODEL_WORK_H
 
 #include "core/clock.h"
+#include "model/importance.h"
 #include "model/kv.h"
 #include "model/model.h"
 #include "model/profile.h"
@@ -18,6 +19,9 @@ void slm_work_free(slm_work *work);
 
 /* From now on the passes of the work are measured into *profile, which stays the caller's. */
 void slm_work_measure(slm_work *work, slm_profile *profile);
+
+/* From now on what each product of a layer is multiplied with is added to *importance, which stays the caller's; NULL: to nothing. */
+void slm_work_weigh(slm_work *work, slm_importance *importance);
 
 /* What slm_work_new takes from the heap with a team of `width`; saturates. */
 uint64_t slm_work_heap_bytes(const slm_config *config, size_t width, size_t chunk, size_t most, size_t context, size_t sequences);

@@ -75,6 +75,7 @@ static const row rows[] = {
     BAD(24, "retry_after=100", 0, SLM_E_REMOTE, 429, "RATE", 1), BAD(24, "retry_after=99999999999999999999", 0, SLM_E_REMOTE, 429, "RATE", 1),
     BAD(24, "retry_date=5000", 0, SLM_E_REMOTE, 429, "RATE", 1), BAD(24, "retry_ms=4000", 0, SLM_E_REMOTE, 429, "RATE", 1),
     BAD(25, "429", 0, SLM_E_REMOTE, 429, "RATE", 2), GOOD(25, "429.ok", 0, 2), GOOD(25, "rate_reset=20ms.ok", 0, 2),
+    GOOD(25, "retry_after=soon.ok", 0, 2), GOOD(25, "retry_after=-5.ok", 0, 2), GOOD(58, "retry_date=-100.ok", 0, 2),
     BAD(26, "500", 0, SLM_E_REMOTE, 500, "SERVER", 2), BAD(26, "502", 0, SLM_E_REMOTE, 502, "SERVER", 2),
     BAD(26, "503", 0, SLM_E_REMOTE, 503, NULL, 2), BAD(26, "504", 0, SLM_E_REMOTE, 504, "SERVER", 2),
     BAD(26, "status_html=502", 0, SLM_E_REMOTE, 502, "SERVER", 2), BAD(26, "status_empty=500", 0, SLM_E_REMOTE, 500, "SERVER", 2),
@@ -417,6 +418,45 @@ static void local_requests_never_leave(void **state)
     slm_reply_free(&reply);
     assert_int_equal(rig_log_count(secret), 1);                                     /* the log would have shown it */
     slm_engine_free(engine);
+}
+
+/* Row 61: what looks at the bytes sees all of them, and its word ends it. */
+static char inspected[4096];
+static int inspect(void *user, const char *body, size_t len)
+{
+    (void)snprintf(inspected, sizeof inspected, "%.*s", (int)len, body);
+    return *(const int *)user;
+}
+static int verdict;
+static void with_inspection(slm_engine_remote_params *p)
+{
+    p->inspect = inspect;
+    p->inspect_user = &verdict;
+}
+
+static void inspection_sees_what_is_sent_and_can_refuse_it(void **state)
+{
+    (void)state;
+    for (int wire = 0; wire < 2; wire++) {
+        const char *play = wire ? "ok~inspected1" : "ok~inspected0";
+        slm_engine *engine = engine_of(wire ? "anthropic" : "openai", HTTP, play, with_inspection);
+        slm_request q = ask("call me at 555-0199");
+        slm_reply reply = SLM_REPLY_INIT;
+        slm_error err = { 0 };
+        verdict = 1;
+        check_status(slm_engine_run(engine, &q, &reply, &err), SLM_E_REFUSED, &err);
+        check_text(&err, "POLICY");
+        assert_false(reply.left);
+        assert_non_null(strstr(inspected, "555-0199"));
+        assert_int_equal(rig_log_count(play), 0);
+        slm_reply_free(&reply);
+        verdict = 0;
+        check_status(slm_engine_run(engine, &q, &reply, &err), SLM_OK, &err);
+        slm_reply_free(&reply);
+        slm_engine_free(engine);
+        assert_int_equal(rig_log_count(play), 1);
+        assert_int_equal(rig_log_count(inspected), 1);              /* exactly these bytes */
+    }
 }
 
 static void a_redirect_is_not_followed(void **state)
@@ -764,6 +804,27 @@ static void a_budget_is_never_passed(void **state)
     slm_budget_free(budget);
 }
 
+static const char *server_path;
+
+static void the_example_runs_here_and_there(void **state)
+{
+    char command[800], url[300], text[256] = "", path[400];
+    (void)state;
+    (void)snprintf(path, sizeof path, "%.*sremote", (int)(strrchr(server_path, '/') - server_path + 1), server_path);
+    if (access(path, X_OK) != 0) {
+        print_message("skipped: no %s\n", path);
+        skip();
+    }
+    rig_url(url, sizeof url, HTTP, "ok");
+    (void)snprintf(command, sizeof command, "%s %s test-model 'Good morning'", path, url);
+    FILE *f = popen(command, "r");
+    assert_non_null(f);
+    (void)!fread(text, 1, sizeof text - 1, f);
+    assert_int_equal(pclose(f), 0);
+    if (strncmp(text, "You said: Good morning", 22) != 0)
+        fail_msg("%s: '%s'", command, text);
+}
+
 static int drop_outcomes(void **state)
 {
     for (size_t i = 0; i < n_outcomes; i++)
@@ -776,19 +837,22 @@ int main(int argc, char **argv)
 {
     static const struct CMUnitTest others[] = {
         cmocka_unit_test(deadline_ends_a_call), cmocka_unit_test(cancel_ends_a_call_at_once), cmocka_unit_test(local_requests_never_leave),
+        cmocka_unit_test(inspection_sees_what_is_sent_and_can_refuse_it),
         cmocka_unit_test(a_redirect_is_not_followed), cmocka_unit_test(ping_asks_for_the_models), cmocka_unit_test(choosing_gives_a_label_of_the_set),
         cmocka_unit_test(an_answer_outside_the_set_or_schema_is_a_protocol_error), cmocka_unit_test(tool_calls_survive_disorder),
         cmocka_unit_test(reasons_are_told_apart), cmocka_unit_test(the_model_that_answered_is_named), cmocka_unit_test(line_breaks_reach_no_header),
         cmocka_unit_test(proxies_are_not_answers), cmocka_unit_test(names_that_do_not_exist_are_net_resolve),
         cmocka_unit_test(without_the_authority_nothing_is_trusted), cmocka_unit_test(connections_are_used_again),
         cmocka_unit_test(a_connection_the_server_closed_between_calls_costs_nothing), cmocka_unit_test(a_budget_is_never_passed),
+        cmocka_unit_test(the_example_runs_here_and_there),
     };
     static struct CMUnitTest tests[COUNT(rows) + COUNT(others)];
     static char names[COUNT(rows)][96];
     const char *only = argc > 2 ? argv[2] : NULL;
     size_t n = 0;
-    if (argc < 2 || !rig_start(argv[1], test_folder()))
+    if (argc < 2 || !strchr(argv[1], '/') || !rig_start(argv[1], test_folder()))
         return 2;
+    server_path = argv[1];
     rig_key_make(1);
     make_outcomes(only);
     for (size_t i = 0; i < COUNT(rows); i++)
@@ -800,5 +864,9 @@ int main(int argc, char **argv)
     for (size_t i = 0; i < COUNT(others); i++)
         if (!only || strstr(others[i].name, only))
             tests[n++] = others[i];
+    if (n == 0) {
+        (void)fprintf(stderr, "test_remote: nothing is called '%s'\n", only);
+        return 2;
+    }
     return _cmocka_run_group_tests("remote", tests, n, NULL, drop_outcomes) != 0;
 }

@@ -1,0 +1,135 @@
+/* load.c -- how fast a model opens, packing included, against how fast its file can be read from the page cache at all.
+ *
+ *   bench/load [-t threads] [-n rounds] [--json] MODEL
+ *
+ * In each round the file is read once by as many threads as open it, in the pieces that opening reads, and opened once; the medians
+ * count. The first round, which may read from the disk, does not. The ratio of processor times says the same where other programs hold
+ * up the clock. `slm make-model tinyllama-1.1b FILE --type q4_k_m` makes a file. */
+#include "core/clock.h"
+#include "core/team.h"
+#include "slm.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { PIECE = 256 * 1024, MOST_ROUNDS = 99, MOST_THREADS = 64 };
+
+typedef struct job {
+    int file;
+    uint64_t size;
+    size_t n;                   /* tasks */
+    uint8_t *room;              /* [n][PIECE] */
+    bool failed[MOST_THREADS];
+} job;
+
+static void read_part(void *ctx, size_t index)
+{
+    job *j = ctx;
+    const uint64_t begin = j->size / j->n * index, end = index + 1 == j->n ? j->size : j->size / j->n * (index + 1);
+    for (uint64_t at = begin; at < end; ) {
+        const ssize_t got = pread(j->file, j->room + index * PIECE, end - at < PIECE ? (size_t)(end - at) : PIECE, (off_t)at);
+        if (got <= 0) {
+            j->failed[index] = true;
+            return;
+        }
+        at += (uint64_t)got;
+    }
+}
+
+/* Of all threads. */
+static double processor_ns(void)
+{
+    struct timespec t;
+    (void)clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+    return (double)t.tv_sec * 1e9 + (double)t.tv_nsec;
+}
+
+static int compare(const void *a, const void *b)
+{
+    const double x = *(const double *)a, y = *(const double *)b;
+    return x < y ? -1 : x > y;
+}
+
+static int fail(const char *path, const char *text)
+{
+    (void)fprintf(stderr, "load: %s: %s\n", path, text);
+    return 1;
+}
+
+int main(int argc, char **argv)
+{
+    static double read_rate[MOST_ROUNDS], open_rate[MOST_ROUNDS], ratio[MOST_ROUNDS], processor[MOST_ROUNDS];
+    static job j;
+    slm_error err = { 0 };
+    slm_model_params params = SLM_MODEL_PARAMS_INIT;
+    slm_heap heap;
+    slm_team *team = NULL;
+    struct stat st;
+    size_t rounds = 5;
+    bool json = false;
+    int i = 1;
+    for (; i < argc && argv[i][0] == '-'; i++) {
+        if (!strcmp(argv[i], "--json"))
+            json = true;
+        else if (!strcmp(argv[i], "-t") && i + 1 < argc)
+            params.threads = (uint32_t)strtoul(argv[++i], NULL, 10);
+        else if (!strcmp(argv[i], "-n") && i + 1 < argc)
+            rounds = strtoul(argv[++i], NULL, 10);
+    }
+    if (i + 1 != argc || rounds < 1 || rounds > MOST_ROUNDS || params.threads > MOST_THREADS) {
+        (void)fprintf(stderr, "usage: load [-t threads (0 .. %d)] [-n rounds (1 .. %d)] [--json] MODEL\n", MOST_THREADS, MOST_ROUNDS);
+        return 2;
+    }
+    const char *path = argv[i];
+    slm_heap_init(&heap, NULL, 0);
+    if (slm_team_new(&team, &heap, SLM_TEAM_OPENMP, params.threads, NULL, &err))
+        return fail(path, err.text);
+    j.n = slm_team_width(team) < MOST_THREADS ? slm_team_width(team) : MOST_THREADS;
+    j.file = open(path, O_RDONLY | O_CLOEXEC);
+    j.room = slm_heap_alloc(&heap, j.n * PIECE);
+    if (j.file < 0 || fstat(j.file, &st) || !j.room)
+        return fail(path, j.room ? "cannot be read" : "no memory");
+    j.size = (uint64_t)st.st_size;
+    for (size_t round = 0; round <= rounds; round++) {
+        slm_model *model = NULL;
+        const size_t r = round ? round - 1 : 0;
+        const uint64_t start = slm_clock_ns();
+        const double cpu_start = processor_ns();
+        slm_team_run(team, j.n, read_part, &j);
+        const uint64_t between = slm_clock_ns();
+        const double cpu_between = processor_ns();
+        const slm_status status = slm_model_open(&model, path, &params, &err);
+        const uint64_t end = slm_clock_ns();
+        const double cpu_end = processor_ns();
+        slm_model_free(model);
+        for (size_t t = 0; t < j.n; t++)
+            if (j.failed[t])
+                return fail(path, "cannot be read");
+        if (status)
+            return fail(path, err.text);
+        read_rate[r] = (double)j.size / (double)(between - start);
+        open_rate[r] = (double)j.size / (double)(end - between);
+        ratio[r] = open_rate[r] / read_rate[r];
+        processor[r] = (cpu_between - cpu_start) / (cpu_end - cpu_between);
+    }
+    qsort(read_rate, rounds, sizeof *read_rate, compare);
+    qsort(open_rate, rounds, sizeof *open_rate, compare);
+    qsort(ratio, rounds, sizeof *ratio, compare);
+    qsort(processor, rounds, sizeof *processor, compare);
+    const double reading = read_rate[rounds / 2], opening = open_rate[rounds / 2], share = ratio[rounds / 2], of_processor = processor[rounds / 2];
+    if (json)
+        printf("{\"bench\":\"load\",\"bytes\":%llu,\"threads\":%zu,\"read_gb_s\":%.3f,\"open_gb_s\":%.3f,\"open_of_read\":%.3f,\"of_processor\":%.3f}\n",
+               (unsigned long long)j.size, j.n, reading, opening, share, of_processor);
+    else
+        printf("%zu threads, %.1f MB: read %.2f GB/s, open %.2f GB/s (%.0f ms), ratio %.2f, of processor times %.2f\n", j.n, (double)j.size * 1e-6, reading, opening,
+               (double)j.size / opening * 1e-6, share, of_processor);
+    (void)close(j.file);
+    slm_heap_free(&heap, j.room);
+    slm_team_free(team);
+    return 0;
+}
