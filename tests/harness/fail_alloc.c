@@ -5,7 +5,8 @@
 
 #include <stdlib.h>
 
-enum { HEADER = 64, MOST_CALLS = 3000, MOST_SITES = 4096 };
+enum { HEADER = 64, MOST_CALLS = 3000, MOST_SITES = 4096, FILLED = 1 << 20 };
+
 
 typedef struct header {
     uint64_t magic;
@@ -61,7 +62,8 @@ static void *take(void *user, size_t size)
     *(header *)block = (header){ MAGIC, size, f };
     atomic_fetch_add(&f->live_blocks, 1);
     atomic_fetch_add(&f->live_bytes, size);
-    return memset((char *)block + HEADER, 0xa5, size);
+    (void)memset((char *)block + HEADER, 0xa5, size < FILLED ? size : FILLED);
+    return (char *)block + HEADER;
 }
 
 static void give_back(void *user, void *memory, size_t size)
@@ -72,7 +74,7 @@ static void give_back(void *user, void *memory, size_t size)
     fail_alloc *f = user;
     atomic_fetch_sub(&f->live_blocks, 1);
     atomic_fetch_sub(&f->live_bytes, size);
-    memset(memory, 0xa5, size);
+    memset(memory, 0xa5, size < FILLED ? size : FILLED);
     h->magic = 0;
     free(h);
 }

@@ -28,7 +28,7 @@ typedef struct fail_alloc {
     atomic_size_t live_blocks, live_bytes;
 } fail_alloc;
 
-/* Memory is filled with 0xa5 when given and when taken back; a wrong size at release or a block of others ends the test. */
+/* Memory (the first MiB of a block) is filled with 0xa5 when given and when taken back; a wrong size at release or a block of others ends the test. */
 void fail_alloc_init(fail_alloc *f, size_t fail_at, bool lasting);
 
 /* Counts anew, and refuses allocation fail_at of those to come: for an object that was made before. 0: none. */

@@ -24,6 +24,7 @@ typedef struct oom_world {
     slm_guide *guide;
     slm_engine *engine, *far, *both;     /* freed from the last to the first */
     slm_budget *budget;
+    slm_importance *importance;
     size_t start;                        /* position of the session before the call */
     bool failed[OOM_ITEMS];              /* items of a batch that are to be done again */
     uint8_t bytes[8192];                 /* what the call writes, but for handles */

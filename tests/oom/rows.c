@@ -301,6 +301,16 @@ static slm_status pack(oom_world *w, slm_error *err)
     return wrote(w, slm_pack_file(test_path(w->row->how), test_path("made"), &p, err));
 }
 
+static slm_status importance_measure(oom_world *w, slm_error *err)
+{
+    int32_t tokens[MADE];
+    slm_importance_params p = SLM_IMPORTANCE_PARAMS_INIT;
+    p.allocator = &w->memory.allocator;
+    for (size_t i = 0; i < MADE; i++)
+        tokens[i] = tiny_token(11, i);
+    MAKES(slm_importance, w->importance, slm_importance_measure(&made, w->model, tokens, MADE, &p, err));
+}
+
 static slm_status check_file(oom_world *w, slm_error *err)
 {
     const slm_file_params p = file_params(w);
@@ -817,6 +827,8 @@ const oom_row oom_rows[] = {
     { "slm_convert_file", "parrot.bin", empty, convert, 0, SLM_OK },
     { "slm_make_model_file", "minilm-l6", empty, make_model, 0, SLM_E_CALLBACK },
     { "slm_make_model_file", "smollm2-135m", empty, make_model, 0, SLM_E_CALLBACK },
+    { "slm_importance_measure", NULL, decoder, importance_measure, 0, SLM_OK },
+    { "slm_importance_free", OWNER, NULL, NULL, 0, SLM_OK },
     { "slm_pack_file", "tiny.gguf", empty, pack, 0, SLM_OK },
     { "slm_check_file", "tiny.packed", empty, check_file, 0, SLM_OK },
     { "slm_check_file", "saved", empty, check_file, 0, SLM_OK },

@@ -212,6 +212,23 @@ static uint64_t use_engine(uint64_t h, const slm_engine *engine)
     return h;
 }
 
+/* What a quantizer makes of it. */
+static uint64_t use_importance(uint64_t h, const slm_importance *importance)
+{
+    slm_error err = { 0 };
+    slm_quantize_params p = SLM_QUANTIZE_PARAMS_INIT;
+    char hex[65];
+    size_t n;
+    p.type = "q4_0";
+    p.threads = 1;
+    p.importance = importance;
+    must(slm_quantize_file(test_path("tiny.gguf"), test_path("used"), &p, &err), &err);
+    uint8_t *bytes = test_file_read(test_path("used"), &n);
+    slm_sha256(hex, bytes, n);
+    free(bytes);
+    return add(h, hex, sizeof hex);
+}
+
 uint64_t oom_digest(oom_world *w)
 {
     slm_error err = { 0 };
@@ -240,6 +257,8 @@ uint64_t oom_digest(oom_world *w)
         h = use_engine(h, w->engine);
     if (w->both)
         h = use_engine(h, w->both);
+    if (w->importance)
+        h = use_importance(h, w->importance);
     return h;
 }
 
@@ -248,6 +267,7 @@ void oom_end(oom_world *w)
     slm_engine_free(w->both);
     slm_engine_free(w->far);
     slm_engine_free(w->engine);
+    slm_importance_free(w->importance);
     slm_budget_free(w->budget);
     slm_guide_free(w->guide);
     slm_constraint_free(w->constraint);
