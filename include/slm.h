@@ -873,7 +873,7 @@ typedef struct slm_generation {
  *   result  may be NULL; written on every status, for a generation that fails keeps the tokens delivered before
  * Returns SLM_OK; SLM_E_STATE if nothing was fed since the start or the last truncate; the errors of feed and slm_sample.
  * A token is fed before its text is handed out, so that all text delivered is in the sequence whatever happens next; EOS is not
- * fed. With stop strings, text that may begin one is held back until that is decided.
+ * fed. With stop strings, text that may begin one is held back until that is decided, or until the call ends otherwise, by a failure too.
  *
  * With `draft` that many tokens at most are guessed and evaluated in one pass with the token picked; a guess counts only where the sampler then
  * picks the same, so text and logits are those without it, to the bit. Guesses are what followed the last tokens before, or come from
