@@ -214,7 +214,8 @@ SAME  = $(wildcard models/*/*.gguf $(SHARED)/models/stories260k/*.gguf $(SHARED)
         $(SHARED)/models/golden/quantized/g96-*16.gguf $(SHARED)/models/golden/quantized/g96-F32.gguf $(SHARED)/models/golden/quantized/g96-Q[458]_[01].gguf \
         $(SHARED)/models/golden/quantized/g256-Q[2345]_K*.gguf $(SHARED)/models/golden/quantized/g256-IQ4_*.gguf) \
         $(addprefix w8a8:,$(wildcard models/tiny-stories/*.gguf $(SHARED)/models/golden/gemma2.gguf $(SHARED)/models/golden/bert.gguf \
-        $(SHARED)/models/golden/quantized/g96-F32.gguf))
+        $(SHARED)/models/golden/quantized/g96-F32.gguf)) \
+        $(addprefix kvq8:,$(wildcard models/tiny-stories/*.gguf $(addprefix $(SHARED)/models/golden/,gemma2.gguf llama-mha.gguf bert.gguf)))
 OTHER_CC ?= $(shell command -v clang-14)
 $(BUILD)/bin/determinism: $(BUILD)/tests/harness/determinism.o $(BUILD)/libslm.a
 	@mkdir -p $(@D)

@@ -25,7 +25,7 @@ struct slm_session {
 typedef struct slm_session_shape {
     size_t context;
     uint32_t chunk, deadline_ms;
-    bool f32;
+    uint32_t kv;
 } slm_session_shape;
 slm_status slm_session_shape_read(slm_session_shape *shape, const slm_config *config, const slm_session_params *params, slm_error *err);
 
