@@ -22,10 +22,10 @@ VOCABULARIES = ("gpt-2", "llama-bpe", "qwen2", "smollm2", "deepseek-coder", "lla
 
 
 class Run:
-    """What was asked for, and the figures so far."""
+    """What was asked for, and the figures so far; in a file too, if there is a path, so that a run that is cut off leaves what it has."""
 
-    def __init__(self, args):
-        self.args, self.figures, self.failed = args, [], []
+    def __init__(self, args, path=None, about=()):
+        self.args, self.path, self.about, self.figures, self.failed = args, path, about, [], []
 
     def program(self, *command):
         """The JSON lines that a program prints; a failure is told, kept, and nothing more."""
@@ -39,6 +39,8 @@ class Run:
 
     def add(self, lines):
         self.figures += lines
+        if self.path:
+            save(self.path, self.figures, self.about)
 
     def bench(self, name, *rest):
         self.add(self.program(os.path.join(self.args.build, "bin", name), *rest))
@@ -383,7 +385,8 @@ def main():
         figures, about = load(args.source)
         failed = []
     else:
-        run, about = Run(args), machine(args.build)
+        about = machine(args.build)
+        run = Run(args, None if args.short else os.path.join(folder, "figures.jsonl"), about)
         about.append(("load before", "%.2f %.2f %.2f" % os.getloadavg()))
         begin = time.time()
         (measure_short if args.short else measure)(run)

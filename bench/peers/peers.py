@@ -97,6 +97,7 @@ def main():
 
     def show(found):
         figures.extend(found)
+        report.save(os.path.join(args.build, "report", "peers.jsonl"), figures, about)
         for f in found:
             if f["ratio"] is not None:
                 print("%-64s %8s %-8s %8s %-10s %6s" % (f["what"], number(f["value"]), f["unit"], number(f["bound"]), f["of"], number(f["ratio"])), flush=True)
