@@ -583,13 +583,14 @@ SLM_API slm_status slm_session_save(slm_session *session, const char *path, slm_
 
 /* A new session as it was saved: tokens, cache, logits.
  *   model   must be the one it was saved with, by the hash of its weights and numbers; where and how it was opened does not matter
- *   params  context 0: as saved; else it must hold the tokens. kv: 0 as saved; another than that is SLM_E_MISMATCH. May be NULL
+ *   params  context 0: as saved, if that is at most the model's context or 4,096; else it must hold the tokens. kv: 0 as saved; another than
+ *           that is SLM_E_MISMATCH. May be NULL
  * Returns  SLM_OK
  *          SLM_E_NOT_FOUND, SLM_E_IO
  *          SLM_E_FORMAT       no session file, cut, damaged (every part has a hash), a token outside the vocabulary
  *          SLM_E_UNSUPPORTED  of another version
  *          SLM_E_MISMATCH     of another model
- *          SLM_E_CONTEXT      params->context is too small
+ *          SLM_E_CONTEXT      params->context is too small, or 0 and the file's is larger than said above
  *          SLM_E_MEMORY, SLM_E_ARG
  * A hash finds damage, not an enemy: a file of a stranger cannot harm memory, but it can hold any thoughts.
  * Since 0.1.0 */
@@ -872,7 +873,7 @@ typedef struct slm_generation {
  *   result  may be NULL; written on every status, for a generation that fails keeps the tokens delivered before
  * Returns SLM_OK; SLM_E_STATE if nothing was fed since the start or the last truncate; the errors of feed and slm_sample.
  * A token is fed before its text is handed out, so that all text delivered is in the sequence whatever happens next; EOS is not
- * fed. With stop strings, text that may begin one is held back until that is decided.
+ * fed. With stop strings, text that may begin one is held back until that is decided, or until the call ends otherwise, by a failure too.
  *
  * With `draft` that many tokens at most are guessed and evaluated in one pass with the token picked; a guess counts only where the sampler then
  * picks the same, so text and logits are those without it, to the bit. Guesses are what followed the last tokens before, or come from

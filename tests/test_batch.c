@@ -351,36 +351,13 @@ static void drop(void *ctx, void *batch)
 static void every_allocation_may_fail(void **state)
 {
     (void)state;
-    slm_input in = SLM_INPUT_INIT;
-    size_t n;
-    uint8_t *file = tiny_file(1, "q8_0", &n);
-    in.memory = file;
-    in.bytes = n;
-    assert_true(fail_alloc_every("batch", life, drop, &in) > 100);
-    free(file);
-}
-
-static void *live(void *in)
-{
-    slm_error err = { 0 };
-    void *out = NULL;
-    const slm_allocator *none = NULL;
-    const slm_status status = life(in, none, &out, &err);
-    if (!status)
-        slm_batch_free(out);
-    return status ? in : NULL;
+    assert_true(tiny_fail_every("batch", life, drop) > 100);
 }
 
 static void a_small_stack_is_enough(void **state)
 {
     (void)state;
-    slm_input in = SLM_INPUT_INIT;
-    size_t n;
-    uint8_t *file = tiny_file(1, "q8_0", &n);
-    in.memory = file;
-    in.bytes = n;
-    assert_null(test_small_stack(live, &in));
-    free(file);
+    tiny_small_stack(life, drop);
 }
 
 int main(void)

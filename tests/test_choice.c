@@ -1,6 +1,6 @@
 /* test_choice.c -- one of a list: exact against a plain check of every token, always whole, the same for threads and caches. */
 #include "harness/fail_alloc.h"
-#include "harness/test.h"
+#include "harness/stories.h"
 
 #include "session/constraint.h"
 #include "text/vocab.h"
@@ -9,27 +9,11 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-static const char path[] = "models/tiny-stories/tiny-stories.gguf";
-static slm_model *model;
-
-static int open_model(void **state)
-{
-    (void)state;
-    return slm_model_open(&model, path, NULL, NULL) ? -1 : 0;
-}
-
-static int close_model(void **state)
-{
-    (void)state;
-    slm_model_free(model);
-    return 0;
-}
-
 static slm_constraint *choose_from(const char *const *strings, size_t n)
 {
     slm_constraint *c = NULL;
     slm_error err = { 0 };
-    check_status(slm_constraint_choice(&c, slm_model_tokenizer(model), strings, n, &err), SLM_OK, &err);
+    check_status(slm_constraint_choice(&c, slm_model_tokenizer(stories), strings, n, &err), SLM_OK, &err);
     return c;
 }
 
@@ -59,7 +43,7 @@ static slm_generation make(slm_constraint *c, text *t, float temperature, uint64
     p.constraint = c;
     p.max_tokens = tokens;
     memset(t, 0, sizeof *t);
-    check_status(slm_session_new(&s, model, NULL, &err), SLM_OK, &err);
+    check_status(slm_session_new(&s, stories, NULL, &err), SLM_OK, &err);
     check_status(slm_session_feed_text(s, "The animal was a", 16, 0, &err), SLM_OK, &err);
     check_status(slm_session_generate(s, &p, &made, &err), SLM_OK, &err);
     slm_session_free(s);
@@ -113,7 +97,7 @@ static void few_tokens_force_the_way_out(void **state)
     slm_generate_params p = SLM_GENERATE_PARAMS_INIT;
     p.constraint = c;
     p.max_tokens = (uint32_t)need - 1;
-    check_status(slm_session_new(&s, model, NULL, &err), SLM_OK, &err);
+    check_status(slm_session_new(&s, stories, NULL, &err), SLM_OK, &err);
     check_status(slm_session_feed_text(s, "x", 1, 0, &err), SLM_OK, &err);
     const size_t before = slm_session_position(s);
     check_status(slm_session_generate(s, &p, NULL, &err), SLM_E_CONTEXT, &err);
@@ -133,7 +117,7 @@ static void put(void *sink, const uint8_t *bytes, size_t n)
 static void masks_are_exact(void **state)
 {
     (void)state;
-    const slm_tokenizer *t = slm_model_tokenizer(model);
+    const slm_tokenizer *t = slm_model_tokenizer(stories);
     slm_constraint *c = choose_from(animals, COUNT(animals));
     slm_error err = { 0 };
     uint64_t *mask = calloc((t->texts.n + 63) / 64, sizeof *mask);
@@ -213,7 +197,7 @@ static void bad_lists_are_refused(void **state)
     (void)state;
     slm_error err = { 0 };
     slm_constraint *c = NULL;
-    const slm_tokenizer *t = slm_model_tokenizer(model);
+    const slm_tokenizer *t = slm_model_tokenizer(stories);
     static const char *const bytes[] = { "fine", "not \xff utf-8" }, *const null[] = { NULL };
     check_status(slm_constraint_choice(&c, t, animals, 0, &err), SLM_E_ARG, &err);
     check_status(slm_constraint_choice(&c, t, NULL, 2, &err), SLM_E_ARG, &err);
@@ -244,7 +228,7 @@ static void a_constraint_of_another_vocabulary_is_refused(void **state)
     }
     check_status(slm_tokenizer_open(&other, "../shared/models/stories260k/stories260K.gguf", NULL, &err), SLM_OK, &err);
     check_status(slm_constraint_choice(&c, other, animals, 2, &err), SLM_OK, &err);
-    check_status(slm_session_new(&s, model, NULL, &err), SLM_OK, &err);
+    check_status(slm_session_new(&s, stories, NULL, &err), SLM_OK, &err);
     check_status(slm_session_feed_text(s, "x", 1, 0, &err), SLM_OK, &err);
     p.constraint = c;
     check_status(slm_session_generate(s, &p, NULL, &err), SLM_E_MISMATCH, &err);
@@ -265,7 +249,7 @@ static slm_status make_all(void *ctx, const slm_allocator *allocator, void **out
     int32_t first;
     uint64_t mask[4096 / 64];
     params.allocator = allocator;
-    slm_status status = slm_tokenizer_open(&t, path, &params, err);
+    slm_status status = slm_tokenizer_open(&t, STORIES, &params, err);
     if (!status)
         status = slm_constraint_choice(&c, t, animals, COUNT(animals), err);
     if (!status)
@@ -306,5 +290,5 @@ int main(void)
         cmocka_unit_test(a_constraint_of_another_vocabulary_is_refused),
         cmocka_unit_test(every_refused_allocation_is_survived),
     };
-    return cmocka_run_group_tests_name("choice", tests, open_model, close_model) != 0;
+    return cmocka_run_group_tests_name("choice", tests, stories_open, stories_close) != 0;
 }

@@ -332,13 +332,7 @@ static void drop(void *ctx, void *session)
 static void every_allocation_may_fail(void **state)
 {
     (void)state;
-    slm_input in = SLM_INPUT_INIT;
-    size_t n;
-    uint8_t *file = tiny_file(1, "q8_0", &n);
-    in.memory = file;
-    in.bytes = n;
-    assert_true(fail_alloc_every("fork", life, drop, &in) > 50);
-    free(file);
+    assert_true(tiny_fail_every("fork", life, drop) > 50);
 }
 
 int main(void)

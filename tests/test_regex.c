@@ -1,7 +1,7 @@
 /* test_regex.c -- patterns against a table and against the C library's matcher on random patterns and all short texts; masks against
  * single steps; what cannot be done is named with its place; texts end whole within any number of tokens. */
 #include "harness/fail_alloc.h"
-#include "harness/test.h"
+#include "harness/stories.h"
 
 #include "core/random.h"
 #include "core/utf8.h"
@@ -12,41 +12,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static const char path[] = "models/tiny-stories/tiny-stories.gguf";
-static slm_model *model;
-
-static int open_model(void **state)
-{
-    (void)state;
-    return slm_model_open(&model, path, NULL, NULL) ? -1 : 0;
-}
-
-static int close_model(void **state)
-{
-    (void)state;
-    slm_model_free(model);
-    return 0;
-}
-
 static slm_constraint *compile(const char *pattern)
 {
     slm_constraint *c = NULL;
     slm_error err = { 0 };
-    check_status(slm_constraint_regex(&c, slm_model_tokenizer(model), pattern, &err), SLM_OK, &err);
+    check_status(slm_constraint_regex(&c, slm_model_tokenizer(stories), pattern, &err), SLM_OK, &err);
     return c;
-}
-
-/* 1: the whole text fits, 0: it may still become one that does, -1: no. */
-static int try(slm_constraint *c, const char *text, size_t n)
-{
-    slm_place place;
-    slm_fit fit;
-    slm_error err = { 0 };
-    check_status(slm_place_init(&place, c, &err), SLM_OK, &err);
-    check_status(slm_place_step(&place, (const uint8_t *)text, n, SIZE_MAX, &fit, &err), SLM_OK, &err);
-    const int answer = fit == SLM_FIT_TAKEN ? place.accepts : -1;
-    slm_place_free(&place);
-    return answer;
 }
 
 static const struct { const char *pattern, *fits[4], *not[5]; } rows[] = {
@@ -78,10 +49,10 @@ static void patterns_mean_what_they_say(void **state)
     for (size_t i = 0; i < COUNT(rows); i++) {
         slm_constraint *c = compile(rows[i].pattern);
         for (size_t k = 0; k < 4 && rows[i].fits[k]; k++)
-            if (try(c, rows[i].fits[k], strlen(rows[i].fits[k])) != 1)
+            if (stories_fit(c, rows[i].fits[k], strlen(rows[i].fits[k])) != 1)
                 fail_msg("%s: '%s' does not fit", rows[i].pattern, rows[i].fits[k]);
         for (size_t k = 0; k < 5 && rows[i].not[k]; k++)
-            if (try(c, rows[i].not[k], strlen(rows[i].not[k])) == 1)
+            if (stories_fit(c, rows[i].not[k], strlen(rows[i].not[k])) == 1)
                 fail_msg("%s: '%s' fits", rows[i].pattern, rows[i].not[k]);
         slm_constraint_free(c);
     }
@@ -135,7 +106,7 @@ static void random_patterns_match_as_the_c_library_does(void **state)
             for (size_t k = 0; k < n; k++, rest /= 3)
                 text[k] = (char)('a' + rest % 3);
             text[n] = 0;
-            const bool want = regexec(&posix, text, 0, NULL, 0) == 0, got = try(c, text, n) == 1;
+            const bool want = regexec(&posix, text, 0, NULL, 0) == 0, got = stories_fit(c, text, n) == 1;
             if (want != got)
                 fail_msg("seed %" PRIu64 ": %s on '%s': %d, want %d", seed, pattern, got, want);
             fits += want;
@@ -154,7 +125,7 @@ static void put(void *sink, const uint8_t *bytes, size_t n)
 /* After each prefix, the mask has a token exactly if a step by its text is taken. */
 static void check_masks(const char *pattern, const char *text)
 {
-    const slm_tokenizer *t = slm_model_tokenizer(model);
+    const slm_tokenizer *t = slm_model_tokenizer(stories);
     slm_constraint *c = compile(pattern);
     slm_error err = { 0 };
     slm_heap heap;
@@ -219,7 +190,7 @@ static void what_cannot_be_done_is_named_with_its_place(void **state)
     for (size_t i = 0; i < COUNT(bad); i++) {
         slm_constraint *c = NULL;
         slm_error err = { 0 };
-        check_status(slm_constraint_regex(&c, slm_model_tokenizer(model), bad[i].pattern, &err), bad[i].status, &err);
+        check_status(slm_constraint_regex(&c, slm_model_tokenizer(stories), bad[i].pattern, &err), bad[i].status, &err);
         check_text(&err, bad[i].says);
         if (err.offset != bad[i].at)
             fail_msg("%s: at byte %" PRIu64 ", want %" PRIu64 ": %s", bad[i].pattern, err.offset, bad[i].at, err.text);
@@ -232,7 +203,7 @@ static void patterns_are_bounded(void **state)
     (void)state;
     slm_constraint *c = NULL;
     slm_error err = { 0 };
-    const slm_tokenizer *t = slm_model_tokenizer(model);
+    const slm_tokenizer *t = slm_model_tokenizer(stories);
     check_status(slm_constraint_regex(&c, t, "((a{1000}){1000}){1000}", &err), SLM_E_LIMIT, &err);
     check_status(slm_constraint_regex(&c, t, "((){10000}){10000}", &err), SLM_E_LIMIT, &err);
     static char deep[1 << 17];
@@ -242,7 +213,7 @@ static void patterns_are_bounded(void **state)
     for (size_t i = 0; i + 3 < sizeof deep; i += 3)
         memcpy(deep + i, "a*|", 3);                         /* a long one is linear */
     check_status(slm_constraint_regex(&c, t, deep, &err), SLM_OK, &err);
-    assert_int_equal(try(c, "aaaaaaaaaaaa", 12), 1);
+    assert_int_equal(stories_fit(c, "aaaaaaaaaaaa", 12), 1);
     slm_constraint_free(c);
     /* the set of places doubles with each letter for a while: the answer is right, or the limit is named */
     c = compile("(a|b)*a(a|b){14}");
@@ -284,7 +255,7 @@ static void texts_end_whole_within_any_number_of_tokens(void **state)
         slm_error err = { 0 };
         slm_sampling how = SLM_SAMPLING_INIT;
         slm_generate_params p = SLM_GENERATE_PARAMS_INIT;
-        check_status(slm_session_new(&s, model, NULL, &err), SLM_OK, &err);
+        check_status(slm_session_new(&s, stories, NULL, &err), SLM_OK, &err);
         check_status(slm_session_feed_text(s, "One day", 7, 0, &err), SLM_OK, &err);
         size_t done = 0;
         for (uint64_t seed = 0; seed < 60; seed++) {
@@ -301,7 +272,7 @@ static void texts_end_whole_within_any_number_of_tokens(void **state)
             if (status != SLM_E_CONTEXT) {
                 check_status(status, SLM_OK, &err);
                 assert_true(made.tokens <= p.max_tokens);
-                if (try(c, t.bytes, t.n) != 1 || slm_utf8_valid(t.bytes, t.n) != t.n)
+                if (stories_fit(c, t.bytes, t.n) != 1 || slm_utf8_valid(t.bytes, t.n) != t.n)
                     fail_msg("%s, %u tokens, seed %" PRIu64 ": '%.*s'", some[i].pattern, p.max_tokens, seed, (int)t.n, t.bytes);
                 regex_t posix;
                 if (some[i].posix) {
@@ -329,7 +300,7 @@ static slm_status make_all(void *ctx, const slm_allocator *allocator, void **out
     size_t need;
     int32_t first;
     params.allocator = allocator;
-    slm_status status = slm_tokenizer_open(&t, path, &params, err);
+    slm_status status = slm_tokenizer_open(&t, STORIES, &params, err);
     if (!status)
         status = slm_constraint_regex(&c, t, ctx, err);
     if (!status)
@@ -361,7 +332,7 @@ static void every_refused_allocation_is_survived(void **state)
 static void *in_a_small_stack(void *arg)
 {
     slm_constraint *c = compile(arg);
-    const intptr_t fits = try(c, "((((a))))", 9);
+    const intptr_t fits = stories_fit(c, "((((a))))", 9);
     slm_constraint_free(c);
     return (void *)(fits + 10);
 }
@@ -385,5 +356,5 @@ int main(void)
         cmocka_unit_test(every_refused_allocation_is_survived),
         cmocka_unit_test(a_small_stack_suffices),
     };
-    return cmocka_run_group_tests_name("regex", tests, open_model, close_model) != 0;
+    return cmocka_run_group_tests_name("regex", tests, stories_open, stories_close) != 0;
 }

@@ -1,7 +1,7 @@
 /* test_schema.c -- texts made to a schema parse with another reader and are what the schema says; tables of texts that fit and do not; what
  * cannot be enforced is named with its place. make check-schemas has the long form, with a validator that is not ours. */
 #include "harness/fail_alloc.h"
-#include "harness/test.h"
+#include "harness/stories.h"
 
 #include "session/constraint.h"
 
@@ -9,40 +9,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static const char path[] = "models/tiny-stories/tiny-stories.gguf";
-static slm_model *model;
-
-static int open_model(void **state)
-{
-    (void)state;
-    return slm_model_open(&model, path, NULL, NULL) ? -1 : 0;
-}
-
-static int close_model(void **state)
-{
-    (void)state;
-    slm_model_free(model);
-    return 0;
-}
-
 static slm_constraint *compile(const char *schema)
 {
     slm_constraint *c = NULL;
     slm_error err = { 0 };
-    check_status(slm_constraint_schema(&c, slm_model_tokenizer(model), schema, strlen(schema), &err), SLM_OK, &err);
+    check_status(slm_constraint_schema(&c, slm_model_tokenizer(stories), schema, strlen(schema), &err), SLM_OK, &err);
     return c;
 }
 
 static bool fits(slm_constraint *c, const char *text)
 {
-    slm_place place;
-    slm_fit fit;
-    slm_error err = { 0 };
-    check_status(slm_place_init(&place, c, &err), SLM_OK, &err);
-    check_status(slm_place_step(&place, (const uint8_t *)text, strlen(text), SIZE_MAX, &fit, &err), SLM_OK, &err);
-    const bool yes = fit == SLM_FIT_TAKEN && place.accepts;
-    slm_place_free(&place);
-    return yes;
+    return stories_fit(c, text, strlen(text)) == 1;
 }
 
 static const struct { const char *schema, *yes[8], *no[8]; } rows[] = {
@@ -150,7 +127,7 @@ static void what_cannot_be_enforced_is_named_with_its_place(void **state)
     for (size_t i = 0; i < COUNT(bad); i++) {
         slm_constraint *c = NULL;
         slm_error err = { 0 };
-        check_status(slm_constraint_schema(&c, slm_model_tokenizer(model), bad[i].schema, strlen(bad[i].schema), &err), bad[i].status, &err);
+        check_status(slm_constraint_schema(&c, slm_model_tokenizer(stories), bad[i].schema, strlen(bad[i].schema), &err), bad[i].status, &err);
         check_text(&err, bad[i].says);
         check_text(&err, bad[i].place);
         assert_null(c);
@@ -167,7 +144,7 @@ static void a_schema_cut_anywhere_is_refused_or_works(void **state)
             char *copy = malloc(n + 1);         /* exactly n bytes: a read behind them is seen */
             assert_non_null(copy);
             memcpy(copy, rows[i].schema, n);
-            const slm_status status = slm_constraint_schema(&c, slm_model_tokenizer(model), copy, n, &err);
+            const slm_status status = slm_constraint_schema(&c, slm_model_tokenizer(stories), copy, n, &err);
             assert_true(status == SLM_E_FORMAT && err.text[0] && !c);
             free(copy);
         }
@@ -254,7 +231,7 @@ static void every_text_parses_and_is_what_the_schema_says(void **state)
     static text t;
     slm_error err = { 0 };
     slm_session *s = NULL;
-    check_status(slm_session_new(&s, model, NULL, &err), SLM_OK, &err);
+    check_status(slm_session_new(&s, stories, NULL, &err), SLM_OK, &err);
     for (size_t i = 0; i < COUNT(made); i++) {
         slm_constraint *c = compile(made[i].schema);
         for (uint64_t seed = 0; seed < 40; seed++) {
@@ -290,7 +267,7 @@ static slm_status make_all(void *ctx, const slm_allocator *allocator, void **out
     slm_tokenizer *t = NULL;
     slm_constraint *c = NULL;
     params.allocator = allocator;
-    slm_status status = slm_tokenizer_open(&t, path, &params, err);
+    slm_status status = slm_tokenizer_open(&t, STORIES, &params, err);
     if (!status)
         status = slm_constraint_schema(&c, t, ctx, strlen(ctx), err);
     slm_constraint_free(c);
@@ -344,5 +321,5 @@ int main(void)
         cmocka_unit_test(every_refused_allocation_is_survived),
         cmocka_unit_test(a_small_stack_suffices),
     };
-    return cmocka_run_group_tests_name("schema", tests, open_model, close_model) != 0;
+    return cmocka_run_group_tests_name("schema", tests, stories_open, stories_close) != 0;
 }

@@ -369,6 +369,11 @@ static slm_status load(slm_session **out, slm_model *model, const slm_source *sr
                         slm_kv_element(shape.kv));
     if (p.context && p.context < h.position)
         return slm_fail(err, SLM_E_CONTEXT, "%s: %" PRIu64 " tokens do not fit a context of %u", src->name, h.position, p.context);
+    /* What a file claims is no reason to allocate: beyond what anybody would give this model, the caller has to want it. */
+    const uint64_t usual = slm_max(model->config.context, SLM_SESSION_CONTEXT);
+    if (!p.context && h.context > usual && h.context > h.position)
+        return slm_fail_at(err, SLM_E_CONTEXT, 120, "%s: head: saved with a context of %" PRIu64 " tokens, for this model it is at most %" PRIu64
+                           " unless params.context says so", src->name, h.context, usual);
     shape.kv = slm_kv_type_of(h.element);
     shape.context = p.context ? p.context : (size_t)h.context;
     if (slm_config_rope_long(&model->config, shape.context) != slm_config_rope_long(&model->config, (size_t)h.context))

@@ -10,8 +10,6 @@
 
 #include <string.h>
 
-enum { DEFAULT_CONTEXT = 4096 };
-
 slm_status slm_session_shape_read(slm_session_shape *shape, const slm_config *config, const slm_session_params *params, slm_error *err)
 {
     slm_session_params p;
@@ -25,7 +23,7 @@ slm_status slm_session_shape_read(slm_session_shape *shape, const slm_config *co
         return slm_fail(err, SLM_E_ARG, "context is %u (allowed 0 .. %d)", p.context, SLM_LIMIT_CONTEXT);
     if ((status = slm_kv_type_check(p.kv, "", err)) != SLM_OK)
         return status;
-    *shape = (slm_session_shape){ p.context ? p.context : slm_min(config->context, DEFAULT_CONTEXT), p.chunk, p.deadline_ms, p.kv };
+    *shape = (slm_session_shape){ p.context ? p.context : slm_min(config->context, SLM_SESSION_CONTEXT), p.chunk, p.deadline_ms, p.kv };
     return SLM_OK;
 }
 

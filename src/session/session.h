@@ -21,6 +21,8 @@ struct slm_session {
     atomic_flag busy;           /* a call is running */
 };
 
+enum { SLM_SESSION_CONTEXT = 4096 };    /* the most that context 0 stands for */
+
 /* The numbers a session of this model gets by params that are checked here. */
 typedef struct slm_session_shape {
     size_t context;

@@ -232,3 +232,48 @@ void tiny_check(slm_session *session, size_t text, size_t n, const char *file, i
             fail_msg("%s:%d: token %zu is %d, want %d", file, line, i, slm_session_tokens(session)[i], tiny_token(text, i));
     slm_session_free(fresh);
 }
+
+/* The input of a tiny file; its bytes are for free(). */
+static uint8_t *input_of(slm_input *in)
+{
+    size_t n;
+    uint8_t *file = tiny_file(1, "q8_0", &n);
+    *in = (slm_input)SLM_INPUT_INIT;
+    in->memory = file;
+    in->bytes = n;
+    return file;
+}
+
+size_t tiny_fail_every(const char *name, fail_make *make, fail_drop *drop)
+{
+    slm_input in;
+    uint8_t *file = input_of(&in);
+    const size_t n = fail_alloc_every(name, make, drop, &in);
+    free(file);
+    return n;
+}
+
+typedef struct scenario {
+    fail_make *make;
+    fail_drop *drop;
+    slm_input in;
+} scenario;
+
+static void *play(void *arg)
+{
+    scenario *s = arg;
+    slm_error err = { 0 };
+    void *out = NULL;
+    if (s->make(&s->in, NULL, &out, &err))
+        return s;
+    s->drop(&s->in, out);
+    return NULL;
+}
+
+void tiny_small_stack(fail_make *make, fail_drop *drop)
+{
+    scenario s = { .make = make, .drop = drop };
+    uint8_t *file = input_of(&s.in);
+    assert_null(test_small_stack(play, &s));
+    free(file);
+}

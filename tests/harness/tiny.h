@@ -3,6 +3,7 @@
 #ifndef TESTS_HARNESS_TINY_H
 #define TESTS_HARNESS_TINY_H
 
+#include "harness/fail_alloc.h"
 #include "harness/test.h"
 
 enum { TINY_VOCAB = 100, TINY_CONTEXT = 600 };
@@ -31,6 +32,11 @@ void tiny_feed(slm_session *session, size_t text, size_t from, size_t n);
 /* The logits [TINY_VOCAB] of a session are those of a fresh one that was fed tokens 0 .. n - 1 of the text in one call. */
 #define check_logits(session, text, n) tiny_check((session), (text), (n), __FILE__, __LINE__)
 void tiny_check(slm_session *session, size_t text, size_t n, const char *file, int line);
+
+/* fail_alloc_every over a scenario whose ctx is a slm_input of a tiny file (seed 1, q8_0); and the same scenario with the default allocator
+ * on a small stack, which must succeed. */
+size_t tiny_fail_every(const char *name, fail_make *make, fail_drop *drop);
+void tiny_small_stack(fail_make *make, fail_drop *drop);
 
 /* Remembers the logits of texts for tiny_check on `model`. */
 void tiny_reference(slm_model *model);
