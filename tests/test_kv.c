@@ -3,10 +3,11 @@
 #include "harness/test.h"
 
 #include "core/cpu.h"
-#include "model/kv.h"
+#include "session/session.h"
 
 #include <math.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 static const slm_config config = { .layers = 3, .kv_heads = 2, .head_size = 8, .heads = 4 };
 
@@ -173,12 +174,49 @@ static void eight_bits_take_nine_sixteenths_of_f16(void **state)
     assert_int_equal(slm_kv_token_bytes(&c, SLM_KV_Q8_0) * 16, slm_kv_token_bytes(&c, SLM_KV_F16) * 9);
 }
 
+/* What lies in pages wholly before the window may be anything. */
+static void pages_outside_a_window_are_not_read(void **state)
+{
+    (void)state;
+    const char *path = "../shared/models/golden/gemma2.gguf";
+    if (access(path, R_OK) != 0)
+        skip();
+    for (uint32_t type = SLM_KV_F16; type <= SLM_KV_Q8_0; type++) {
+        slm_error err = { 0 };
+        slm_model *model = NULL;
+        slm_session *s = NULL, *other = NULL;
+        slm_session_params p = SLM_SESSION_PARAMS_INIT;
+        int32_t tokens[200];
+        p.context = 256;
+        p.kv = type;
+        for (int i = 0; i < 200; i++)
+            tokens[i] = (i * 7 + 3) % 90;
+        check_status(slm_model_open(&model, path, NULL, &err), SLM_OK, &err);
+        check_status(slm_session_new(&s, model, &p, &err), SLM_OK, &err);
+        check_status(slm_session_feed(s, tokens, 200, &err), SLM_OK, &err);
+        check_status(slm_session_fork(&other, s, &err), SLM_OK, &err);
+        check_status(slm_session_feed(other, tokens, 1, &err), SLM_OK, &err);
+        const size_t outside = (201 - model->config.window) / 64;
+        assert_int_equal(outside, 3);
+        for (size_t i = 0; i < outside; i++)
+            for (size_t l = 0; l < model->config.layers; l++)
+                if (slm_config_windowed(&model->config, l))
+                    memset(slm_kv_keys(&s->kv, i, l, 0), 0xff, s->kv.head_bytes * s->kv.kv_heads);      /* NaN */
+        check_status(slm_session_feed(s, tokens, 1, &err), SLM_OK, &err);
+        assert_memory_equal(slm_session_logits(s), slm_session_logits(other), model->config.vocab * sizeof(float));
+        slm_session_free(s);
+        slm_session_free(other);
+        slm_model_free(model);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(sizes_are_those_of_the_heap),
         cmocka_unit_test(only_the_page_that_is_written_is_copied),
         cmocka_unit_test(a_refused_page_leaves_the_cache_as_it_was),
+        cmocka_unit_test(pages_outside_a_window_are_not_read),
         cmocka_unit_test(eight_bits_keep_what_was_stored),
         cmocka_unit_test(eight_bits_take_nine_sixteenths_of_f16),
     };

@@ -32,6 +32,14 @@ static void add_relative(const slm_model *m, size_t head, float *scores, view v,
     }
 }
 
+/* Asks for what the next page has of a head while this one is computed with: it begins in memory of its own, where the processor's prefetcher knows
+ * nothing yet. */
+static void ask_for(const uint8_t *bytes, size_t n)
+{
+    for (size_t i = 0; i < n; i += 64)
+        __builtin_prefetch(bytes + i);
+}
+
 /* Scores of the rows and the first n keys of a page, at position `at`. */
 static void score(const slm_kernels *k, const slm_kv *kv, const slm_scratch *s, size_t at, size_t lds, size_t rows, const uint8_t *keys, size_t n,
                   float scale)
@@ -77,8 +85,11 @@ static void attend(slm_pass *p, const slm_scratch *s, size_t head, size_t t0, si
                 slm_pass_note_bad(p, t0 + r / group);
                 return;
             }
-    for (size_t at = from_page; at < keys; at += SLM_PAGE)
+    for (size_t at = from_page; at < keys; at += SLM_PAGE) {
+        if (at + SLM_PAGE < keys)
+            ask_for(slm_kv_keys(kv, at / SLM_PAGE + 1, shelf, head), kv->head_bytes / 2);
         score(k, kv, s, at, lds, rows, slm_kv_keys(kv, at / SLM_PAGE, shelf, head), slm_min(SLM_PAGE, keys - at), c->score_scale);
+    }
     for (size_t r = 0; r < rows; r++) {
         const size_t position = first + r / group;
         const view v = seen(p, own, position);
@@ -98,6 +109,8 @@ static void attend(slm_pass *p, const slm_scratch *s, size_t head, size_t t0, si
     for (size_t at = from_page; at < keys; at += SLM_PAGE) {
         const uint8_t *values = slm_kv_values(kv, at / SLM_PAGE, shelf, head);
         const size_t end = slm_min(at + SLM_PAGE, keys);
+        if (end < keys)
+            ask_for(slm_kv_values(kv, at / SLM_PAGE + 1, shelf, head), kv->head_bytes / 2);
         if (at >= bottom.from && end <= top.to) {       /* every row of the tile sees all of it */
             weigh(k, kv, s->out, s->scores + at, lds, rows, values, 0, end - at);
             continue;
