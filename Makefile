@@ -37,14 +37,14 @@ EXAMPLES := $(wildcard examples/*.c)
 FUZZERS := $(wildcard tests/fuzz/fuzz_*.c)
 obj    = $(1:%.c=$(BUILD)/%.o)
 
-.PHONY: all lib deps demo check check-unit check-cli check-readme check-folders check-convert-llamacpp readme-table check-header check-kernels check-determinism check-install asan ubsan tsan fuzz lint bench install uninstall deb clean help fuzz-run fuzz-replay bench-kernels soak FORCE check-remote check-remote-real bench-remote check-oom oom oom-run check-kill check-scaling msan msan-run coverage coverage-run mutation
+.PHONY: all lib deps demo check check-unit check-cli check-readme check-folders check-convert-llamacpp readme-table check-header check-kernels check-determinism check-install asan ubsan tsan fuzz lint bench install uninstall deb clean help fuzz-run fuzz-replay bench-kernels soak FORCE bench-models bench-report bench-short bench-peers deps-peers check-remote check-remote-real bench-remote check-hostile check-oom oom oom-run check-kill check-scaling msan msan-run coverage coverage-run mutation
 all: lib $(BUILD)/bin/slm $(EXAMPLES:examples/%.c=$(BUILD)/bin/%)  ## the library, the program, the examples
 lib: $(BUILD)/libslm.a $(BUILD)/$(SO) $(BUILD)/libslm_remote.a $(BUILD)/$(REMOTE_SO)
 
 CPP   =                         # of the folder; make's own default is a compiler
 $(BUILD)/src/%.o:                CPP := -Isrc
 $(BUILD)/tests/%.o:              CPP := -Isrc -Itests -Wno-missing-prototypes
-$(BUILD)/bench/%.o:              CPP := -Isrc -Wno-missing-prototypes
+$(BUILD)/bench/%.o:              CPP := -Isrc -Ibench -Wno-missing-prototypes
 $(BUILD)/src/remote/%.o:         CPP :=
 $(BUILD)/src/core/team.o:        ISA := $(OPENMP)
 $(BUILD)/src/kernels/avx2/%.o:   ISA := -mavx2 -mfma -mf16c
@@ -136,6 +136,7 @@ check: deps                     ## builds and runs every test in its short form
 	@$(MAKE) --no-print-directory -j2 all
 	@$(MAKE) --no-print-directory check-unit
 	@$(MAKE) --no-print-directory check-readme
+	@$(MAKE) --no-print-directory check-hostile
 	@$(MAKE) --no-print-directory check-kernels
 	@$(MAKE) --no-print-directory check-cli
 	@$(MAKE) --no-print-directory check-remote
@@ -145,12 +146,27 @@ check: deps                     ## builds and runs every test in its short form
 	@$(MAKE) --no-print-directory check-install
 	@$(MAKE) --no-print-directory fuzz-replay
 	@$(MAKE) --no-print-directory check-determinism
+	@$(MAKE) --no-print-directory bench-short
 	@$(MAKE) --no-print-directory lint
 	@echo "check: everything passed"
 
 check-unit: $(TESTS:tests/%.c=$(BUILD)/bin/%) check-header  ## the cmocka programs, one per noun
 	@failed=; for t in $(filter $(BUILD)/bin/%,$^); do echo "== $$(basename $$t)"; $$t 2>&1 || failed="$$failed $$(basename $$t)"; done; \
 	if [ -n "$$failed" ]; then echo "failed:$$failed"; exit 1; fi
+
+# Hostile bytes: every field and record of every format bent. FULL=1: bit by bit, the shared models, and the library with -DNDEBUG.
+HOSTILE = $(wildcard tests/hostile/*.c)
+$(BUILD)/bin/hostile: $(call obj,$(HOSTILE)) $(BUILD)/libharness.a $(BUILD)/libslm.a
+	@mkdir -p $(@D)
+	$(if $(V),,@echo '  LD  $@')
+	$(Q)$(CC) $^ $(LINK) -lcmocka $(LIBS) -o $@
+
+check-hostile: $(BUILD)/bin/hostile  ## files bent in every way against tests/hostile/expected.txt; FULL=1 for the full form, UPDATE=1 writes what was seen
+	$(BUILD)/bin/hostile $(if $(FULL)$(UPDATE),--full) $(if $(UPDATE),--update) tests/hostile/expected.txt
+ifneq (,$(FULL))
+	@$(MAKE) --no-print-directory BUILD=$(BUILD)/ndebug CFLAGS='$(CFLAGS) -DNDEBUG' $(BUILD)/ndebug/bin/hostile
+	$(BUILD)/ndebug/bin/hostile --full tests/hostile/expected.txt
+endif
 
 check-kernels: $(BUILD)/bin/check_kernels  ## every kernel this CPU has against the scalar reference, bit by bit
 	$(BUILD)/bin/check_kernels
@@ -237,7 +253,8 @@ SAME  = $(wildcard models/*/*.gguf $(SHARED)/models/stories260k/*.gguf $(SHARED)
         $(SHARED)/models/golden/quantized/g96-*16.gguf $(SHARED)/models/golden/quantized/g96-F32.gguf $(SHARED)/models/golden/quantized/g96-Q[458]_[01].gguf \
         $(SHARED)/models/golden/quantized/g256-Q[2345]_K*.gguf $(SHARED)/models/golden/quantized/g256-IQ4_*.gguf) \
         $(addprefix w8a8:,$(wildcard models/tiny-stories/*.gguf $(SHARED)/models/golden/gemma2.gguf $(SHARED)/models/golden/bert.gguf \
-        $(SHARED)/models/golden/quantized/g96-F32.gguf))
+        $(SHARED)/models/golden/quantized/g96-F32.gguf)) \
+        $(addprefix kvq8:,$(wildcard models/tiny-stories/*.gguf $(addprefix $(SHARED)/models/golden/,gemma2.gguf llama-mha.gguf bert.gguf)))
 OTHER_CC ?= $(shell command -v clang-14)
 $(BUILD)/bin/determinism: $(BUILD)/tests/harness/determinism.o $(BUILD)/libslm.a
 	@mkdir -p $(@D)
@@ -322,6 +339,53 @@ $(BUILD)/bin/bench_remote: $(BUILD)/bench/remote.o $(REMOTE_RIG)
 	@mkdir -p $(@D)
 	$(if $(V),,@echo '  LD  $@')
 	$(Q)$(CC) $^ $(LINK) $(REMOTE_LIBS) $(LIBS) -o $@
+
+# The benches (docs/performance.md). They want a quiet machine; the models are made once, of random weights in true shapes.
+MODELS ?= smollm2-135m qwen2.5-0.5b tinyllama-1.1b llama-3.2-3b
+TYPES  ?= q4_0 q8_0 q4_k_m
+RUNS   ?= 5
+ONLY   ?=
+BENCHES = $(addprefix $(BUILD)/bin/,slm mul load memory steps speculate threads constraint bench_tokenize)
+REPORT  = --build $(BUILD) --shared $(SHARED) --runs $(RUNS) --models '$(MODELS)' --types '$(TYPES)' $(if $(ONLY),--only '$(ONLY)')
+$(BUILD)/models/%.gguf: | $(BUILD)/bin/slm
+	@mkdir -p $(@D)
+	@name=$*; $(BUILD)/bin/slm make-model -q $${name%-*} $@ --type $${name##*-}
+
+$(BUILD)/models/%.slm: $(BUILD)/models/%.gguf
+	@$(BUILD)/bin/slm pack -q $< $@
+
+PACKED = $(BUILD)/models/$(or $(filter tinyllama-1.1b,$(MODELS)),$(firstword $(MODELS)))-$(firstword $(TYPES)).slm
+bench: bench-report
+bench-models: $(foreach m,$(MODELS),$(foreach t,$(TYPES),$(BUILD)/models/$m-$t.gguf)) $(PACKED)   ## the models of bench-report and bench-peers: MODELS= and TYPES=, 10 GB for all
+bench-report: $(BENCHES) $(BUILD)/bin/bench_remote $(BUILD)/bin/remote_server bench-models  ## measures what must be measured and writes build/report/report.md; MODELS= TYPES= RUNS= ONLY=kernels,load
+	python3 bench/report.py $(REPORT)
+bench-short: $(BENCHES)         ## every bench once with the shipped model, seconds; prints ratios, no figure fails it
+	@python3 bench/report.py --build $(BUILD) --short
+
+# Other engines. llama-cpp-python's wheel is compiled here for this CPU, some minutes; never from pip's cache, which may hold a generic one.
+PEERS_VENV ?= $(BUILD)/peers
+PEERS_ONLY ?= llama sgemm
+$(PEERS_VENV)/installed:
+	python3 -m venv $(PEERS_VENV)
+	CMAKE_BUILD_PARALLEL_LEVEL=2 CMAKE_ARGS='-DGGML_NATIVE=ON -DLLAVA_BUILD=OFF -DLLAMA_BUILD_TOOLS=OFF -DLLAMA_CURL=OFF' \
+	    $(PEERS_VENV)/bin/pip install -q --no-cache-dir --no-binary llama-cpp-python -r bench/peers/requirements.txt
+	@touch $@
+
+$(BUILD)/bin/ours: $(BUILD)/bench/peers/ours.o $(BUILD)/libslm.a
+	@mkdir -p $(@D)
+	$(if $(V),,@echo '  LD  $@')
+	$(Q)$(CC) $^ $(LINK) $(LIBS) -o $@
+
+$(BUILD)/bin/sgemm: $(BUILD)/bench/peers/sgemm.o $(BUILD)/libslm.a
+	@mkdir -p $(@D)
+	$(if $(V),,@echo '  LD  $@')
+	$(Q)$(CC) $^ $(LINK) -lopenblas $(LIBS) -o $@
+
+deps-peers:                     ## installs what bench-peers needs beyond `make deps`, with apt-get
+	@$(MAKE) --no-print-directory deps DEPS='$(DEPS) cmake libopenblas-dev python3-venv'
+
+bench-peers: $(if $(filter llama,$(PEERS_ONLY)),$(BUILD)/bin/ours $(PEERS_VENV)/installed bench-models) $(if $(filter sgemm,$(PEERS_ONLY)),$(BUILD)/bin/sgemm)  ## llama.cpp and OpenBLAS on the same files in the same run (first `make deps-peers`); MODELS= TYPES= RUNS= PEERS_ONLY=sgemm PEERS_VENV=folder
+	python3 bench/peers/peers.py --build $(BUILD) --llama $(PEERS_VENV)/bin/python --runs $(RUNS) --models '$(MODELS)' --types '$(TYPES)' --only '$(PEERS_ONLY)'
 
 bench-remote: $(BUILD)/bin/remote_server $(BUILD)/bin/bench_remote  ## processor time of 64 streams of one engine beside that of curl's own tool
 	$(BUILD)/bin/bench_remote $(BUILD)/bin/remote_server
@@ -491,4 +555,4 @@ clean:                          ## removes build/
 help:                           ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile
 
--include $(patsubst %.o,%.d,$(call obj,$(LIB) $(REMOTE) $(SLM) $(TESTS) $(HARNESS) $(CHECKS) $(EXAMPLES) $(wildcard bench/*.c tests/remote/*.c tests/oom/*.c)))
+-include $(patsubst %.o,%.d,$(call obj,$(LIB) $(REMOTE) $(SLM) $(TESTS) $(HARNESS) $(CHECKS) $(EXAMPLES) $(HOSTILE) $(wildcard bench/*.c bench/peers/*.c tests/remote/*.c tests/oom/*.c)))

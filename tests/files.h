@@ -20,7 +20,7 @@
 #include <unistd.h>
 
 #define SHARED "../shared/"
-#define COUNT(list) (sizeof(list) / sizeof *(list))
+#define COUNT(array) (sizeof(array) / sizeof *(array))
 
 /* Returns from the test, listed as skipped, where the shared material is missing. */
 #define NEEDS_SHARED                                    \

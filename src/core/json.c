@@ -300,8 +300,10 @@ slm_status slm_json_skip(slm_json *json, slm_error *err)
 slm_status slm_json_fields(slm_json *json, const char *const *names, slm_json *values, size_t n, slm_error *err)
 {
     slm_status status = SLM_OK;
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n; i++) {
+        values[i] = *json;              /* what is missing is missing here: messages about it have a file and a place */
         values[i].kind = SLM_JSON_END;
+    }
     if (json->kind != SLM_JSON_OBJECT)
         return slm_fail_at(err, SLM_E_FORMAT, json->pos, "%s: JSON: no object before byte %zu", json->name, json->pos);
     while (!(status = slm_json_next(json, err)) && json->kind == SLM_JSON_KEY) {

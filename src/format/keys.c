@@ -183,8 +183,8 @@ double slm_key_number_at(const slm_key *key, uint64_t i)
 
 static slm_status wrong_type(const slm_keys *keys, const slm_key *key, const char *wanted, slm_error *err)
 {
-    return slm_fail(err, SLM_E_FORMAT, "%s: key '%s': is %s%s, wanted %s", keys->file, key->name, key->array ? "an array of " : "",
-                    slm_key_type_name(key->type), wanted);
+    return slm_fail(err, SLM_E_FORMAT, "%s: key '%s': is %s%s (type %u), wanted %s", keys->file, key->name, key->array ? "an array of " : "",
+                    slm_key_type_name(key->type), key->type, wanted);
 }
 
 slm_status slm_keys_u64(const slm_keys *keys, const char *name, uint64_t *value, bool *found, slm_error *err)

@@ -92,8 +92,9 @@ static slm_status find_kind(reader *r)
     else if (is_text(type, "WordPiece") || (is_none(type) && f[VOCAB].kind == SLM_JSON_OBJECT && !bpe))
         r->kind = BERT;
     else
-        return slm_fail(r->err, SLM_E_UNSUPPORTED, "%s: model '%s' is not supported%s; known: BPE (of bytes, or with byte fallback), WordPiece, Unigram",
-                        r->name, type->kind == SLM_JSON_STRING ? slm_shown(shown, type->base + type->text, type->text_len) : "", bpe ? " as it stands" : "");
+        return slm_fail_at(r->err, SLM_E_UNSUPPORTED, type->pos, "%s: model '%s' is not supported%s (before byte %zu); known: BPE (of bytes, or with "
+                           "byte fallback), WordPiece, Unigram", r->name, type->kind == SLM_JSON_STRING ?
+                           slm_shown(shown, type->base + type->text, type->text_len) : "", bpe ? " as it stands" : "", type->pos);
     if ((r->kind == GPT2 || r->kind == LLAMA) && (!is_none(&f[PREFIX]) || !is_none(&f[SUFFIX])))
         return slm_fail(r->err, SLM_E_UNSUPPORTED, "%s: continuing_subword_prefix and end_of_word_suffix are not supported for BPE (1 is there)", r->name);
     return SLM_OK;

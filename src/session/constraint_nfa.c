@@ -33,11 +33,15 @@ static void add(slm_nfa *a, slm_edge edge)
 {
     if (a->failed)
         return;
+    if (a->n_edges == SLM_LIMIT_GRAMMAR_EDGES) {
+        a->failed = SLM_E_LIMIT;
+        return;
+    }
     if (a->n_edges == a->room) {
         const size_t room = slm_max(256, a->room * 2);
-        slm_edge *bigger = a->n_edges < SLM_LIMIT_GRAMMAR_EDGES ? slm_heap_array(a->heap, room, sizeof *bigger) : NULL;
+        slm_edge *bigger = slm_heap_array(a->heap, room, sizeof *bigger);
         if (!bigger) {
-            a->failed = a->n_edges < SLM_LIMIT_GRAMMAR_EDGES ? SLM_E_MEMORY : SLM_E_LIMIT;
+            a->failed = SLM_E_MEMORY;
             return;
         }
         if (a->n_edges)

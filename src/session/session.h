@@ -21,11 +21,13 @@ struct slm_session {
     atomic_flag busy;           /* a call is running */
 };
 
+enum { SLM_SESSION_CONTEXT = 4096 };    /* the most that context 0 stands for */
+
 /* The numbers a session of this model gets by params that are checked here. */
 typedef struct slm_session_shape {
     size_t context;
     uint32_t chunk, deadline_ms;
-    bool f32;
+    uint32_t kv;
 } slm_session_shape;
 slm_status slm_session_shape_read(slm_session_shape *shape, const slm_config *config, const slm_session_params *params, slm_error *err);
 

@@ -209,7 +209,7 @@ slm_status slm_bpe_load(slm_tokenizer *t, const slm_keys *keys, const char *file
     if (status)
         return status;
     if (!merges)
-        return slm_fail(err, SLM_E_FORMAT, "%s: tokenizer.ggml.merges is missing", file);
+        return slm_fail(err, SLM_E_FORMAT, "%s: tokenizer.ggml.merges is missing: %zu tokens need them", file, t->texts.n);
     while (slots < merges->count * 3 / 2)               /* at most two thirds full */
         slots *= 2;
     t->maybe_mask = slots * 4 - 1;

@@ -111,7 +111,8 @@ static slm_status read_messages(reading *r)
     if (status)
         return status;
     if (v.type != SLM_V_LIST)
-        return slm_fail(r->store->err, SLM_E_FORMAT, "conversation: \"messages\" is %s, not an array", slm_type_name(&v));
+        return slm_fail(r->store->err, SLM_E_FORMAT, "conversation: \"messages\" is %s, not an array (before byte %zu)", slm_type_name(&v),
+                        r->json.pos);
     if (v.as.list->n > SLM_LIMIT_MESSAGES)
         return slm_fail(r->store->err, SLM_E_LIMIT, "conversation: %u messages (allowed %d)", v.as.list->n, SLM_LIMIT_MESSAGES);
     r->has_messages = true;
@@ -127,7 +128,8 @@ static slm_status read_token(reading *r, const char *name)
     if (status)
         return status;
     if (v.type != SLM_V_STRING && v.type != SLM_V_NONE)
-        return slm_fail(r->store->err, SLM_E_FORMAT, "conversation: \"%s\" is %s, not a string", name, slm_type_name(&v));
+        return slm_fail(r->store->err, SLM_E_FORMAT, "conversation: \"%s\" is %s, not a string (before byte %zu)", name, slm_type_name(&v),
+                        r->json.pos);
     if (number == UINT32_MAX)
         return SLM_OK;
     if (v.type == SLM_V_NONE)
@@ -145,7 +147,7 @@ static slm_status read_extra(reading *r)
     if (status || r->json.kind == SLM_JSON_NULL)
         return status;
     if (r->json.kind != SLM_JSON_OBJECT)
-        return slm_fail(r->store->err, SLM_E_FORMAT, "conversation: \"extra\" is not an object");
+        return slm_fail(r->store->err, SLM_E_FORMAT, "conversation: \"extra\" is not an object (before byte %zu)", r->json.pos);
     slm_buf_init(&key, r->store->heap, SLM_LIMIT_TEXT_BYTES);
     while (!(status = slm_json_next(&r->json, r->store->err)) && r->json.kind == SLM_JSON_KEY) {
         key.size = 0;
@@ -187,13 +189,13 @@ static slm_status read_conversation(reading *r, const char *text, size_t len)
     if (status || (status = slm_json_next(&r->json, r->store->err)))
         return status;
     if (r->json.kind != SLM_JSON_OBJECT)
-        return slm_fail(r->store->err, SLM_E_FORMAT, "conversation: not a JSON object");
+        return slm_fail(r->store->err, SLM_E_FORMAT, "conversation: not a JSON object (before byte %zu)", r->json.pos);
     while (!(status = slm_json_next(&r->json, r->store->err)) && r->json.kind == SLM_JSON_KEY)
         if ((status = read_key(r)))
             return status;
     if (status || (status = slm_json_next(&r->json, r->store->err)))     /* nothing may follow */
         return status;
-    return r->has_messages ? SLM_OK : slm_fail(r->store->err, SLM_E_FORMAT, "conversation: \"messages\" is missing");
+    return r->has_messages ? SLM_OK : slm_fail(r->store->err, SLM_E_FORMAT, "conversation: \"messages\" is missing in %zu bytes", r->json.size);
 }
 
 /* ---- rendering ---- */

@@ -21,7 +21,7 @@ static slm_status read_tokens(slm_tokenizer *t, const slm_keys *keys, const char
     if (status)
         return status;
     if (!key || key->count == 0)
-        return slm_fail(err, SLM_E_FORMAT, "%s: %s is %s", file, name, key ? "empty" : "missing");
+        return slm_fail(err, SLM_E_FORMAT, "%s: %s is %s (allowed 1 .. %d tokens)", file, name, key ? "empty" : "missing", SLM_LIMIT_VOCAB);
     if (key->count > SLM_LIMIT_VOCAB)
         return slm_fail(err, SLM_E_LIMIT, "%s: %s: %llu tokens (allowed %d)", file, name, (unsigned long long)key->count, SLM_LIMIT_VOCAB);
     if (key->bytes < key->count * 8)
@@ -170,7 +170,7 @@ static slm_status read_switch(const slm_keys *keys, const char *name, bool stand
     *on = standard && id != SLM_NO_ID;
     slm_status status = slm_keys_bool(keys, name, on, &found, err);
     if (!status && found && *on && id == SLM_NO_ID)
-        return slm_fail(err, SLM_E_FORMAT, "%s: %s is true, but %s names no token", file, name, id_name);
+        return slm_fail(err, SLM_E_FORMAT, "%s: %s is true, but %s names no token (1 wanted, 0 found)", file, name, id_name);
     return status;
 }
 
@@ -318,7 +318,8 @@ slm_status slm_tokenizer_open(slm_tokenizer **out, const char *path, const slm_f
         (status = slm_keys_str(&file->keys, "tokenizer.ggml.model", &model, &n, &found, err)))
         goto out;
     status = found ? fill(t, &file->keys, model, n, path, err)
-                   : slm_fail(err, SLM_E_NOT_FOUND, "%s: tokenizer.ggml.model is missing: the file has no tokenizer", path);
+                   : slm_fail(err, SLM_E_NOT_FOUND, "%s: tokenizer.ggml.model is missing: the file's %zu keys have no tokenizer", path,
+                              file->keys.n);
 out:
     slm_file_free(file);
     if (status)

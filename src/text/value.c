@@ -398,7 +398,8 @@ static slm_status drop_twins(slm_store *store, slm_value *keys, slm_value *value
         while (at < kept && key_order(&keys[at], keys[i].as.text, keys[i].n) != 0)
             at++;
         if (at < kept && !last)
-            return slm_store_fail(store, SLM_E_FORMAT, "conversation: the key '%s' stands twice in one object", slm_shown(shown, keys[i].as.text, keys[i].n));
+            return slm_store_fail(store, SLM_E_FORMAT, "conversation: the key '%s' stands twice in one object, as number %zu and %zu",
+                                  slm_shown(shown, keys[i].as.text, keys[i].n), at, i);
         slm_status status = slm_store_spend(store, kept * 8);
         if (status)
             return status;
