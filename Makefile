@@ -283,13 +283,14 @@ $(BUILD)/bin/oom: $(patsubst %,$(BUILD)/tests/oom/%.o,oom world rows) $(BUILD)/l
 	$(Q)$(CC) $^ $(LINK) $(FAIL_WRAP) -lcmocka $(REMOTE_LIBS) $(LIBS) -o $@
 
 OOM_SHARE ?= 10
+OOM_RUN = @$(BUILD)/bin/oom $(1) > $(BUILD)/oom.log 2>&1; code=$$?; grep -v '^\[ \(RUN\|      OK\)' $(BUILD)/oom.log; exit $$code
 check-oom: $(BUILD)/bin/oom     ## every public call with one refused allocation in 10 (SEED of the day), once and from then on
-	$(BUILD)/bin/oom --share $(OOM_SHARE) 2>&1 | grep -v '^\[ \(RUN\|      OK\)'
+	$(call OOM_RUN,--share $(OOM_SHARE))
 
 oom:                            ## ... with every allocation, under AddressSanitizer, and which places of the library were reached
 	@$(MAKE) --no-print-directory BUILD=$(BUILD)/oom SAN=address PLAIN_KERNELS=1 CFLAGS='-O1 -g -fno-optimize-sibling-calls' oom-run
 oom-run: $(BUILD)/bin/oom
-	$(BUILD)/bin/oom --sites $(BUILD)/sites.txt 2>&1 | grep -v '^\[ \(RUN\|      OK\)'
+	$(call OOM_RUN,--sites $(BUILD)/sites.txt)
 	python3 tests/oom/sites.py $(BUILD)/bin/oom $(BUILD)/sites.txt
 
 KILLS ?= 500

@@ -49,12 +49,12 @@ static void structs_end_with_their_last_field(void **state)
     assert_int_equal(END(slm_file_params, input), sizeof(slm_file_params));
     assert_int_equal(END(slm_tensor_info, bytes), sizeof(slm_tensor_info));
     assert_int_equal(END(slm_key_info, text_len), sizeof(slm_key_info));
-    assert_int_equal(END(slm_quantize_params, tensor), sizeof(slm_quantize_params));
+    assert_int_equal(END(slm_quantize_params, importance), sizeof(slm_quantize_params));
     assert_int_equal(END(slm_tokenizer_info, duplicates), sizeof(slm_tokenizer_info));
     assert_int_equal(END(slm_model_params, reserved), sizeof(slm_model_params));
     assert_int_equal(END(slm_batch_params, context), sizeof(slm_batch_params));
     assert_int_equal(END(slm_batch_item, reserved), sizeof(slm_batch_item));
-    assert_int_equal(END(slm_plan_info, peak), sizeof(slm_plan_info));
+    assert_int_equal(END(slm_plan_info, mapped_bytes), sizeof(slm_plan_info));
     assert_int_equal(END(slm_input, user), sizeof(slm_input));
     assert_int_equal(END(slm_model_info, encoder), sizeof(slm_model_info));
     assert_int_equal(END(slm_session_params, deadline_ms), sizeof(slm_session_params));

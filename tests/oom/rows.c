@@ -406,6 +406,7 @@ static slm_status model_open(oom_world *w, slm_error *err)
 {
     slm_model_params p = quiet(w);
     p.no_map = p.verify = strcmp(w->row->how, "tiny.packed") == 0;
+    p.threads = strcmp(w->row->how, "mapped") == 0 ? 2 : 1;
     p.tokenizer_path = strcmp(w->row->how, "parrot.bin") ? NULL : test_path("parrot.tok");
     MAKES(slm_model, w->model, slm_model_open(&made, test_path(w->row->how), &p, err));
 }
@@ -811,6 +812,7 @@ const oom_row oom_rows[] = {
     { "slm_file_open", "tiny.packed", empty, file_open, 0, SLM_OK },
     { "slm_file_open", "bpe.json", empty, file_open, 0, SLM_OK },
     { "slm_file_open", "folder", empty, file_open, 0, SLM_OK },
+    { "slm_file_open", "shards", empty, file_open, 0, SLM_OK },
     { "slm_file_free", OWNER, NULL, NULL, 0, SLM_OK },
     { "slm_file_tensors", READS, NULL, NULL, 0, SLM_OK },
     { "slm_file_keys", READS, NULL, NULL, 0, SLM_OK },
@@ -819,6 +821,7 @@ const oom_row oom_rows[] = {
     { "slm_file_tensor", READS, NULL, NULL, 0, SLM_OK },
     { "slm_file_key", READS, NULL, NULL, 0, SLM_OK },
     { "slm_file_read", "tiny.gguf", with_file, file_read, 0, SLM_OK },
+    { "slm_file_read", "tiny.packed", with_file, file_read, 0, SLM_OK },
     { "slm_file_read", "folder", with_file, file_read, 0, SLM_OK },
     { "slm_sha256", READS, NULL, NULL, 0, SLM_OK },
     { "slm_quantize_file", "tiny.gguf", empty, quantize, 0, SLM_OK },
@@ -860,6 +863,7 @@ const oom_row oom_rows[] = {
     { "slm_tokenizer_encode_rendered", "parrot.bin", with_rendered, encode_rendered, 0, SLM_OK },
     { "slm_model_open", "tiny.gguf", empty, model_open, 0, SLM_OK },
     { "slm_model_open", "tiny.packed", empty, model_open, 0, SLM_OK },
+    { "slm_model_open", "mapped", empty, model_open, 0, SLM_OK },
     { "slm_model_open", "parrot.bin", empty, model_open, 0, SLM_OK },
     { "slm_model_open", "encoder.gguf", empty, model_open, 0, SLM_OK },
     { "slm_model_open", "folder", empty, model_open, 0, SLM_OK },

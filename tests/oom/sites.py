@@ -11,7 +11,7 @@ import subprocess
 import sys
 
 # Function: the test that refuses its memory, for what no row of rows.c comes by.
-ELSEWHERE = {}
+ELSEWHERE = {'slm_split_read': 'test_split', 'slm_file_reserve_parts': 'test_split'}
 
 CALL = re.compile(r'\s*([0-9a-f]+):\s+call\s+[0-9a-f]+ <__wrap_(slm_heap_\w+)>')
 NEXT = re.compile(r'\s*([0-9a-f]+):\s')

@@ -20,8 +20,9 @@ static void write_text(const char *path, const char *text)
     test_file_write(path, text, strlen(text));
 }
 
-/* Tensors of F32 with small values; each name must come with its shape. A llama of one layer, 2 heads of 4, width 8, 5 tokens. */
-static void write_safetensors(const char *path)
+/* Tensors of F32 with small values; each name must come with its shape. A llama of one layer, 2 heads of 4, width 8, 5 tokens.
+ * index_path: of the list that says that they all are in file "one"; or NULL. */
+static void write_safetensors(const char *path, const char *index_path)
 {
     static const struct { const char *name; unsigned rows, cols; } list[] = {
         { "model.embed_tokens.weight", 5, 8 }, { "model.norm.weight", 0, 8 }, { "lm_head.weight", 5, 8 },
@@ -32,7 +33,8 @@ static void write_safetensors(const char *path)
         { "model.layers.0.mlp.down_proj.weight", 8, 6 },
     };
     static uint8_t file[8192];
-    size_t n = 8, at = 0;
+    char index[2048] = "{\"weight_map\":";
+    size_t n = 8, at = 0, n_index = strlen(index);
     for (size_t i = 0; i < COUNT(list); i++) {
         const size_t bytes = 4u * list[i].cols * (list[i].rows ? list[i].rows : 1);
         char shape[32];
@@ -40,6 +42,11 @@ static void write_safetensors(const char *path)
         n += (size_t)snprintf((char *)file + n, sizeof file - n, "%s\"%s\":{\"dtype\":\"F32\",\"shape\":[%s],\"data_offsets\":[%zu,%zu]}",
                               i ? "," : "{", list[i].name, shape, at, at + bytes);
         at += bytes;
+        n_index += (size_t)snprintf(index + n_index, sizeof index - n_index, "%s\"%s\":\"one\"", i ? "," : "{", list[i].name);
+    }
+    if (index_path) {
+        (void)snprintf(index + n_index, sizeof index - n_index, "}}");
+        write_text(index_path, index);
     }
     file[n++] = '}';
     for (size_t i = 0; i < 8; i++)
@@ -61,16 +68,19 @@ static const char wordpiece_json[] =
     "\"model\":{\"type\":\"WordPiece\",\"unk_token\":\"[UNK]\",\"continuing_subword_prefix\":\"##\",\"max_input_chars_per_word\":100,"
     "\"vocab\":{\"[PAD]\":0,\"[UNK]\":1,\"a\":2,\"##b\":3,\"[CLS]\":4,\"[SEP]\":5}}}";
 
-static void write_folder(const char *path)
+static void write_folder(const char *path, bool sharded)
 {
-    char file[1100];
+    char file[1100], index[1100];
     (void)mkdir(path, 0755);
     (void)snprintf(file, sizeof file, "%s/config.json", path);
     write_text(file, "{\"model_type\":\"llama\",\"architectures\":[\"LlamaForCausalLM\"],\"hidden_size\":8,\"num_hidden_layers\":1,"
                      "\"num_attention_heads\":2,\"num_key_value_heads\":1,\"intermediate_size\":6,\"vocab_size\":5,\"rms_norm_eps\":1e-5,"
-                     "\"max_position_embeddings\":64,\"rope_theta\":10000.0,\"tie_word_embeddings\":false,\"hidden_act\":\"silu\"}");
-    (void)snprintf(file, sizeof file, "%s/model.safetensors", path);
-    write_safetensors(file);
+                     "\"max_position_embeddings\":64,\"rope_theta\":10000.0,\"tie_word_embeddings\":false,\"hidden_act\":\"silu\","
+                     "\"rope_scaling\":{\"rope_type\":\"llama3\",\"factor\":8.0,\"low_freq_factor\":1.0,\"high_freq_factor\":4.0,"
+                     "\"original_max_position_embeddings\":32}}");
+    (void)snprintf(file, sizeof file, "%s/%s", path, sharded ? "one" : "model.safetensors");
+    (void)snprintf(index, sizeof index, "%s/model.safetensors.index.json", path);
+    write_safetensors(file, sharded ? index : NULL);
     (void)snprintf(file, sizeof file, "%s/tokenizer.json", path);
     write_text(file, bpe_json);
     (void)snprintf(file, sizeof file, "%s/tokenizer_config.json", path);
@@ -91,16 +101,18 @@ void oom_prepare(void)
     test_file_write(test_path("encoder.gguf"), bytes, n);
     free(bytes);
     slm_model_free(parrot_open(pieces, COUNT(pieces)));
-    write_safetensors(test_path("one.safetensors"));
+    write_safetensors(test_path("one.safetensors"), NULL);
     write_text(test_path("bpe.json"), bpe_json);
     write_text(test_path("wordpiece.json"), wordpiece_json);
     bytes = test_file_read("tests/fuzz/seeds/spm_model/unigram", &n);
     test_file_write(test_path("unigram.model"), bytes, n);
     free(bytes);
-    write_folder(test_path("folder"));
+    write_folder(test_path("folder"), false);
+    write_folder(test_path("shards"), true);
     q.threads = 1;
     q.type = "q8_0";
     must(slm_pack_file(test_path("tiny.gguf"), test_path("tiny.packed"), &q, &err), &err);
+    must(slm_pack_file(test_path("tiny.gguf"), test_path("mapped"), &q, &err), &err);
     slm_model *model = tiny_open(1, "f32", NULL);
     session = tiny_session(model, 200);
     tiny_feed(session, 6, 0, 70);
