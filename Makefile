@@ -37,14 +37,14 @@ EXAMPLES := $(wildcard examples/*.c)
 FUZZERS := $(wildcard tests/fuzz/fuzz_*.c)
 obj    = $(1:%.c=$(BUILD)/%.o)
 
-.PHONY: all lib deps demo check check-unit check-hostile check-cli check-readme check-folders check-convert-llamacpp readme-table check-header check-kernels check-determinism check-install asan ubsan tsan fuzz lint bench install uninstall deb clean help fuzz-run fuzz-replay bench-kernels soak FORCE check-remote check-remote-real bench-remote
+.PHONY: all lib deps demo check check-unit check-cli check-readme check-folders check-convert-llamacpp readme-table check-header check-kernels check-determinism check-install asan ubsan tsan fuzz lint bench install uninstall deb clean help fuzz-run fuzz-replay bench-kernels soak FORCE bench-models bench-report bench-short bench-peers deps-peers check-remote check-remote-real bench-remote check-hostile check-oom oom oom-run check-kill check-scaling msan msan-run coverage coverage-run mutation
 all: lib $(BUILD)/bin/slm $(EXAMPLES:examples/%.c=$(BUILD)/bin/%)  ## the library, the program, the examples
 lib: $(BUILD)/libslm.a $(BUILD)/$(SO) $(BUILD)/libslm_remote.a $(BUILD)/$(REMOTE_SO)
 
 CPP   =                         # of the folder; make's own default is a compiler
 $(BUILD)/src/%.o:                CPP := -Isrc
 $(BUILD)/tests/%.o:              CPP := -Isrc -Itests -Wno-missing-prototypes
-$(BUILD)/bench/%.o:              CPP := -Isrc -Wno-missing-prototypes
+$(BUILD)/bench/%.o:              CPP := -Isrc -Ibench -Wno-missing-prototypes
 $(BUILD)/src/remote/%.o:         CPP :=
 $(BUILD)/src/core/team.o:        ISA := $(OPENMP)
 $(BUILD)/src/kernels/avx2/%.o:   ISA := -mavx2 -mfma -mf16c
@@ -140,11 +140,13 @@ check: deps                     ## builds and runs every test in its short form
 	@$(MAKE) --no-print-directory check-kernels
 	@$(MAKE) --no-print-directory check-cli
 	@$(MAKE) --no-print-directory check-remote
+	@$(MAKE) --no-print-directory check-oom
 	@$(MAKE) --no-print-directory check-shared
 	@$(MAKE) --no-print-directory check-folders
 	@$(MAKE) --no-print-directory check-install
 	@$(MAKE) --no-print-directory fuzz-replay
 	@$(MAKE) --no-print-directory check-determinism
+	@$(MAKE) --no-print-directory bench-short
 	@$(MAKE) --no-print-directory lint
 	@echo "check: everything passed"
 
@@ -220,6 +222,29 @@ ubsan:                          ## ... under UndefinedBehaviorSanitizer
 tsan:                           ## ... under ThreadSanitizer, with the pthread team: it does not understand libgomp
 	$(SANITIZE) BUILD=$(BUILD)/tsan SAN=thread OPENMP=
 
+MSAN_CC ?= clang-14
+msan:                           ## ... under MemorySanitizer, for what neither libcurl nor utf8proc nor a kernel has written: they are not instrumented
+	@$(MAKE) --no-print-directory CFLAGS='-O1 -g' BUILD=$(BUILD)/msan CC='$(MSAN_CC)' SAN=memory OPENMP= PLAIN_KERNELS=1 msan-run
+MSAN_TESTS = buf clock config cursor folder gguf gguf_write heap json log params random regex safetensors sha256 size source split status writer xxh64
+msan-run: $(MSAN_TESTS:%=$(BUILD)/bin/test_%)
+	@failed=; for t in $^; do echo "== $$(basename $$t)"; $$t 2>&1 || failed="$$failed $$(basename $$t)"; done; \
+	if [ -n "$$failed" ]; then echo "failed:$$failed"; exit 1; fi
+
+ifneq (,$(COVERAGE))            # of three floors, unoptimised; the rest is as ever
+$(BUILD)/src/core/%.o $(BUILD)/src/format/%.o $(BUILD)/src/text/%.o: ISA += --coverage -O0 -U_FORTIFY_SOURCE
+LDFLAGS += --coverage
+endif
+coverage:                       ## branches of core, format, text that the unit tests take (gcov); each file under 95 %
+	@$(MAKE) --no-print-directory BUILD=$(BUILD)/coverage COVERAGE=1 coverage-run
+coverage-run: $(TESTS:tests/%.c=$(BUILD)/bin/%)
+	@find $(BUILD) -name '*.gcda' -delete
+	@for t in $^; do $$t >/dev/null 2>&1 || echo "coverage: $$(basename $$t) fails"; done
+	@python3 tests/coverage.py $(BUILD)
+
+MUTANTS ?= 50
+mutation:                       ## MUTANTS=50 changed tokens of core and format, SEED=1; which of them no unit test notices
+	@mkdir -p $(BUILD)/mutation && python3 tests/mutate.py $(BUILD)/mutation/tree --count $(MUTANTS) --seed $(or $(SEED),1) --cc '$(CC)'
+
 # One hash a model over all ways to compute it, the same from two compilers at two levels of optimisation, and equal to the stored one.
 FAMILIES = qwen3 granite smollm3 olmo2 gemma gemma2 gemma3 gemma3-pattern starcoder2 phi2 phi3 phi3-window phi3-longrope stablelm \
         stablelm-parallel gpt2 bert nomic-bert modern-bert t5encoder
@@ -228,7 +253,8 @@ SAME  = $(wildcard models/*/*.gguf $(SHARED)/models/stories260k/*.gguf $(SHARED)
         $(SHARED)/models/golden/quantized/g96-*16.gguf $(SHARED)/models/golden/quantized/g96-F32.gguf $(SHARED)/models/golden/quantized/g96-Q[458]_[01].gguf \
         $(SHARED)/models/golden/quantized/g256-Q[2345]_K*.gguf $(SHARED)/models/golden/quantized/g256-IQ4_*.gguf) \
         $(addprefix w8a8:,$(wildcard models/tiny-stories/*.gguf $(SHARED)/models/golden/gemma2.gguf $(SHARED)/models/golden/bert.gguf \
-        $(SHARED)/models/golden/quantized/g96-F32.gguf))
+        $(SHARED)/models/golden/quantized/g96-F32.gguf)) \
+        $(addprefix kvq8:,$(wildcard models/tiny-stories/*.gguf $(addprefix $(SHARED)/models/golden/,gemma2.gguf llama-mha.gguf bert.gguf)))
 OTHER_CC ?= $(shell command -v clang-14)
 $(BUILD)/bin/determinism: $(BUILD)/tests/harness/determinism.o $(BUILD)/libslm.a
 	@mkdir -p $(@D)
@@ -248,6 +274,36 @@ $(BUILD)/bin/soak: $(BUILD)/tests/harness/soak.o $(BUILD)/libslm.a
 	@mkdir -p $(@D)
 	$(if $(V),,@echo '  LD  $@')
 	$(Q)$(CC) $^ $(LINK) $(LIBS) -o $@
+
+# Refused memory: every public call, every allocation. --wrap shows who asks, and covers what comes from the system directly.
+FAIL_WRAP = $(addprefix -Wl$(comma)--wrap=,posix_memalign malloc calloc realloc strdup free slm_heap_alloc slm_heap_zalloc slm_heap_array slm_heap_zarray slm_heap_new_owner)
+$(BUILD)/bin/oom: $(patsubst %,$(BUILD)/tests/oom/%.o,oom world rows) $(BUILD)/libharness.a $(BUILD)/libslm_remote.a $(BUILD)/libslm.a
+	@mkdir -p $(@D)
+	$(if $(V),,@echo '  LD  $@')
+	$(Q)$(CC) $^ $(LINK) $(FAIL_WRAP) -lcmocka $(REMOTE_LIBS) $(LIBS) -o $@
+
+OOM_SHARE ?= 10
+check-oom: $(BUILD)/bin/oom     ## every public call with one refused allocation in 10 (SEED of the day), once and from then on
+	$(BUILD)/bin/oom --share $(OOM_SHARE) 2>&1 | grep -v '^\[ \(RUN\|      OK\)'
+
+oom:                            ## ... with every allocation, under AddressSanitizer, and which places of the library were reached
+	@$(MAKE) --no-print-directory BUILD=$(BUILD)/oom SAN=address PLAIN_KERNELS=1 CFLAGS='-O1 -g -fno-optimize-sibling-calls' oom-run
+oom-run: $(BUILD)/bin/oom
+	$(BUILD)/bin/oom --sites $(BUILD)/sites.txt 2>&1 | grep -v '^\[ \(RUN\|      OK\)'
+	python3 tests/oom/sites.py $(BUILD)/bin/oom $(BUILD)/sites.txt
+
+KILLS ?= 500
+check-kill: $(BUILD)/bin/test_kill  ## kill -9 while files are written, KILLS=500 times (check-unit: 20), size limits, full disks: the old file or the new one, whole
+	KILLS=$(KILLS) $(BUILD)/bin/test_kill 2>&1
+
+$(BUILD)/bin/scaling: $(BUILD)/tests/harness/scaling.o $(BUILD)/libslm.a
+	@mkdir -p $(@D)
+	$(if $(V),,@echo '  LD  $@')
+	$(Q)$(CC) $^ $(LINK) $(LIBS) -o $@
+
+SCALING_BYTES ?= 4194304
+check-scaling: $(BUILD)/bin/scaling  ## processor time of each reader of text over n, 2n, 4n ... 4 MB of hard strings: at most 2.6 times a doubling
+	$(BUILD)/bin/scaling --most $(SCALING_BYTES) models/tiny-stories/tiny-stories.gguf $(wildcard $(SHARED)/tokenizers/gguf-vocabs/*.gguf)
 
 # The remote suite: a server that plays every fault, and programs that ask it.
 SERVER  = server cert fault answer http h2
@@ -283,6 +339,53 @@ $(BUILD)/bin/bench_remote: $(BUILD)/bench/remote.o $(REMOTE_RIG)
 	@mkdir -p $(@D)
 	$(if $(V),,@echo '  LD  $@')
 	$(Q)$(CC) $^ $(LINK) $(REMOTE_LIBS) $(LIBS) -o $@
+
+# The benches (docs/performance.md). They want a quiet machine; the models are made once, of random weights in true shapes.
+MODELS ?= smollm2-135m qwen2.5-0.5b tinyllama-1.1b llama-3.2-3b
+TYPES  ?= q4_0 q8_0 q4_k_m
+RUNS   ?= 5
+ONLY   ?=
+BENCHES = $(addprefix $(BUILD)/bin/,slm mul load memory steps speculate threads constraint bench_tokenize)
+REPORT  = --build $(BUILD) --shared $(SHARED) --runs $(RUNS) --models '$(MODELS)' --types '$(TYPES)' $(if $(ONLY),--only '$(ONLY)')
+$(BUILD)/models/%.gguf: | $(BUILD)/bin/slm
+	@mkdir -p $(@D)
+	@name=$*; $(BUILD)/bin/slm make-model -q $${name%-*} $@ --type $${name##*-}
+
+$(BUILD)/models/%.slm: $(BUILD)/models/%.gguf
+	@$(BUILD)/bin/slm pack -q $< $@
+
+PACKED = $(BUILD)/models/$(or $(filter tinyllama-1.1b,$(MODELS)),$(firstword $(MODELS)))-$(firstword $(TYPES)).slm
+bench: bench-report
+bench-models: $(foreach m,$(MODELS),$(foreach t,$(TYPES),$(BUILD)/models/$m-$t.gguf)) $(PACKED)   ## the models of bench-report and bench-peers: MODELS= and TYPES=, 10 GB for all
+bench-report: $(BENCHES) $(BUILD)/bin/bench_remote $(BUILD)/bin/remote_server bench-models  ## measures what must be measured and writes build/report/report.md; MODELS= TYPES= RUNS= ONLY=kernels,load
+	python3 bench/report.py $(REPORT)
+bench-short: $(BENCHES)         ## every bench once with the shipped model, seconds; prints ratios, no figure fails it
+	@python3 bench/report.py --build $(BUILD) --short
+
+# Other engines. llama-cpp-python's wheel is compiled here for this CPU, some minutes; never from pip's cache, which may hold a generic one.
+PEERS_VENV ?= $(BUILD)/peers
+PEERS_ONLY ?= llama sgemm
+$(PEERS_VENV)/installed:
+	python3 -m venv $(PEERS_VENV)
+	CMAKE_BUILD_PARALLEL_LEVEL=2 CMAKE_ARGS='-DGGML_NATIVE=ON -DLLAVA_BUILD=OFF -DLLAMA_BUILD_TOOLS=OFF -DLLAMA_CURL=OFF' \
+	    $(PEERS_VENV)/bin/pip install -q --no-cache-dir --no-binary llama-cpp-python -r bench/peers/requirements.txt
+	@touch $@
+
+$(BUILD)/bin/ours: $(BUILD)/bench/peers/ours.o $(BUILD)/libslm.a
+	@mkdir -p $(@D)
+	$(if $(V),,@echo '  LD  $@')
+	$(Q)$(CC) $^ $(LINK) $(LIBS) -o $@
+
+$(BUILD)/bin/sgemm: $(BUILD)/bench/peers/sgemm.o $(BUILD)/libslm.a
+	@mkdir -p $(@D)
+	$(if $(V),,@echo '  LD  $@')
+	$(Q)$(CC) $^ $(LINK) -lopenblas $(LIBS) -o $@
+
+deps-peers:                     ## installs what bench-peers needs beyond `make deps`, with apt-get
+	@$(MAKE) --no-print-directory deps DEPS='$(DEPS) cmake libopenblas-dev python3-venv'
+
+bench-peers: $(if $(filter llama,$(PEERS_ONLY)),$(BUILD)/bin/ours $(PEERS_VENV)/installed bench-models) $(if $(filter sgemm,$(PEERS_ONLY)),$(BUILD)/bin/sgemm)  ## llama.cpp and OpenBLAS on the same files in the same run (first `make deps-peers`); MODELS= TYPES= RUNS= PEERS_ONLY=sgemm PEERS_VENV=folder
+	python3 bench/peers/peers.py --build $(BUILD) --llama $(PEERS_VENV)/bin/python --runs $(RUNS) --models '$(MODELS)' --types '$(TYPES)' --only '$(PEERS_ONLY)'
 
 bench-remote: $(BUILD)/bin/remote_server $(BUILD)/bin/bench_remote  ## processor time of 64 streams of one engine beside that of curl's own tool
 	$(BUILD)/bin/bench_remote $(BUILD)/bin/remote_server
@@ -339,9 +442,10 @@ fuzz:                           ## libFuzzer on each target for FUZZ_SECONDS=60;
 	@$(MAKE) --no-print-directory BUILD=$(BUILD)/fuzz CC=$(FUZZ_CC) OPENMP= SAN=address,undefined,fuzzer-no-link CFLAGS='-O2 -g' fuzz-run
 
 # The kernels see no byte of a file unchecked, have a checker of their own with unmapped pages around every operand, and take many
-# minutes to compile sanitized: the block products under AddressSanitizer, all of them for fuzzing.
-ifneq (,$(findstring fuzzer,$(SAN)))
+# minutes to compile sanitized: the block products under AddressSanitizer, all of them for fuzzing and for oom.
+ifneq (,$(findstring fuzzer,$(SAN))$(PLAIN_KERNELS))
 $(BUILD)/src/kernels/%.o: override SAN :=
+$(BUILD)/src/kernels/%.o: override CFLAGS := -O2 -g
 else ifneq (,$(findstring address,$(SAN)))
 $(BUILD)/src/kernels/avx2/mul_block.o $(BUILD)/src/kernels/avxvnni/mul_block.o $(BUILD)/src/kernels/avx512/mul_block.o: override SAN :=
 endif
@@ -451,4 +555,4 @@ clean:                          ## removes build/
 help:                           ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile
 
--include $(patsubst %.o,%.d,$(call obj,$(LIB) $(REMOTE) $(SLM) $(TESTS) $(HARNESS) $(CHECKS) $(EXAMPLES) $(HOSTILE) $(wildcard bench/*.c tests/remote/*.c)))
+-include $(patsubst %.o,%.d,$(call obj,$(LIB) $(REMOTE) $(SLM) $(TESTS) $(HARNESS) $(CHECKS) $(EXAMPLES) $(HOSTILE) $(wildcard bench/*.c bench/peers/*.c tests/remote/*.c tests/oom/*.c)))

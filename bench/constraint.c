@@ -4,16 +4,14 @@
  *
  * The logits of a made model know nothing of the language: the worst case, for outside free text the first draw nearly never fits. At each
  * step the plain draw is timed, then the choice within the constraint (which draws, too), then the evaluation of the token. The cost is the
- * choice less the draw, and the ratio that over draw and evaluation: what the constraint adds to a step without it. "make" is the time to make the
- * constraint, the first one of a tokenizer with its trie; "most" the dearest token; texts of at most 60
- * tokens or so follow one another until there are so many. */
+ * choice less the draw, and the ratio that over draw and evaluation: what the constraint adds to a step without it. Making it is timed, of the
+ * first one of a tokenizer with the trie; texts of at most 60 tokens or so follow one another until there are so many. */
+#include "figure.h"
+
 #include "core/clock.h"
 #include "core/cpu.h"
 #include "session/guide.h"
 
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
 typedef struct cost { uint64_t draw, choice, step, most; size_t tokens; } cost;
 
@@ -71,9 +69,12 @@ static slm_status run(slm_model *model, const char *name, slm_constraint *c, uin
     }
     const double n = sum.tokens ? (double)sum.tokens * 1e3 : 1;
     const double extra = sum.choice > sum.draw ? (double)(sum.choice - sum.draw) : 0, plain = (double)(sum.draw + sum.step);
-    if (!status)
-        printf("%-22s %8.2f %9.1f %9.1f %9.1f %7.2f %% %9.1f %6zu\n", name, (double)made * 1e-6, (double)sum.step / n, (double)sum.draw / n, extra / n,
-               plain > 0 ? 100 * extra / plain : 0, (double)sum.most * 1e-3, sum.tokens);
+    if (!status) {
+        figure_print("constraint", extra / n, "us/token", plain / n, "draw and evaluation", plain > 0 ? extra / plain : 0, "%s, %zu tokens", name, sum.tokens);
+        figure_print("constraint", (double)sum.draw / n, "us/token", 0, "", 0, "%s: the plain draw", name);
+        figure_print("constraint", (double)sum.most * 1e-3, "us", 0, "", 0, "%s: the dearest token", name);
+        figure_print("constraint", (double)made * 1e-6, "ms", 0, "", 0, "%s: making it", name);
+    }
     all->choice += (uint64_t)extra;
     all->step += (uint64_t)plain;
     slm_session_free(s);
@@ -109,8 +110,6 @@ int main(int argc, char **argv)
     }
     slm_status status = SLM_OK;
     const slm_tokenizer *t = slm_model_tokenizer(model);
-    printf("%u tokens\n%-22s %8s %9s %9s %9s %9s %9s %6s\n", model->config.vocab, "", "make/ms", "eval/us", "draw/us", "extra/us", "ratio", "most/us",
-           "tokens");
     for (size_t i = 0; !status && i < sizeof rows / sizeof *rows; i++) {
         slm_constraint *c = NULL;
         const uint64_t start = slm_clock_ns();
@@ -123,7 +122,9 @@ int main(int argc, char **argv)
     if (status)
         fprintf(stderr, "%s\n", err.text);
     else
-        printf("all                    %.2f %% of a step\n", all.step ? 100.0 * (double)all.choice / (double)all.step : 0);
+        figure_print("constraint", (double)all.choice * 1e-6, "ms", (double)all.step * 1e-6, "draw and evaluation",
+                     all.step ? (double)all.choice / (double)all.step : 0, "all together");
     slm_model_free(model);
+    figure_peaks("constraint", params.threads, 0);
     return status != SLM_OK;
 }

@@ -1,13 +1,14 @@
 /* load.c -- how fast a model opens, packing included, against how fast its file can be read from the page cache at all.
  *
- *   bench/load [-t threads] [-n rounds] [--json] MODEL
+ *   bench/load [-t threads] [-n rounds] MODEL
  *
  * In each round the file is read once by as many threads as open it, in the pieces that opening reads, and opened once; the medians
  * count. The first round, which may read from the disk, does not. The ratio of processor times says the same where other programs hold
  * up the clock. `slm make-model tinyllama-1.1b FILE --type q4_k_m` makes a file. */
+#include "figure.h"
+
 #include "core/clock.h"
 #include "core/team.h"
-#include "slm.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -49,12 +50,6 @@ static double processor_ns(void)
     return (double)t.tv_sec * 1e9 + (double)t.tv_nsec;
 }
 
-static int compare(const void *a, const void *b)
-{
-    const double x = *(const double *)a, y = *(const double *)b;
-    return x < y ? -1 : x > y;
-}
-
 static int fail(const char *path, const char *text)
 {
     (void)fprintf(stderr, "load: %s: %s\n", path, text);
@@ -63,7 +58,7 @@ static int fail(const char *path, const char *text)
 
 int main(int argc, char **argv)
 {
-    static double read_rate[MOST_ROUNDS], open_rate[MOST_ROUNDS], ratio[MOST_ROUNDS], processor[MOST_ROUNDS];
+    static double read_rate[MOST_ROUNDS], open_rate[MOST_ROUNDS], ratio[MOST_ROUNDS], read_cpu[MOST_ROUNDS], open_cpu[MOST_ROUNDS], cpu_ratio[MOST_ROUNDS];
     static job j;
     slm_error err = { 0 };
     slm_model_params params = SLM_MODEL_PARAMS_INIT;
@@ -71,18 +66,15 @@ int main(int argc, char **argv)
     slm_team *team = NULL;
     struct stat st;
     size_t rounds = 5;
-    bool json = false;
     int i = 1;
     for (; i < argc && argv[i][0] == '-'; i++) {
-        if (!strcmp(argv[i], "--json"))
-            json = true;
-        else if (!strcmp(argv[i], "-t") && i + 1 < argc)
+        if (!strcmp(argv[i], "-t") && i + 1 < argc)
             params.threads = (uint32_t)strtoul(argv[++i], NULL, 10);
         else if (!strcmp(argv[i], "-n") && i + 1 < argc)
             rounds = strtoul(argv[++i], NULL, 10);
     }
     if (i + 1 != argc || rounds < 1 || rounds > MOST_ROUNDS || params.threads > MOST_THREADS) {
-        (void)fprintf(stderr, "usage: load [-t threads (0 .. %d)] [-n rounds (1 .. %d)] [--json] MODEL\n", MOST_THREADS, MOST_ROUNDS);
+        (void)fprintf(stderr, "usage: load [-t threads (0 .. %d)] [-n rounds (1 .. %d)] MODEL\n", MOST_THREADS, MOST_ROUNDS);
         return 2;
     }
     const char *path = argv[i];
@@ -115,19 +107,16 @@ int main(int argc, char **argv)
         read_rate[r] = (double)j.size / (double)(between - start);
         open_rate[r] = (double)j.size / (double)(end - between);
         ratio[r] = open_rate[r] / read_rate[r];
-        processor[r] = (cpu_between - cpu_start) / (cpu_end - cpu_between);
+        read_cpu[r] = (cpu_between - cpu_start) * 1e-6;
+        open_cpu[r] = (cpu_end - cpu_between) * 1e-6;
+        cpu_ratio[r] = read_cpu[r] / open_cpu[r];
     }
-    qsort(read_rate, rounds, sizeof *read_rate, compare);
-    qsort(open_rate, rounds, sizeof *open_rate, compare);
-    qsort(ratio, rounds, sizeof *ratio, compare);
-    qsort(processor, rounds, sizeof *processor, compare);
-    const double reading = read_rate[rounds / 2], opening = open_rate[rounds / 2], share = ratio[rounds / 2], of_processor = processor[rounds / 2];
-    if (json)
-        printf("{\"bench\":\"load\",\"bytes\":%llu,\"threads\":%zu,\"read_gb_s\":%.3f,\"open_gb_s\":%.3f,\"open_of_read\":%.3f,\"of_processor\":%.3f}\n",
-               (unsigned long long)j.size, j.n, reading, opening, share, of_processor);
-    else
-        printf("%zu threads, %.1f MB: read %.2f GB/s, open %.2f GB/s (%.0f ms), ratio %.2f, of processor times %.2f\n", j.n, (double)j.size * 1e-6, reading, opening,
-               (double)j.size / opening * 1e-6, share, of_processor);
+    const double reading = figure_median(read_rate, rounds), opening = figure_median(open_rate, rounds);
+    figure_print("load", opening, "GB/s", reading, "reading the file", figure_median(ratio, rounds), "%s: open", figure_name(path));
+    figure_print("load", (double)j.size / opening * 1e-6, "ms", 0, "", 0, "%s: open", figure_name(path));
+    figure_print("load", figure_median(open_cpu, rounds), "processor ms", figure_median(read_cpu, rounds), "reading the file",
+                 figure_median(cpu_ratio, rounds), "%s: open", figure_name(path));
+    figure_peaks("load", params.threads, 0);
     (void)close(j.file);
     slm_heap_free(&heap, j.room);
     slm_team_free(team);

@@ -4,8 +4,10 @@
  *
  *   bench/mul [-t threads] [-i isa mask] [-n rounds] [-k tokens] [-c cols] [type ...]
  *
- * One to twelve tokens: the matrices together are 256 MiB, beyond any last cache, and are read in turn; "read" is the ratio of the
- * bytes of weights per second to the bandwidth of read_sum. "of 1" is the time over that of one token. */
+ * Up to 16 tokens: the matrices together are 256 MiB, beyond any last cache, and are read in turn; a second line has the bytes of
+ * weights per second beside the bandwidth of read_sum, a third the time beside that of one token. */
+#include "figure.h"
+
 #include "core/cpu.h"
 #include "core/team.h"
 #include "kernels/kernels.h"
@@ -96,18 +98,6 @@ static double rate(slm_team *team, job *j, slm_task_fn *fn)
     return sum;
 }
 
-static int by_value(const void *a, const void *b)
-{
-    const double x = *(const double *)a, y = *(const double *)b;
-    return x < y ? -1 : x > y;
-}
-
-static double median(double *v, size_t n)
-{
-    qsort(v, n, sizeof *v, by_value);
-    return v[n / 2];
-}
-
 int main(int argc, char **argv)
 {
     static const struct { const char *name; size_t step; int block; size_t head; } types[] = {
@@ -147,7 +137,6 @@ int main(int argc, char **argv)
     for (size_t i = 0; i < (size_t)MOST_TOKENS * 5632; i++)
         xf[i] = (float)((int)(i * 2654435761u % 2001) - 1000) * 1e-3f;
     (void)slm_quantize_x_scalar(xb, xf, (size_t)MOST_TOKENS * 5632);
-    printf("%-6s %4s x %-4s %7s %7s %9s %6s %8s %6s %6s\n", "type", "cols", "rows", "threads", "tokens", "GMAC/s", "peak", "GB/s", "read", "of 1");
     for (uint32_t threads = 1; threads <= 2; threads++) {
         if (only_threads && threads != only_threads)
             continue;
@@ -187,6 +176,7 @@ int main(int argc, char **argv)
                 const size_t bytes = j->rows / 16 * (j->head + j->steps * j->step_bytes);
                 for (size_t l = 0; l < sizeof lengths / sizeof *lengths; l++) {
                     double of_peak[MOST_ROUNDS], of_read[MOST_ROUNDS], ns[MOST_ROUNDS];
+                    char what[128];
                     if (only_tokens && lengths[l] != only_tokens && lengths[l] != 1)
                         continue;
                     j->tokens = lengths[l];
@@ -201,14 +191,16 @@ int main(int argc, char **argv)
                         of_peak[r] = macs * (double)j->tokens / ns[r] / ((p + p2) / 2);
                         of_read[r] = (double)bytes / ns[r] / ((b + b2) / 2);
                     }
-                    const double t = median(ns, rounds);
+                    const double t = figure_median(ns, rounds), gmacs = macs * (double)j->tokens / t, peak_share = figure_median(of_peak, rounds);
                     one = lengths[l] == 1 ? t : one;
-                    printf("%-6s %4zu x %-4zu %7" PRIu32 " %7zu %9.1f %6.3f", types[y].name, shapes[s].cols, shapes[s].rows, threads,
-                           j->tokens, macs * (double)j->tokens / t, median(of_peak, rounds));
-                    if (lengths[l] <= 16)
-                        printf(" %8.2f %6.3f %6.2f", (double)bytes / t, median(of_read, rounds), t / one);
-                    printf("\n");
-                    fflush(stdout);
+                    (void)snprintf(what, sizeof what, "%s %zux%zu, %zu tokens, %" PRIu32 " threads", types[y].name, shapes[s].cols, shapes[s].rows,
+                                   j->tokens, threads);
+                    figure_print("kernels", gmacs, "GMAC/s", gmacs / peak_share, types[y].block ? "vnni" : "fma", peak_share, "%s", what);
+                    if (lengths[l] > 16)
+                        continue;
+                    const double read_share = figure_median(of_read, rounds);
+                    figure_print("kernels", (double)bytes / t, "GB/s", (double)bytes / t / read_share, "read", read_share, "%s", what);
+                    figure_print("kernels", t * 1e-6, "ms", one * 1e-6, "one token", t / one, "%s", what);
                 }
             }
         }

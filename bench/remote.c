@@ -6,13 +6,12 @@
  * curl's tool gets them all in parallel and drops them, then one engine does, with a callback that takes the text; then both again with
  * no pause between the words. What counts is the processor time of the process that receives, as a share of one core over the time that
  * it took. */
+#include "figure.h"
+
 #include "remote/rig.h"
 
 #include <inttypes.h>
 #include <pthread.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -111,10 +110,10 @@ static cost by_engine(const char *play, int streams)
 static void compare(const char *what, const char *play, int streams)
 {
     const cost tool = by_curl(play, streams), ours = by_engine(play, streams);
-    (void)printf("%s: %d streams, %" PRIu64 " bytes (curl %" PRIu64 ")\n", what, streams, ours.bytes, tool.bytes);
-    (void)printf("  curl's tool  %7.3f s cpu  %6.2f s wall  %5.1f %% of a core\n", tool.cpu, tool.wall, 100 * tool.cpu / tool.wall);
-    (void)printf("  one engine   %7.3f s cpu  %6.2f s wall  %5.1f %% of a core\n", ours.cpu, ours.wall, 100 * ours.cpu / ours.wall);
-    (void)printf("  beyond curl  %.1f %% of one core; %.2f times its processor time\n", 100 * (ours.cpu - tool.cpu) / ours.wall, ours.cpu / tool.cpu);
+    figure_print("remote", ours.cpu, "processor s", tool.cpu, "curl's tool", ours.cpu / tool.cpu, "%s: %d streams, %" PRIu64 " bytes (curl %" PRIu64 ")",
+                 what, streams, ours.bytes, tool.bytes);
+    figure_print("remote", ours.wall, "s", tool.wall, "curl's tool", ours.wall / tool.wall, "%s: clock", what);
+    figure_print("remote", ours.cpu - tool.cpu, "processor s", ours.wall, "one core", (ours.cpu - tool.cpu) / ours.wall, "%s: beyond curl", what);
 }
 
 int main(int argc, char **argv)

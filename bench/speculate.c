@@ -7,25 +7,11 @@
  *   random    temperature 1 after a prompt without repetitions: next to no guess holds
  *   wrong     temperature 1 with a bias for 10 tokens: pairs of tokens come back all the time, and what follows them is another token
  * The texts are compared while we are here. */
+#include "figure.h"
+
 #include "core/clock.h"
 
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
 enum { TOKENS = 128, PROMPT = 64, CONTEXT = 512, MOST_ROUNDS = 99, DRAFT = 8, BIASED = 10 };
-
-static int fail(const slm_error *err)
-{
-    (void)fprintf(stderr, "speculate: %s\n", err->text);
-    return 1;
-}
-
-static int compare(const void *a, const void *b)
-{
-    const double x = *(const double *)a, y = *(const double *)b;
-    return x < y ? -1 : x > y;
-}
 
 typedef struct scene {
     const char *name;
@@ -92,26 +78,29 @@ int main(int argc, char **argv)
         return 2;
     }
     if (slm_model_open(&model, argv[i], &mp, &err))
-        return fail(&err);
+        return figure_fail("speculate", &err);
     for (size_t k = 0; k < sizeof scenes / sizeof *scenes; k++) {
-        double gain[MOST_ROUNDS], plain_ms = 0;
+        double gain[MOST_ROUNDS], plain_ms[MOST_ROUNDS], ahead_ms[MOST_ROUNDS];
         slm_generation plain = SLM_GENERATION_INIT, ahead = SLM_GENERATION_INIT;
         for (size_t round = 0; round < rounds; round++) {
             int32_t a[TOKENS], b[TOKENS];
             const double first = make(model, &scenes[k], 0, a, &plain, &err), second = make(model, &scenes[k], draft, b, &ahead, &err);
             if (first < 0 || second < 0)
-                return fail(&err);
+                return figure_fail("speculate", &err);
             if (plain.tokens != ahead.tokens || memcmp(a, b, plain.tokens * sizeof *a) != 0) {
                 (void)fprintf(stderr, "speculate: %s: drafts changed the text\n", scenes[k].name);
                 return 1;
             }
             gain[round] = first / second;
-            plain_ms = first;
+            plain_ms[round] = first;
+            ahead_ms[round] = second;
         }
-        qsort(gain, rounds, sizeof *gain, compare);
-        printf("{\"text\":\"%s\",\"tokens\":%zu,\"plain_ms\":%.1f,\"drafted\":%llu,\"accepted\":%llu,\"speed_over_plain\":%.3f}\n", scenes[k].name,
-               plain.tokens, plain_ms, (unsigned long long)ahead.drafted, (unsigned long long)ahead.accepted, gain[rounds / 2]);
+        const double made = (double)plain.tokens * 1e3;
+        figure_print("speculate", made / figure_median(ahead_ms, rounds), "tokens/s", made / figure_median(plain_ms, rounds), "without drafts",
+                     figure_median(gain, rounds), "%s: %s, %llu of %llu drafted accepted", figure_name(argv[i]), scenes[k].name,
+                     (unsigned long long)ahead.accepted, (unsigned long long)ahead.drafted);
     }
     slm_model_free(model);
+    figure_peaks("speculate", mp.threads, 0);
     return 0;
 }

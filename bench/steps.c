@@ -4,25 +4,11 @@
  *
  * Every session has one token a step. The median of the rounds counts, each round stepping 1, 2, 4, 8, 16 and 32 sessions in turn, so
  * that what else runs on the machine falls on all of them alike. */
+#include "figure.h"
+
 #include "core/clock.h"
 
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
 enum { MOST = 32, SIZES = 6, MOST_ROUNDS = 99, CONTEXT = 256 };
-
-static int fail(const slm_error *err)
-{
-    (void)fprintf(stderr, "steps: %s\n", err->text);
-    return 1;
-}
-
-static int compare(const void *a, const void *b)
-{
-    const double x = *(const double *)a, y = *(const double *)b;
-    return x < y ? -1 : x > y;
-}
 
 int main(int argc, char **argv)
 {
@@ -50,30 +36,32 @@ int main(int argc, char **argv)
     }
     sp.context = bp.context = CONTEXT;
     if (slm_model_open(&model, argv[i], &mp, &err) || slm_batch_new(&batch, model, &bp, &err))
-        return fail(&err);
+        return figure_fail("steps", &err);
     for (int k = 0; k < MOST; k++) {
         tokens[k] = k + 5;
         if (slm_session_new(&sessions[k], model, &sp, &err))
-            return fail(&err);
+            return figure_fail("steps", &err);
         items[k] = (slm_batch_item){ sessions[k], &tokens[k], 1, NULL, SLM_OK, 0 };
     }
     for (size_t round = 0; round <= rounds; round++)         /* the first one warms up */
         for (size_t size = 0; size < SIZES; size++) {
             const uint64_t start = slm_clock_ns();
             if (slm_batch_step(batch, items, (size_t)1 << size, &err))
-                return fail(&err);
+                return figure_fail("steps", &err);
             ms[size][round ? round - 1 : 0] = (double)(slm_clock_ns() - start) * 1e-6;
             for (size_t k = 0; k < (size_t)1 << size; k++)
                 if (slm_session_room(sessions[k]) == 0 && slm_session_truncate(sessions[k], 0, &err))
-                    return fail(&err);
+                    return figure_fail("steps", &err);
         }
+    const double one = figure_median(ms[0], rounds);
     for (size_t size = 0; size < SIZES; size++) {
-        qsort(ms[size], rounds, sizeof ms[size][0], compare);
-        printf("%2d sessions  %8.2f ms  %5.2f of one\n", 1 << size, ms[size][rounds / 2], ms[size][rounds / 2] / ms[0][rounds / 2]);
+        const double t = figure_median(ms[size], rounds);
+        figure_print("batch", t, "ms", one, "one session", t / one, "%s: a step of %d sessions", figure_name(argv[i]), 1 << size);
     }
     for (int k = 0; k < MOST; k++)
         slm_session_free(sessions[k]);
     slm_batch_free(batch);
     slm_model_free(model);
+    figure_peaks("batch", mp.threads, 0);
     return 0;
 }

@@ -2,17 +2,16 @@
  *
  *   bench/threads [-n rounds] MODEL
  *
- * Steps of one token, 16 a round; each round visits all scenes in turn and the median counts. A JSON line each:
- *   threads   1, 2, 4 and 8 of the model's own; of_two: speed over that of two
- *   neighbour two threads while another process takes half of one core's time: of_two (the cores' share that is left is .75)
+ * Steps of one token, 16 a round; each round visits all scenes in turn and the median counts. The bound is the speed of two threads:
+ *   threads   1, 2, 4 and 8 of the model's own
+ *   neighbour two threads while another process takes half of one core's time (the cores' share that is left is .75)
  *   openmp    two threads of the OpenMP runtime, alone and with the neighbour
- *   idle      processor time of this process while it waits 200 ms after a step, per second */
+ *   idle      processor time of this process while it waits 200 ms after a step of two threads, per second */
+#include "figure.h"
+
 #include "core/clock.h"
 
 #include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -31,12 +30,6 @@ static const scene scenes[SCENES] = {
     { "threads 1", 0, 0 }, { "threads 2", 1, 0 }, { "threads 4", 2, 0 }, { "threads 8", 3, 0 }, { "neighbour", 1, 1 },
     { "openmp", 4, 0 }, { "openmp, neighbour", 4, 1 },
 };
-
-static int compare(const void *a, const void *b)
-{
-    const double x = *(const double *)a, y = *(const double *)b;
-    return x < y ? -1 : x > y;
-}
 
 static double processor_ms(void)
 {
@@ -78,7 +71,7 @@ static double steps(slm_session *session, slm_error *err)
     return slm_session_truncate(session, 0, err) ? -1 : ms;
 }
 
-static int run(size_t rounds, slm_session *const *sessions, slm_error *err)
+static int run(const char *name, size_t rounds, slm_session *const *sessions, slm_error *err)
 {
     static double ms[SCENES][MOST_ROUNDS];
     for (size_t round = 0; round <= rounds; round++)            /* the first one warms up */
@@ -93,13 +86,17 @@ static int run(size_t rounds, slm_session *const *sessions, slm_error *err)
                 return 1;
             ms[i][round ? round - 1 : 0] = one;
         }
-    for (size_t i = 0; i < SCENES; i++)
-        qsort(ms[i], rounds, sizeof ms[i][0], compare);
-    for (size_t i = 0; i < SCENES; i++)
-        printf("{\"scene\":\"%s\",\"step_ms\":%.2f,\"of_two\":%.3f}\n", scenes[i].name, ms[i][rounds / 2], ms[1][rounds / 2] / ms[i][rounds / 2]);
-    const double before = processor_ms();
+    const double two = figure_median(ms[1], rounds);
+    for (size_t i = 0; i < SCENES; i++) {
+        const double t = figure_median(ms[i], rounds);
+        figure_print("threads", 1e3 / t, "steps/s", 1e3 / two, "two threads", two / t, "%s: %s", name, scenes[i].name);
+    }
+    sleep_ms(50);               /* those of OpenMP spin on for a while */
+    const double last = steps(sessions[1], err), before = processor_ms();
+    if (last < 0)
+        return 1;
     sleep_ms(200);
-    printf("{\"scene\":\"idle\",\"processor_ms_per_s\":%.3f}\n", (processor_ms() - before) * 5);
+    figure_print("threads", (processor_ms() - before) * 5, "processor ms/s", 0, "", 0, "%s: idle", name);
     return 0;
 }
 
@@ -125,12 +122,13 @@ int main(int argc, char **argv)
         if (!status)
             status = slm_session_new(&sessions[i], models[i], &sp, &err);
     }
-    int failed = status || run(rounds, sessions, &err);
+    int failed = status || run(figure_name(argv[argc - 1]), rounds, sessions, &err);
     if (failed)
         (void)fprintf(stderr, "threads: %s\n", err.text);
     for (size_t i = 0; i < MODELS; i++) {
         slm_session_free(sessions[i]);
         slm_model_free(models[i]);
     }
+    figure_peaks("threads", 0, 0);
     return failed;
 }

@@ -3,14 +3,11 @@
  *   build/bin/bench_tokenize [-n rounds] [-v] FOLDER VOCABULARY ...
  *
  * Every file of the folder is encoded whole with each vocabulary (a GGUF, a tokenizer.json, a tokenizer.model); the fastest of the rounds
- * counts for each text, and the sum of these over all texts for a vocabulary. One JSON line a vocabulary; with -v one a text before it. MB
+ * counts for each text, and the sum of these over all texts for a vocabulary. Two lines a vocabulary; with -v one a text before them. MB
  * are 1e6 bytes of text, time is CPU time. Opening is timed in the same rounds. */
-#include "slm.h"
+#include "figure.h"
 
 #include <dirent.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/stat.h>
 #include <time.h>
 
@@ -105,11 +102,12 @@ static int run(const char *path, const text *texts, size_t n_texts, size_t round
         all += tokens[i];
         sum += best[i];
         if (verbose)
-            printf("{\"bench\":\"tokenize\",\"vocabulary\":\"%s\",\"text\":\"%s\",\"bytes\":%zu,\"tokens\":%zu,\"mb_per_s\":%.1f}\n", name,
-                   texts[i].name, texts[i].n, tokens[i], (double)texts[i].n * 1e-6 / best[i]);
+            figure_print("tokenize", (double)texts[i].n * 1e-6 / best[i], "MB/s", 0, "", 0, "%s: %s, %zu bytes, %zu tokens", name, texts[i].name,
+                         texts[i].n, tokens[i]);
     }
-    printf("{\"bench\":\"tokenize\",\"vocabulary\":\"%s\",\"kind\":\"%s\",\"pre\":\"%s\",\"vocab\":%u,\"bytes\":%zu,\"tokens\":%zu,\"mb_per_s\":%.1f,"
-           "\"load_ms\":%.1f}\n", name, info.kind, info.pre, (unsigned)info.vocab, bytes, all, (double)bytes * 1e-6 / sum, load * 1e3);
+    figure_print("tokenize", (double)bytes * 1e-6 / sum, "MB/s", 0, "", 0, "%s: %s%s%s, %zu bytes, %zu tokens", name, info.kind,
+                 info.pre[0] ? " " : "", info.pre, bytes, all);
+    figure_print("tokenize", load * 1e3, "ms", 0, "", 0, "%s: open %u tokens", name, (unsigned)info.vocab);
     slm_tokenizer_free(t);
     free(ids);
     return 0;
@@ -135,5 +133,6 @@ int main(int argc, char **argv)
         failed |= run(argv[i], texts, n, rounds, verbose);
     for (size_t k = 0; k < n; k++)
         free(texts[k].bytes);
+    figure_peaks("tokenize", 1, 0);
     return failed;
 }

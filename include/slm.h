@@ -479,13 +479,15 @@ SLM_API const char *slm_model_chat_template(const slm_model *model, size_t *len)
 
 typedef struct slm_session slm_session;
 
-enum { SLM_KV_F16 = 0, SLM_KV_F32 = 1 };
+/* Keys and values of the cache: halves; floats, for exactness checks; 8 bits with a scale for every 32, about 9/16 of the memory of f16 and the loss
+ * that docs/sessions.md states. */
+enum { SLM_KV_F16 = 0, SLM_KV_F32 = 1, SLM_KV_Q8_0 = 2 };
 
 typedef struct slm_session_params {
     size_t   size;
     uint32_t context;      /* tokens; 0: what the model was trained for, at most 4096                      0.1.0 */
     uint32_t chunk;        /* tokens per pass over the weights; 0: 512. No result depends on it            0.1.0 */
-    uint32_t kv;           /* SLM_KV_F16, or SLM_KV_F32 for exactness checks                               0.1.0 */
+    uint32_t kv;           /* SLM_KV_F16, _F32, _Q8_0                                                      0.1.0 */
     uint32_t deadline_ms;  /* for each call; 0: none                                                        0.1.0 */
 } slm_session_params;
 #define SLM_SESSION_PARAMS_INIT { sizeof(slm_session_params), 0, 0, 0, 0 }
@@ -581,8 +583,8 @@ SLM_API slm_status slm_session_save(slm_session *session, const char *path, slm_
 
 /* A new session as it was saved: tokens, cache, logits.
  *   model   must be the one it was saved with, by the hash of its weights and numbers; where and how it was opened does not matter
- *   params  context 0: as saved, if that is at most the model's context or 4,096; else it must hold the tokens. kv: as saved, SLM_KV_F32
- *           for a file with f16 is SLM_E_MISMATCH. May be NULL
+ *   params  context 0: as saved, if that is at most the model's context or 4,096; else it must hold the tokens. kv: 0 as saved; another than
+ *           that is SLM_E_MISMATCH. May be NULL
  * Returns  SLM_OK
  *          SLM_E_NOT_FOUND, SLM_E_IO
  *          SLM_E_FORMAT       no session file, cut, damaged (every part has a hash), a token outside the vocabulary
@@ -646,7 +648,7 @@ typedef struct slm_encoder_params {
     size_t   size;
     uint32_t context;      /* tokens of the longest sequence; 0: what the model was trained for             0.1.0 */
     uint32_t chunk;        /* tokens of a pass over the weights; 0: 512. A longer sequence has one to itself. No result depends on it 0.1.0 */
-    uint32_t kv;           /* SLM_KV_F16, or SLM_KV_F32 for exactness checks                               0.1.0 */
+    uint32_t kv;           /* SLM_KV_F16, _F32, _Q8_0                                                      0.1.0 */
     uint32_t deadline_ms;  /* for each call; 0: none                                                        0.1.0 */
 } slm_encoder_params;
 #define SLM_ENCODER_PARAMS_INIT { sizeof(slm_encoder_params), 0, 0, 0, 0 }
@@ -871,7 +873,7 @@ typedef struct slm_generation {
  *   result  may be NULL; written on every status, for a generation that fails keeps the tokens delivered before
  * Returns SLM_OK; SLM_E_STATE if nothing was fed since the start or the last truncate; the errors of feed and slm_sample.
  * A token is fed before its text is handed out, so that all text delivered is in the sequence whatever happens next; EOS is not
- * fed. With stop strings, text that may begin one is held back until that is decided.
+ * fed. With stop strings, text that may begin one is held back until that is decided, or until the call ends otherwise, by a failure too.
  *
  * With `draft` that many tokens at most are guessed and evaluated in one pass with the token picked; a guess counts only where the sampler then
  * picks the same, so text and logits are those without it, to the bit. Guesses are what followed the last tokens before, or come from

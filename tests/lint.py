@@ -10,6 +10,7 @@
   7 recursion   no cycle in the call graph (direct calls, from the machine code)
   8 paths       tracked files name no place of one machine
   9 remote      libslm_remote uses of libslm what is public, exports what slm_remote.h declares; libslm knows no socket, TLS, curl, jansson
+ 10 refusals    each symbol of docs/abi.md has a row in tests/oom/rows.c, where its memory is refused or it is said that it asks for none
 """
 import argparse, bisect, collections, glob, os, re, subprocess, sys
 
@@ -241,6 +242,17 @@ def check_remote(objs, exported, build):
                 finding(where, name, 'remote: exports differ')
 
 
+# ---- 10: refused memory --------------------------------------------------------------------------------------------------------
+
+def check_refusals():
+    rows = set(re.findall(r'(?m)^    \{ "(slm_\w+)", ', open('tests/oom/rows.c', encoding='utf-8').read()))
+    listed = set(re.findall(r'(?m)^\|(?: libslm_remote \|)? `(slm_\w+)` \| \d', open('docs/abi.md', encoding='utf-8').read()))
+    for name in sorted(listed - rows):
+        finding('tests/oom/rows.c', name, 'refusals: no row')
+    for name in sorted(rows - listed):
+        finding('tests/oom/rows.c', name, 'refusals: a row for what docs/abi.md does not list')
+
+
 # ---- 6, 7: machine code --------------------------------------------------------------------------------------------------------
 
 Function = collections.namedtuple('Function', 'name section address lines')   # lines: (address, mnemonic, operands, relocation)
@@ -416,6 +428,7 @@ def main():
     exported = check_objects(objs)
     check_exports(exported, args.build)
     check_remote(objs, exported, args.build)
+    check_refusals()
     code = {path: functions(obj) for path, obj in objs}
     check_recursion(code)
     check_spills(code, args.verbose)

@@ -359,9 +359,9 @@ static void arguments_outside_their_ranges_are_named(void **state)
     slm_embed_item item = item_of(1, vector);
     check_status(slm_encoder_new(NULL, model, NULL, &err), SLM_E_ARG, &err);
     check_status(slm_encoder_new(&e, NULL, NULL, &err), SLM_E_ARG, &err);
-    ep.kv = 2;
+    ep.kv = 3;
     check_status(slm_encoder_new(&e, model, &ep, &err), SLM_E_ARG, &err);
-    check_text(&err, "kv is 2");
+    check_text(&err, "kv is 3");
     ep.kv = 0;
     ep.chunk = 65537;
     check_status(slm_encoder_new(&e, model, &ep, &err), SLM_E_ARG, &err);

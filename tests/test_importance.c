@@ -18,8 +18,8 @@ static void means_are_of_all_rows_and_no_channel_is_lost(void **state)
     const float x[2][5] = { { 1, 2, 0, -3, 99 }, { 3, -2, 0, 1, 99 } };     /* the last is between rows */
     slm_importance *m = NULL;
     assert_int_equal(slm_importance_new(&m, &config, NULL, 0, NULL), SLM_OK);
-    slm_importance_add(m, 0, SLM_INPUT_ATTENTION, x[0], 5, 1);
-    slm_importance_add(m, 0, SLM_INPUT_ATTENTION, x[1], 5, 1);
+    slm_importance_add(m, 0, SLM_INPUT_ATTENTION, 0, 4, x[0], 5, 1);
+    slm_importance_add(m, 0, SLM_INPUT_ATTENTION, 0, 4, x[1], 5, 1);
     slm_importance_finish(m);
     const float *mean = slm_importance_of(m, "blk.0.attn_v.weight", 4);
     assert_non_null(mean);

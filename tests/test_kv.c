@@ -2,14 +2,18 @@
 #include "harness/fail_alloc.h"
 #include "harness/test.h"
 
+#include "core/cpu.h"
 #include "model/kv.h"
+
+#include <math.h>
+#include <stdlib.h>
 
 static const slm_config config = { .layers = 3, .kv_heads = 2, .head_size = 8, .heads = 4 };
 
 static void start(slm_kv *kv, slm_heap *heap, size_t context)
 {
     slm_error err = { 0 };
-    check_status(slm_kv_init(kv, heap, &config, context, false, &err), SLM_OK, &err);
+    check_status(slm_kv_init(kv, heap, &config, context, SLM_KV_F16, &err), SLM_OK, &err);
 }
 
 static void mark(slm_kv *kv, size_t page, uint8_t value)
@@ -21,15 +25,15 @@ static void sizes_are_those_of_the_heap(void **state)
 {
     (void)state;
     slm_error err = { 0 };
-    for (int f32 = 0; f32 < 2; f32++)
+    for (uint32_t type = SLM_KV_F16; type <= SLM_KV_Q8_0; type++)
         for (size_t context = 1; context < 400; context += 63) {
             slm_heap heap;
             slm_kv kv;
             slm_heap_init(&heap, NULL, 0);
-            check_status(slm_kv_init(&kv, &heap, &config, context, f32, &err), SLM_OK, &err);
+            check_status(slm_kv_init(&kv, &heap, &config, context, type, &err), SLM_OK, &err);
             check_status(slm_kv_reserve(&kv, 0, context, &err), SLM_OK, &err);
-            assert_int_equal(kv.page_bytes, 64 * slm_kv_token_bytes(&config, f32));
-            assert_int_equal(atomic_load(&heap.current), slm_kv_heap_bytes(&config, context, f32));
+            assert_int_equal(kv.page_bytes, 64 * slm_kv_token_bytes(&config, type));
+            assert_int_equal(atomic_load(&heap.current), slm_kv_heap_bytes(&config, context, type));
             check_status(slm_kv_reserve(&kv, context, kv.max_pages * 64 + 1, &err), SLM_E_INTERNAL, &err);
             slm_kv_free(&kv);
             assert_int_equal(atomic_load(&heap.current), 0);
@@ -91,7 +95,7 @@ static void a_refused_page_leaves_the_cache_as_it_was(void **state)
         start(&a, &heap, 640);
         check_status(slm_kv_reserve(&a, 0, 100, &err), SLM_OK, &err);
         mark(&a, 1, 9);
-        slm_status status = slm_kv_init(&b, &second, &config, 640, false, &err);
+        slm_status status = slm_kv_init(&b, &second, &config, 640, SLM_KV_F16, &err);
         if (fail_at == 1) {
             check_status(status, SLM_E_MEMORY, &err);
             slm_kv_free(&a);
@@ -113,12 +117,70 @@ static void a_refused_page_leaves_the_cache_as_it_was(void **state)
     }
 }
 
+/* Head sizes below, at and past a block, and no multiple of 4: half of a step from what was stored, and clearing leaves the others alone. */
+static void eight_bits_keep_what_was_stored(void **state)
+{
+    (void)state;
+    static const uint32_t sizes[] = { 2, 6, 8, 30, 32, 34, 64, 80 };
+    for (size_t i = 0; i < COUNT(sizes); i++) {
+        enum { AT = 70, HEAD = 1, LAYER = 2 };
+        const uint32_t d = sizes[i];
+        const slm_config c = { .layers = 3, .kv_heads = 2, .head_size = d, .heads = 4 };
+        slm_error err = { 0 };
+        slm_heap heap;
+        slm_kv kv;
+        slm_kernels kernels;
+        float k[160], v[160];
+        slm_heap_init(&heap, NULL, 0);
+        slm_kernels_select(&kernels, slm_cpu_masked(0));
+        check_status(slm_kv_init(&kv, &heap, &c, 200, SLM_KV_Q8_0, &err), SLM_OK, &err);
+        check_status(slm_kv_reserve(&kv, 0, 128, &err), SLM_OK, &err);
+        for (uint32_t e = 0; e < 2 * d; e++) {
+            k[e] = (float)((e * 37 + 5) % 101) - 50;
+            v[e] = (float)((e * 53 + 9) % 97) - 48;
+        }
+        assert_true(slm_kv_store(&kv, &kernels, AT, LAYER, k, v));
+        uint8_t *keys = slm_kv_keys(&kv, 1, LAYER, HEAD), *values = slm_kv_values(&kv, 1, LAYER, HEAD);
+        const size_t slot = AT - 64, blocks = (d + 31) / 32;
+        for (size_t e = 0; e < d; e++) {
+            const uint8_t *block = keys + e / 32 * (64 + 512);
+            const float dk = ((const float *)(const void *)block)[slot], dv = ((const float *)(const void *)values)[slot * blocks + e / 32];
+            const int qk = block[64 + e % 32 / 4 * 64 + slot * 4 + e % 4] - 128;
+            const int qv = (int8_t)values[64 * blocks * 4 + slot * ((d + 3) / 4 * 4) + e];
+            assert_true(fabsf((float)qk * dk - k[HEAD * d + e]) <= dk * 0.5001f);
+            assert_true(fabsf((float)qv * dv - v[HEAD * d + e]) <= dv * 0.5001f);
+        }
+        uint8_t *before = malloc(kv.head_bytes);
+        assert_non_null(before);
+        memcpy(before, keys, kv.head_bytes);
+        slm_kv_clear(&kv, keys, slot + 1);
+        assert_memory_equal(keys, before, kv.head_bytes);
+        slm_kv_clear(&kv, keys, slot);
+        for (size_t b = 0; b < kv.head_bytes; b++)
+            assert_int_equal(keys[b], 0);
+        free(before);
+        k[3] = INFINITY;
+        assert_false(slm_kv_store(&kv, &kernels, AT, LAYER, k, v));
+        slm_kv_free(&kv);
+        assert_int_equal(atomic_load(&heap.current), 0);
+    }
+}
+
+static void eight_bits_take_nine_sixteenths_of_f16(void **state)
+{
+    (void)state;
+    const slm_config c = { .layers = 30, .kv_heads = 3, .head_size = 64, .heads = 9 };
+    assert_int_equal(slm_kv_token_bytes(&c, SLM_KV_Q8_0) * 16, slm_kv_token_bytes(&c, SLM_KV_F16) * 9);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(sizes_are_those_of_the_heap),
         cmocka_unit_test(only_the_page_that_is_written_is_copied),
         cmocka_unit_test(a_refused_page_leaves_the_cache_as_it_was),
+        cmocka_unit_test(eight_bits_keep_what_was_stored),
+        cmocka_unit_test(eight_bits_take_nine_sixteenths_of_f16),
     };
     return cmocka_run_group_tests_name("kv", tests, NULL, NULL) != 0;
 }

@@ -66,7 +66,7 @@ static void small_models_are_planned(void **state)
             mp.threads = threads;
             sp.context = 100 * threads;
             sp.chunk = 10 * threads;
-            sp.kv = threads % 2 ? SLM_KV_F16 : SLM_KV_F32;
+            sp.kv = threads % 3;
             compare("tiny", &mp, &sp);
             free(file);
         }

@@ -101,6 +101,47 @@ static void filters_keep_what_they_say(void **state)
     only(&how, (const int32_t[]){ 0, 3 }, 2);
 }
 
+/* 5000 tokens: every tenth of the first 3000 is four times as likely as all others. What is kept goes by probability, then by id: the 300,
+ * and of the others those of the lowest ids, far more than one look at the best finds. */
+static void filters_keep_the_lowest_ids_of_thousands_alike(void **state)
+{
+    (void)state;
+    enum { MANY = 5000 };
+    static float flat[MANY];
+    static const struct { uint32_t top_k; float top_p; size_t others; } cases[] = {
+        { 1000, 0, 700 },
+        { 301, 0, 1 },
+        { 0, 0.5f, 1750 },      /* 300 + 4700 / 4 = 1475; half of it are 300 and 1750 / 4 */
+        { 0, 0.2f, 0 },         /* 295 of the 300 */
+        { 2300, 0.5f, 400 },    /* 300 + 2000 / 4 = 800; half of it are 300 and 400 / 4 */
+    };
+    for (size_t i = 0; i < MANY; i++)
+        flat[i] = i < 3000 && i % 10 == 3 ? 0 : -1.3862944f;
+    for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
+        slm_sampling how = SLM_SAMPLING_INIT;
+        slm_error err = { 0 };
+        size_t greatest = 0, likely = 0, bound = 0;
+        how.temperature = 1;
+        how.seed = 5;
+        how.top_k = cases[c].top_k;
+        how.top_p = cases[c].top_p;
+        const size_t others = cases[c].others;
+        for (size_t left = others; left > 0; bound++)
+            left -= !(bound < 3000 && bound % 10 == 3);
+        for (uint64_t at = 0; at < 2000; at++) {
+            int32_t token = -1;
+            check_status(slm_sample(&token, flat, MANY, &how, at, &err), SLM_OK, &err);
+            const bool top = token < 3000 && token % 10 == 3;
+            assert_true(top || (size_t)token < bound + 2);      /* 2: a quarter is rounded, so the sum may end a token later */
+            if (top)
+                likely++;
+            else if ((size_t)token > greatest)
+                greatest = (size_t)token;
+        }
+        assert_true(likely > 500 && (others < 100 || greatest > bound - bound / 20));
+    }
+}
+
 static void bad_settings_and_logits_are_refused(void **state)
 {
     (void)state;
@@ -161,6 +202,7 @@ int main(void)
         cmocka_unit_test(draws_follow_the_softmax),
         cmocka_unit_test(the_draw_depends_on_seed_and_position_alone),
         cmocka_unit_test(filters_keep_what_they_say),
+        cmocka_unit_test(filters_keep_the_lowest_ids_of_thousands_alike),
         cmocka_unit_test(bad_settings_and_logits_are_refused),
         cmocka_unit_test(scores_are_log_probabilities),
     };

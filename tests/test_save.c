@@ -61,7 +61,7 @@ static void a_loaded_session_goes_on_with_the_same_bits(void **state)
     static const size_t places[] = { 1, 15, 16, 63, 64, 65, 128, 200 };
     const char *path = test_path("s"), *again = test_path("again");
     for (size_t i = 0; i < COUNT(places); i++)
-        for (uint32_t kv = SLM_KV_F16; kv <= SLM_KV_F32; kv++) {
+        for (uint32_t kv = SLM_KV_F16; kv <= SLM_KV_Q8_0; kv++) {
             slm_error err = { 0 };
             slm_session_params p = SLM_SESSION_PARAMS_INIT;
             slm_session *a = NULL;
@@ -76,12 +76,13 @@ static void a_loaded_session_goes_on_with_the_same_bits(void **state)
             save(b, again);
             same_file(path, again);
             tiny_feed(a, 7, places[i], 70);
-            slm_session_free(a);
-            if (kv == SLM_KV_F16) {
+            if (kv == SLM_KV_F16)
                 check_logits(b, 7, places[i]);
-                tiny_feed(b, 7, places[i], 70);
+            tiny_feed(b, 7, places[i], 70);
+            assert_memory_equal(slm_session_logits(b), slm_session_logits(a), TINY_VOCAB * sizeof(float));
+            if (kv == SLM_KV_F16)
                 check_logits(b, 7, places[i] + 70);
-            }
+            slm_session_free(a);
             slm_session_free(b);
         }
 }
@@ -164,6 +165,9 @@ static void params_bend_what_can_be_bent(void **state)
     p.context = 0;
     p.kv = SLM_KV_F32;
     check_status(slm_session_load(&b, model, path, &p, &err), SLM_E_MISMATCH, &err);
+    p.kv = SLM_KV_Q8_0;
+    check_status(slm_session_load(&b, model, path, &p, &err), SLM_E_MISMATCH, &err);
+    check_text(&err, "elements of 2 bytes, params.kv wants 1");
     p.kv = 9;
     check_status(slm_session_load(&b, model, path, &p, &err), SLM_E_ARG, &err);
     check_status(slm_session_load(&b, model, NULL, NULL, &err), SLM_E_ARG, &err);

@@ -77,7 +77,7 @@ slm_status cli_open_model_at(cli *c, const char *path, slm_model **out)
 
 uint32_t cli_kv(const char *name)
 {
-    return !strcmp(name, "f32") ? SLM_KV_F32 : SLM_KV_F16;
+    return !strcmp(name, "f32") ? SLM_KV_F32 : !strcmp(name, "q8_0") ? SLM_KV_Q8_0 : SLM_KV_F16;
 }
 
 /* ---- text and ids ------------------------------------------------------------------------------------------------------- */

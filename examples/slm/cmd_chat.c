@@ -576,7 +576,7 @@ static const cli_option table[] = {
     CLI_HEAD("session"),
     { CLI_COUNT,  'c', "context",    "N",    NULL, 1, 16777216, AT(context),
       "room of the session (default: the model's, at most 4096)" },
-    { CLI_CHOICE, 0,   "kv",         "f16|f32", "f16", 0, 0, AT(kv), "type of the cache" },
+    { CLI_CHOICE, 0,   "kv",         "f16|f32|q8_0", "f16", 0, 0, AT(kv), "type of the cache" },
     CLI_END
 };
 #undef AT

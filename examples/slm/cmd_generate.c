@@ -343,7 +343,7 @@ static const cli_option table[] = {
       "room of the session (default: the model's, at most 4096)" },
     { CLI_COUNT,  0,   "chunk",      "N",    NULL, 1, 16777216, AT(chunk),
       "tokens per pass over the weights (default 512). No result depends on it" },
-    { CLI_CHOICE, 0,   "kv",         "f16|f32", "f16", 0, 0, AT(kv), "type of the cache" },
+    { CLI_CHOICE, 0,   "kv",         "f16|f32|q8_0", "f16", 0, 0, AT(kv), "type of the cache" },
     CLI_HEAD("escalation"),
     { CLI_FLAG,   0,   "escalate",   NULL,   NULL, 0, 0, AT(escalate), "asks a server where this model is not sure; what follows says which" },
     { CLI_REAL,   0,   "threshold",  "P",    "0.5", 0, 1, AT(threshold), "sure is a confidence (e to the mean log p) of at least P" },

@@ -173,7 +173,7 @@ static const cli_option table[] = {
       "tokens per pass over the weights (default 512). No result depends on it" },
     { CLI_COUNT,  'c', "context", "N", NULL, 1, 16777216, offsetof(options, context),
       "room of the session (default: as many as there are tokens)" },
-    { CLI_CHOICE, 0,   "kv",      "f16|f32", "f16", 0, 0, offsetof(options, kv), "type of the cache" },
+    { CLI_CHOICE, 0,   "kv",      "f16|f32|q8_0", "f16", 0, 0, offsetof(options, kv), "type of the cache" },
     CLI_END
 };
 

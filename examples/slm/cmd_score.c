@@ -139,7 +139,7 @@ static const cli_option table[] = {
     { CLI_TEXT,   'f', "file",    "FILE", NULL, 0, 0, offsetof(options, file), "the text, byte for byte (- is stdin)" },
     CLI_HEAD("session"),
     { CLI_COUNT,  'c', "context", "N", "512", 2, 16777216, offsetof(options, context), "tokens of a window" },
-    { CLI_CHOICE, 0,   "kv",      "f16|f32", "f16", 0, 0, offsetof(options, kv), "type of the cache" },
+    { CLI_CHOICE, 0,   "kv",      "f16|f32|q8_0", "f16", 0, 0, offsetof(options, kv), "type of the cache" },
     CLI_END
 };
 

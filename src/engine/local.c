@@ -717,9 +717,10 @@ slm_status slm_engine_local(slm_engine **out, slm_model *model, const slm_engine
     if (n > SLM_LIMIT_ENGINE_NAME || p.idle > SLOTS)
         return slm_fail(err, SLM_E_ARG, "engine: name of %zu bytes (allowed %d), %u idle sessions (allowed %d)", n, SLM_LIMIT_ENGINE_NAME,
                         p.idle, SLOTS);
-    if (p.context > SLM_LIMIT_CONTEXT || p.kv > SLM_KV_F32)
-        return slm_fail(err, SLM_E_ARG, "engine: context %u (allowed %d), kv %u (allowed %d, %d)", p.context, SLM_LIMIT_CONTEXT, p.kv,
-                        SLM_KV_F16, SLM_KV_F32);
+    if (p.context > SLM_LIMIT_CONTEXT)
+        return slm_fail(err, SLM_E_ARG, "engine: context %u (allowed %d)", p.context, SLM_LIMIT_CONTEXT);
+    if ((status = slm_kv_type_check(p.kv, "engine: ", err)) != SLM_OK)
+        return status;
     if (model->config.arch->encoder)
         return slm_fail(err, SLM_E_MISMATCH, "engine: architecture '%s' is an encoder: it makes vectors (slm_encoder_new), no text",
                         model->config.arch->name);

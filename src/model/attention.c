@@ -32,6 +32,29 @@ static void add_relative(const slm_model *m, size_t head, float *scores, view v,
     }
 }
 
+/* Scores of the rows and the first n keys of a page, at position `at`. */
+static void score(const slm_kernels *k, const slm_kv *kv, const slm_scratch *s, size_t at, size_t lds, size_t rows, const uint8_t *keys, size_t n,
+                  float scale)
+{
+    const size_t d = kv->head_size;
+    if (kv->element == 1)
+        k->qk_q8(s->scores + at, lds, s->blocks, slm_ceil_div(d, 64) * 2, rows, keys, d, n, scale);
+    else
+        (kv->element == 4 ? k->qk_f32 : k->qk_f16)(s->scores + at, lds, s->q, d, rows, keys, d, n, scale);
+}
+
+/* out += p times the values of the positions slot .. slot + n - 1 of a page. */
+static void weigh(const slm_kernels *k, const slm_kv *kv, float *out, const float *p, size_t ldp, size_t rows, const uint8_t *values, size_t slot,
+                  size_t n)
+{
+    const size_t d = kv->head_size, blocks = slm_cache_blocks(d);
+    if (kv->element == 1)
+        k->pv_q8(out, d, p, ldp, rows, (const float *)(const void *)values + slot * blocks,
+                 (const int8_t *)values + SLM_PAGE * blocks * 4 + slot * slm_cache_width(d), d, n);
+    else
+        (kv->element == 4 ? k->pv_f32 : k->pv_f16)(out, d, p, ldp, rows, values + slot * d * kv->element, d, n);
+}
+
 /* Rows t0 .. t0 + tile of the pass, all of one segment, and one kv head, whose query heads and tokens are the rows of the tile. */
 static void attend(slm_pass *p, const slm_scratch *s, size_t head, size_t t0, size_t tile)
 {
@@ -44,15 +67,18 @@ static void attend(slm_pass *p, const slm_scratch *s, size_t head, size_t t0, si
     const view top = seen(p, own, first), bottom = seen(p, own, first + tile - 1);     /* every row sees bottom.from .. top.to - 1 */
     const size_t from_page = top.from / SLM_PAGE * SLM_PAGE, keys = bottom.to, lds = slm_ceil_div(keys, SLM_PAGE) * SLM_PAGE;
     const slm_kv *kv = own->sequence->kv;
-    const bool f32 = kv->element == 4;
-    slm_qk_f16_fn *qk = f32 ? k->qk_f32 : k->qk_f16;
-    slm_pv_f16_fn *pv = f32 ? k->pv_f32 : k->pv_f16;
 
     for (size_t t = 0; t < tile; t++)
         memcpy(s->q + t * group * d, p->w->qkv[0] + (t0 + t) * qn + head * group * d, group * d * sizeof(float));
     memset(s->out, 0, rows * d * sizeof(float));
+    if (kv->element == 1)
+        for (size_t r = 0; r < rows; r++)
+            if (!k->quantize_x(s->blocks + r * slm_ceil_div(d, 64) * 2, s->q + r * d, d)) {
+                slm_pass_note_bad(p, t0 + r / group);
+                return;
+            }
     for (size_t at = from_page; at < keys; at += SLM_PAGE)
-        qk(s->scores + at, lds, s->q, d, rows, slm_kv_keys(kv, at / SLM_PAGE, shelf, head), d, slm_min(SLM_PAGE, keys - at), c->score_scale);
+        score(k, kv, s, at, lds, rows, slm_kv_keys(kv, at / SLM_PAGE, shelf, head), slm_min(SLM_PAGE, keys - at), c->score_scale);
     for (size_t r = 0; r < rows; r++) {
         const size_t position = first + r / group;
         const view v = seen(p, own, position);
@@ -73,15 +99,14 @@ static void attend(slm_pass *p, const slm_scratch *s, size_t head, size_t t0, si
         const uint8_t *values = slm_kv_values(kv, at / SLM_PAGE, shelf, head);
         const size_t end = slm_min(at + SLM_PAGE, keys);
         if (at >= bottom.from && end <= top.to) {       /* every row of the tile sees all of it */
-            pv(s->out, d, s->scores + at, lds, rows, values, d, end - at);
+            weigh(k, kv, s->out, s->scores + at, lds, rows, values, 0, end - at);
             continue;
         }
         for (size_t t = 0; t < tile; t++) {
             const view v = seen(p, own, first + t);
             const size_t from = slm_max(at, v.from), to = slm_min(end, v.to);
             if (from < to)
-                pv(s->out + t * group * d, d, s->scores + t * group * lds + from, lds, group, values + (from - at) * d * kv->element, d,
-                   to - from);
+                weigh(k, kv, s->out + t * group * d, s->scores + t * group * lds + from, lds, group, values, from - at, to - from);
         }
     }
     for (size_t r = 0; r < rows; r++) {
@@ -119,14 +144,20 @@ static void attention(void *ctx, size_t index)
     }
 }
 
+/* Bytes a position takes in a layer. */
+static size_t position_bytes(const slm_segment *s)
+{
+    const slm_kv *kv = s->sequence->kv;
+    return kv->page_bytes / (SLM_PAGE * kv->layers);
+}
+
 /* Bytes of cache the attention of a layer reads, if each token reads its own. */
 static size_t attention_bytes(const slm_pass *p)
 {
-    const slm_config *c = &p->model->config;
     size_t bytes = 0;
     for (size_t i = 0; i < p->n_segments; i++) {
         const slm_segment *s = &p->w->segments[i];
-        bytes += s->n * (s->first + s->n) * c->kv_heads * c->head_size * s->sequence->kv->element;
+        bytes += s->n * (s->first + s->n) * position_bytes(s) / 2;
     }
     return bytes;
 }
@@ -142,16 +173,15 @@ static void quantize_attention(void *ctx, size_t t)
 static void count(const slm_pass *p)
 {
     const slm_config *c = &p->model->config;
-    size_t keys = 0, pairs = 0;
+    size_t bytes = 0, pairs = 0;
     if (!p->w->profile)
         return;
     for (size_t i = 0; i < p->n_segments; i++) {
         const slm_segment *s = &p->w->segments[i];
-        keys += s->first + s->n;
+        bytes += (s->first + s->n) * position_bytes(s);
         pairs += s->n * s->first + s->n * (s->n + 1) / 2;
     }
-    slm_pass_lap(p, SLM_OP_ATTENTION, 2 * keys * c->kv_heads * c->head_size * p->w->segments[0].sequence->kv->element,
-                 2 * pairs * c->heads * c->head_size);
+    slm_pass_lap(p, SLM_OP_ATTENTION, bytes, 2 * pairs * c->heads * c->head_size);
 }
 
 void slm_pass_attention(slm_pass *p)

@@ -379,8 +379,11 @@ slm_status slm_config_read(slm_config *config, const slm_file *file, slm_error *
         return status;
     if (c.rope_factor == 0)
         c.rope_factor = 1;
-    for (size_t i = 0; i < file->n_tensors; i++)
-        c.by_row = c.by_row || (file->tensors[i].type && file->tensors[i].type->head);
+    for (size_t i = 0; i < file->n_tensors; i++) {
+        const slm_type *type = file->tensors[i].type;
+        c.by_row |= type && type->head;
+        c.float_down |= file->tensors[i].n_dims > 1 && file->tensors[i].dims[0] == c.feed_forward && (!type || type->float_x);
+    }
     *config = c;
     return SLM_OK;
 }

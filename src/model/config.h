@@ -29,6 +29,7 @@ typedef struct slm_config {
     float embedding_scale, residual_scale, logit_scale;     /* 1: nothing is multiplied */
     float score_scale, score_cap, logit_cap;    /* 0: no soft-cap */
     bool by_row;                /* some matrix has one scale a row (W8A8): its product takes slm_xrow */
+    bool float_down;            /* some matrix as wide as the feed forward, as down is, takes f32 or what is made of it */
 } slm_config;
 
 static inline bool slm_config_windowed(const slm_config *config, size_t layer)

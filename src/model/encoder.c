@@ -35,18 +35,18 @@ static slm_config one_layer(const slm_config *config)
     return one;
 }
 
-uint64_t slm_encoding_heap_bytes(const slm_config *config, size_t width, size_t chunk, size_t tokens, bool f32, uint64_t *cache)
+uint64_t slm_encoding_heap_bytes(const slm_config *config, size_t width, size_t chunk, size_t tokens, uint32_t kv, uint64_t *cache)
 {
     const extent x = measure(config, chunk, tokens);
     const slm_config one = one_layer(config);
     const uint64_t own = slm_heap_cost(sizeof(slm_encoding)) + slm_heap_cost(x.pages * sizeof(slm_kv));
     uint64_t sum;
-    *cache = slm_kv_heap_bytes(&one, x.pages * SLM_PAGE, f32);
+    *cache = slm_kv_heap_bytes(&one, x.pages * SLM_PAGE, kv);
     return slm_u64_add(*cache, own, &sum) && slm_u64_add(sum, slm_work_heap_bytes(config, width, x.rows, x.rows, tokens, x.pages), &sum)
                ? sum : UINT64_MAX;
 }
 
-slm_status slm_encoding_new(slm_encoding **out, const slm_model *model, slm_heap *heap, size_t chunk, size_t tokens, bool f32, slm_error *err)
+slm_status slm_encoding_new(slm_encoding **out, const slm_model *model, slm_heap *heap, size_t chunk, size_t tokens, uint32_t kv, slm_error *err)
 {
     const extent x = measure(&model->config, chunk, tokens);
     const slm_config one = one_layer(&model->config);
@@ -55,7 +55,7 @@ slm_status slm_encoding_new(slm_encoding **out, const slm_model *model, slm_heap
         return slm_fail(err, SLM_E_MEMORY, "encoder: %zu bytes", sizeof *e);
     e->heap = heap;
     e->tokens = tokens;
-    slm_status status = slm_kv_init(&e->pages, heap, &one, x.pages * SLM_PAGE, f32, err);
+    slm_status status = slm_kv_init(&e->pages, heap, &one, x.pages * SLM_PAGE, kv, err);
     if (!status)
         status = slm_kv_reserve(&e->pages, 0, x.pages * SLM_PAGE, err);
     if (!status && !(e->parts = slm_heap_array(heap, x.pages, sizeof *e->parts)))

@@ -47,10 +47,9 @@ void slm_importance_free(slm_importance *m)
     slm_heap_free_owner(m);
 }
 
-void slm_importance_add(slm_importance *m, size_t layer, int input, const float *x, size_t ld, size_t rows)
+void slm_importance_add(slm_importance *m, size_t layer, int input, size_t from, size_t n, const float *x, size_t ld, size_t rows)
 {
-    const size_t n = m->width[input];
-    double *sum = m->sum[input] + layer * n;
+    double *sum = m->sum[input] + layer * m->width[input] + from;
     for (size_t t = 0; t < rows; t++)
         for (size_t k = 0; k < n; k++)
             sum[k] += (double)x[t * ld + k] * (double)x[t * ld + k];

@@ -3,36 +3,64 @@
 
 #include "core/size.h"
 
+#include <inttypes.h>
 #include <math.h>
 #include <string.h>
 
-size_t slm_kv_token_bytes(const slm_config *config, bool f32)
+/* [SLM_KV_...] */
+static const uint8_t elements[] = { [SLM_KV_F16] = 2, [SLM_KV_F32] = 4, [SLM_KV_Q8_0] = 1 };
+
+slm_status slm_kv_type_check(uint32_t type, const char *what, slm_error *err)
 {
-    return (size_t)2 * config->layers * config->kv_heads * config->head_size * (f32 ? 4 : 2);   /* limits keep this below 2^43 */
+    return type < sizeof elements ? SLM_OK : slm_fail(err, SLM_E_ARG, "%skv is %" PRIu32 " (allowed 0 .. %zu)", what, type, sizeof elements - 1);
 }
 
-static size_t page_bytes(const slm_config *config, bool f32)
+size_t slm_kv_element(uint32_t type)
 {
-    return SLM_PAGE * slm_kv_token_bytes(config, f32);
+    return elements[type];
 }
 
-slm_status slm_kv_init(slm_kv *kv, slm_heap *heap, const slm_config *config, size_t context, bool f32, slm_error *err)
+uint32_t slm_kv_type_of(size_t element)
+{
+    for (uint32_t i = 0; i < sizeof elements; i++)
+        if (elements[i] == element)
+            return i;
+    return UINT32_MAX;
+}
+
+/* Of one position's head, as key or as value. */
+static size_t row_bytes(size_t head_size, size_t element)
+{
+    return element == 1 ? slm_cache_bytes(head_size) : head_size * element;
+}
+
+size_t slm_kv_token_bytes(const slm_config *config, uint32_t type)
+{
+    return (size_t)2 * config->layers * config->kv_heads * row_bytes(config->head_size, slm_kv_element(type));  /* limits: below 2^43 */
+}
+
+static size_t page_bytes(const slm_config *config, uint32_t type)
+{
+    return SLM_PAGE * slm_kv_token_bytes(config, type);
+}
+
+slm_status slm_kv_init(slm_kv *kv, slm_heap *heap, const slm_config *config, size_t context, uint32_t type, slm_error *err)
 {
     const size_t max_pages = slm_ceil_div(context, SLM_PAGE);
     slm_kv_page **pages = slm_heap_zarray(heap, max_pages, sizeof *pages);
     if (!pages)
         return slm_fail(err, SLM_E_MEMORY, "cache: table of %zu pages", max_pages);
-    const size_t element = f32 ? 4 : 2;
+    const size_t element = slm_kv_element(type);
     *kv = (slm_kv){ heap, pages, max_pages, 0, context, element, config->kv_heads, config->head_size, config->layers,
-                    2 * SLM_PAGE * config->head_size * element, page_bytes(config, f32) };
+                    2 * SLM_PAGE * row_bytes(config->head_size, element), page_bytes(config, type) };
     return SLM_OK;
 }
 
-uint64_t slm_kv_heap_bytes(const slm_config *config, size_t context, bool f32)
+uint64_t slm_kv_heap_bytes(const slm_config *config, size_t context, uint32_t type)
 {
     const uint64_t pages = slm_ceil_div(context, SLM_PAGE);
     uint64_t bytes;
-    if (!slm_u64_mul(pages, slm_heap_cost(sizeof(slm_kv_page) + page_bytes(config, f32)), &bytes))
+    if (!slm_u64_mul(pages, slm_heap_cost(sizeof(slm_kv_page) + page_bytes(config, type)), &bytes))
         return UINT64_MAX;
     return bytes + slm_heap_cost(pages * sizeof(slm_kv_page *));
 }
@@ -119,6 +147,53 @@ slm_status slm_kv_reserve(slm_kv *kv, size_t first, size_t n, slm_error *err)
     return status;
 }
 
+static void row_zero(uint8_t *rows, size_t used, size_t row)
+{
+    memset(rows + used * row, 0, (SLM_PAGE - used) * row);
+}
+
+void slm_kv_clear(const slm_kv *kv, uint8_t *part, size_t used)
+{
+    const size_t d = kv->head_size, e = kv->element, row = row_bytes(d, e), four = e == 1 ? 4 : e;
+    uint8_t *values = part + kv->head_bytes / 2;
+    /* keys of a group are columns: of one element, or of a scale or four bytes each */
+    for (size_t slot = used; slot < SLM_PAGE; slot++)
+        for (size_t k = 0; k < row / four; k++)
+            memset(part + (slot / 16 * row * 16) + (k * 16 + slot % 16) * four, 0, four);
+    if (e == 1) {
+        row_zero(values, used, 4 * slm_cache_blocks(d));
+        values += SLM_PAGE * 4 * slm_cache_blocks(d);
+        row_zero(values, used, slm_cache_width(d));
+    } else {
+        row_zero(values, used, row);
+    }
+}
+
+/* 8 bits: a position's k and v of a head, block by block. */
+static bool store_blocks(const slm_kv *kv, const slm_kernels *kernels, uint8_t *keys, uint8_t *values, size_t slot, const float *k, const float *v)
+{
+    const size_t d = kv->head_size, blocks = slm_cache_blocks(d);
+    float *scales = (float *)(void *)values + slot * blocks;
+    uint8_t *own = values + SLM_PAGE * blocks * 4 + slot * slm_cache_width(d);
+    keys += slot / 16 * 16 * slm_cache_bytes(d);
+    for (size_t b = 0; b < blocks; b += 2) {
+        const size_t from = b * SLM_CACHE_BLOCK, n = slm_min(2 * SLM_CACHE_BLOCK, d - from);
+        slm_xblock kq[2], vq[2];
+        if (!kernels->quantize_x(kq, k + from, n) || !kernels->quantize_x(vq, v + from, n))
+            return false;
+        for (size_t i = 0; i < slm_cache_blocks(n); i++) {
+            uint8_t *block = keys + (b + i) * SLM_CACHE_KEY_BLOCK;
+            const size_t width = slm_cache_width(slm_min(SLM_CACHE_BLOCK, n - i * SLM_CACHE_BLOCK));
+            memcpy(block + slot % 16 * 4, &kq[i].d, 4);
+            for (size_t e = 0; e < width; e++)
+                block[64 + e / 4 * 64 + slot % 16 * 4 + e % 4] = (uint8_t)(kq[i].q[e] + 128);
+            scales[b + i] = vq[i].d;
+            memcpy(own + (b + i) * SLM_CACHE_BLOCK, vq[i].q, width);
+        }
+    }
+    return true;
+}
+
 static bool within(const float *x, size_t n, float most)
 {
     bool ok = true;
@@ -130,6 +205,12 @@ static bool within(const float *x, size_t n, float most)
 bool slm_kv_store(const slm_kv *kv, const slm_kernels *kernels, size_t position, size_t layer, const float *k, const float *v)
 {
     const size_t d = kv->head_size, page = position / SLM_PAGE, slot = position % SLM_PAGE;
+    bool ok = true;
+    if (kv->element == 1) {
+        for (size_t h = 0; ok && h < kv->kv_heads; h++)
+            ok = store_blocks(kv, kernels, slm_kv_keys(kv, page, layer, h), slm_kv_values(kv, page, layer, h), slot, k + h * d, v + h * d);
+        return ok;
+    }
     const float most = kv->element == 2 ? 65504.0f : 0x1.fffffep+127f;
     if (!within(k, kv->kv_heads * d, most) || !within(v, kv->kv_heads * d, most))
         return false;

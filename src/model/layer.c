@@ -9,9 +9,8 @@
  *   5  per token    quantize the attention's output
  *   6  product      output
  *   7  per token    x += output + bias; norm; quantize
- *   8  product      gate, up
- *   9  per token    biases, act(gate) * up or act(up), quantize
- *   10 product      down
+ *   8  product      gate, up, each piece at once: biases, act(gate) * up or act(up), quantize (feed_forward.c)
+ *   9  product      down
  *
  * In a parallel block step 7 only adds: steps 2 and 8 read the same norm. Where a family has no norm before a branch, the branch reads x;
  * where it norms the sum, steps 1 and 7 do that to x.
@@ -182,38 +181,6 @@ static void store_kv(void *ctx, size_t t)
         slm_pass_note_bad(p, t);
 }
 
-static void relu(float *y, const float *x, size_t n)
-{
-    for (size_t i = 0; i < n; i++)
-        y[i] = x[i] > 0 ? x[i] : x[i] == x[i] ? 0 : x[i];       /* a NaN stays one */
-}
-
-static void activate(void *ctx, size_t t)
-{
-    slm_pass *p = ctx;
-    const size_t f = p->model->config.feed_forward;
-    float *gate = p->w->gate + t * f, *up = p->w->up + t * f;
-    if (slm_pass_failed(p, t))
-        return;
-    if (p->layer->gate_bias)
-        slm_add_to(gate, p->layer->gate_bias, f);
-    if (p->layer->up_bias)
-        slm_add_to(up, p->layer->up_bias, f);
-    float *out = p->w->act.f + t * p->w->act.ld;
-    const slm_kernels *k = &p->model->kernels;
-    switch (p->model->config.ffn) {
-    case SLM_FFN_SILU: k->silu_mul_f32(out, gate, up, f); break;
-    case SLM_FFN_GELU_GATED: k->gelu_tanh_mul_f32(out, gate, up, f); break;
-    case SLM_FFN_GELU_ERF_GATED: k->gelu_erf_mul_f32(out, gate, up, f); break;
-    case SLM_FFN_GELU: k->gelu_tanh_f32(out, up, f); break;
-    case SLM_FFN_GELU_ERF: k->gelu_erf_f32(out, up, f); break;
-    case SLM_FFN_RELU: relu(out, up, f); break;
-    case SLM_FFN_T5: break;             /* the config says which */
-    }
-    if (p->quantize)
-        slm_pass_quantize(p, &p->w->act, t);
-}
-
 static void join(slm_pass *p, const joint *j, const slm_matrix *const *readers, size_t n)
 {
     p->joint = j;
@@ -241,7 +208,7 @@ static void run_layer(slm_pass *p, const slm_layer *before)
     const slm_layer *l = p->layer;
     slm_work *w = p->w;
     const slm_config *c = &m->config;
-    const size_t e = c->embedding, f = c->feed_forward, d = c->head_size;
+    const size_t e = c->embedding, d = c->head_size;
     const slm_matrix *readers[] = { &l->q, &l->k, &l->v, &l->gate, &l->up };
 
     join(p, &(joint){ .add = before, .bias = before ? before->down_bias : NULL, .post = before ? &before->post_ffn : NULL,
@@ -256,14 +223,7 @@ static void run_layer(slm_pass *p, const slm_layer *before)
     slm_pass_attention(p);
     slm_pass_product(p, SLM_OP_OUTPUT, &(slm_product){ .m = { &l->o }, .y = { w->delta }, .ldy = { e }, .count = 1, .tokens = p->n, .x = &w->att });
     join(p, &(joint){ .add = true, .bias = l->o_bias, .post = &l->post_attn, .norm = l->parallel ? NULL : &l->ffn_norm }, readers + 3, 2);
-    if (l->gate.type)
-        slm_pass_product(p, SLM_OP_UP, &(slm_product){ .m = { &l->gate, &l->up }, .y = { w->gate, w->up }, .ldy = { f, f }, .count = 2, .tokens = p->n,
-                                   .x = &w->in });
-    else
-        slm_pass_product(p, SLM_OP_UP, &(slm_product){ .m = { &l->up }, .y = { w->up }, .ldy = { f }, .count = 1, .tokens = p->n, .x = &w->in });
-    p->quantize = !l->down.type->float_x;
-    slm_pass_each_row(p, 4 * f, activate);
-    slm_pass_lap(p, SLM_OP_ACTIVATION, 0, 0);
+    slm_pass_feed_forward(p);
     slm_pass_product(p, SLM_OP_DOWN, &(slm_product){ .m = { &l->down }, .y = { w->delta }, .ldy = { e }, .count = 1, .tokens = p->n, .x = &w->act });
 }
 

@@ -11,6 +11,7 @@
 
 enum {
     SLM_PASS_TILE_TOKENS = 16,
+    SLM_PASS_FEED_ROOM = 16 << 10,      /* values of gate, and of up, that a thread has at once: both in half of an L2's 256 KB */
     SLM_PASS_TASK_BYTES = 128 << 10     /* of weights times tokens (or of cache): less than this is done sooner than a thread is told */
 };
 
@@ -25,9 +26,11 @@ typedef struct slm_operand {
     size_t row_bytes;
 } slm_operand;
 
-/* A thread's own in the attention. */
+/* A thread's own in the attention and the feed forward. */
 typedef struct slm_scratch {
     float *q, *out, *scores;    /* [rows][head size] x 2, [rows][keys] */
+    float *gate, *up;           /* [SLM_PASS_FEED_ROOM] each */
+    slm_xblock *blocks;         /* [rows][head size / 32 rounded up to pairs]: queries for 8-bit keys */
 } slm_scratch;
 
 /* Consecutive rows of a pass: tokens of one sequence. */
@@ -54,8 +57,7 @@ struct slm_work {
     float *x;                   /* [chunk][embedding] the residual stream */
     float *delta;               /* [chunk][embedding] what is added to it next */
     float *qkv[3];              /* [chunk][heads or kv heads * head size] */
-    float *gate, *up;           /* [chunk][feed forward] */
-    slm_operand in, att, act;   /* of qkv and gate/up; of output; of down */
+    slm_operand in, att, act;   /* of qkv and gate/up; of output; of down, whose f is NULL where no product wants it */
     float *cos[2], *sin[2];     /* [chunk][pairs] of global and of windowed layers; the second NULL where they turn alike */
     float *logits;              /* [head_rows][vocab]; encoder: none */
     size_t head_rows;
@@ -89,7 +91,15 @@ typedef struct slm_product {
     const slm_operand *x;
     const slm_kernels *kernels;             /* from here on slm_pass_product's own */
     size_t panels, unit, n_tasks;
+    size_t bytes, macs;                     /* of all matrices; for all tokens */
 } slm_product;
+
+/* What comes before the products' own work: fills in all but unit and n_tasks, and makes the forms of x that are made of its f32. */
+void slm_pass_prepare(const slm_pass *pass, slm_op op, slm_product *p);
+
+/* y[t][r]: rows r of panels [begin, end) of one matrix, y being the first's, with the tokens from `token` on of x. */
+void slm_pass_multiply(const slm_matrix *m, const slm_kernels *k, float *y, size_t ldy, const slm_operand *x, size_t token, size_t tokens,
+                       size_t begin, size_t end);
 
 /* Runs the product, which is the step `op` of the pass. */
 void slm_pass_product(const slm_pass *pass, slm_op op, slm_product *p);
@@ -105,9 +115,14 @@ static inline bool slm_is_finite(float x)
     return x >= -0x1.fffffep+127f && x <= 0x1.fffffep+127f;
 }
 
-static inline void slm_add_to(float *x, const float *y, size_t n)
+/* In steps of 16, a count the compiler knows: gcc 12 makes vectors of such a loop at -O2, and of no other. */
+static inline void slm_add_to(float *restrict x, const float *restrict y, size_t n)
 {
-    for (size_t i = 0; i < n; i++)
+    size_t i = 0;
+    for (; n - i >= 16; i += 16)
+        for (size_t j = 0; j < 16; j++)
+            x[i + j] += y[i + j];
+    for (; i < n; i++)
         x[i] += y[i];
 }
 
@@ -143,6 +158,9 @@ void slm_pass_each_row(slm_pass *p, size_t values, slm_task_fn *fn);
 
 /* Quantizes a row of an operand. */
 void slm_pass_quantize(slm_pass *p, slm_operand *o, size_t row);
+
+/* Gate, up and activation of the layer: w->in to w->act, in the form that down wants. */
+void slm_pass_feed_forward(slm_pass *p);
 
 /* Attention of the layer: w->qkv[0] and the cache to w->att, and the tiles it is cut into. */
 void slm_pass_attention(slm_pass *p);

@@ -3,6 +3,20 @@
 
 #include "core/size.h"
 
+void slm_pass_multiply(const slm_matrix *m, const slm_kernels *k, float *y, size_t ldy, const slm_operand *x, size_t token, size_t tokens,
+                       size_t begin, size_t end)
+{
+    slm_matrix part = *m;
+    part.panels += begin * m->panel_bytes;
+    part.rows = slm_min(m->rows, end * SLM_PANEL_ROWS) - begin * SLM_PANEL_ROWS;
+    if (m->type->head)
+        slm_matrix_mul(&part, k, y, ldy, x->r + token * x->row_bytes, x->row_bytes, tokens, 0, end - begin);
+    else if (m->type->float_x)
+        slm_matrix_mul(&part, k, y, ldy, x->f + token * x->ld, x->ld, tokens, 0, end - begin);
+    else
+        slm_matrix_mul(&part, k, y, ldy, x->q + token * x->blocks, x->blocks, tokens, 0, end - begin);
+}
+
 static void product_part(void *ctx, size_t index)
 {
     const slm_product *p = ctx;
@@ -13,12 +27,8 @@ static void product_part(void *ctx, size_t index)
     for (size_t i = 0; i < p->count; i++) {
         const size_t here = slm_matrix_panels(p->m[i]);
         const size_t from = begin > base ? begin - base : 0, to = end > base ? slm_min(end - base, here) : 0;
-        if (from < to && p->m[i]->type->head)
-            slm_matrix_mul(p->m[i], p->kernels, p->y[i], p->ldy[i], p->x->r, p->x->row_bytes, p->tokens, from, to);
-        else if (from < to && p->m[i]->type->float_x)
-            slm_matrix_mul(p->m[i], p->kernels, p->y[i], p->ldy[i], p->x->f, p->x->ld, p->tokens, from, to);
-        else if (from < to)
-            slm_matrix_mul(p->m[i], p->kernels, p->y[i], p->ldy[i], p->x->q, p->x->blocks, p->tokens, from, to);
+        if (from < to)
+            slm_pass_multiply(p->m[i], p->kernels, p->y[i] + from * SLM_PANEL_ROWS, p->ldy[i], p->x, 0, p->tokens, from, to);
         base += here;
     }
 }
@@ -27,9 +37,9 @@ static void product_part(void *ctx, size_t index)
 static void weigh_input(const slm_pass *pass, slm_op op, const slm_product *p)
 {
     const int input = op == SLM_OP_QKV ? SLM_INPUT_ATTENTION : op == SLM_OP_OUTPUT ? SLM_INPUT_OUTPUT
-                      : op == SLM_OP_UP ? SLM_INPUT_FEED_FORWARD : op == SLM_OP_DOWN ? SLM_INPUT_DOWN : SLM_INPUTS;
+                      : op == SLM_OP_UP ? SLM_INPUT_FEED_FORWARD : SLM_INPUTS;        /* that of down is added where it is made */
     if (pass->w->importance && input < SLM_INPUTS)
-        slm_importance_add(pass->w->importance, pass->index, input, p->x->f, p->x->ld, p->tokens);
+        slm_importance_add(pass->w->importance, pass->index, input, 0, p->x->n, p->x->f, p->x->ld, p->tokens);
 }
 
 /* What is not finite makes NaN, which the norm or the check of the next step finds. */
@@ -51,25 +61,29 @@ static void make_rows(const slm_model *model, slm_product *p)
             make_row(p, t);
 }
 
-/* One token: a contiguous range for each thread, one forward stream. Many: more and smaller parts in units of the products' tiles, so that
- * a thread that is held up does not hold up the others. */
+void slm_pass_prepare(const slm_pass *pass, slm_op op, slm_product *p)
+{
+    p->kernels = &pass->model->kernels;
+    p->panels = p->bytes = p->macs = 0;
+    make_rows(pass->model, p);
+    for (size_t i = 0; i < p->count; i++) {
+        p->panels += slm_matrix_panels(p->m[i]);
+        p->bytes += slm_matrix_panels(p->m[i]) * p->m[i]->panel_bytes;
+        p->macs += p->m[i]->rows * p->m[i]->cols * p->tokens;
+    }
+    weigh_input(pass, op, p);
+}
+
+/* Contiguous parts, one forward stream each; of many tokens in units of the products' tiles. Four parts a thread, so that one that is held
+ * up, or comes late, does not hold up the others. */
 void slm_pass_product(const slm_pass *pass, slm_op op, slm_product *p)
 {
     const slm_model *model = pass->model;
-    size_t bytes = 0, weights = 0;
     const size_t width = slm_team_width(model->team);
-    p->kernels = &model->kernels;
-    p->panels = 0;
-    make_rows(model, p);
-    for (size_t i = 0; i < p->count; i++) {
-        p->panels += slm_matrix_panels(p->m[i]);
-        bytes += slm_matrix_panels(p->m[i]) * p->m[i]->panel_bytes;
-        weights += p->m[i]->rows * p->m[i]->cols;
-    }
+    slm_pass_prepare(pass, op, p);
     p->unit = p->tokens > 16 ? 4 : 1;
-    p->n_tasks = slm_max(1, slm_min(slm_ceil_div(p->panels, p->unit), p->tokens > 16 ? 4 * width : width));
+    p->n_tasks = slm_max(1, slm_min(slm_ceil_div(p->panels, p->unit), 4 * width));
     p->n_tasks = slm_min(p->n_tasks, slm_max(1, p->panels * p->m[0]->panel_bytes * p->tokens / SLM_PASS_TASK_BYTES));
-    weigh_input(pass, op, p);
     slm_team_run(model->team, p->n_tasks, product_part, p);
-    slm_pass_lap(pass, op, bytes, weights * p->tokens);
+    slm_pass_lap(pass, op, p->bytes, p->macs);
 }

@@ -29,12 +29,12 @@ static void *piece(layout *l, size_t n, size_t each)
     return at;
 }
 
-static void place_operand(layout *l, slm_operand *o, size_t n, const slm_config *c, size_t chunk)
+static void place_operand(layout *l, slm_operand *o, size_t n, const slm_config *c, size_t chunk, bool floats)
 {
     o->n = n;
     o->ld = slm_ceil_div(n, 64) * 64;
     o->blocks = o->ld / 32;
-    o->f = piece(l, chunk, o->ld * sizeof *o->f);
+    o->f = floats ? piece(l, chunk, o->ld * sizeof *o->f) : NULL;
     o->q = piece(l, chunk, o->blocks * sizeof *o->q);
     o->row_bytes = sizeof(slm_xrow) + o->ld;
     o->r = c->by_row ? piece(l, chunk, o->row_bytes) : NULL;
@@ -49,11 +49,9 @@ static void place(layout *l, slm_work *w, const slm_config *c, size_t width)
     w->qkv[0] = piece(l, w->chunk, qn * sizeof(float));
     w->qkv[1] = piece(l, w->chunk, kn * sizeof(float));
     w->qkv[2] = piece(l, w->chunk, kn * sizeof(float));
-    w->gate = piece(l, w->chunk, f * sizeof(float));
-    w->up = piece(l, w->chunk, f * sizeof(float));
-    place_operand(l, &w->in, e, c, w->chunk);
-    place_operand(l, &w->att, qn, c, w->chunk);
-    place_operand(l, &w->act, f, c, w->chunk);
+    place_operand(l, &w->in, e, c, w->chunk, true);
+    place_operand(l, &w->att, qn, c, w->chunk, true);
+    place_operand(l, &w->act, f, c, w->chunk, c->float_down);
     for (size_t i = 0; i < slm_config_rope_sets(c); i++) {
         w->cos[i] = piece(l, w->chunk, c->rope_size / 2 * sizeof(float));
         w->sin[i] = piece(l, w->chunk, c->rope_size / 2 * sizeof(float));
@@ -66,7 +64,9 @@ static void place(layout *l, slm_work *w, const slm_config *c, size_t width)
     w->scratch = piece(l, width, sizeof *w->scratch);
     for (size_t i = 0; i < width; i++) {
         const slm_scratch s = { piece(l, group * SLM_PASS_TILE_TOKENS, d * sizeof(float)), piece(l, group * SLM_PASS_TILE_TOKENS, d * sizeof(float)),
-                            piece(l, w->score_room, sizeof(float)) };
+                                piece(l, w->score_room, sizeof(float)), piece(l, SLM_PASS_FEED_ROOM, sizeof(float)),
+                                piece(l, SLM_PASS_FEED_ROOM, sizeof(float)),
+                                piece(l, group * SLM_PASS_TILE_TOKENS, slm_ceil_div(d, 64) * 2 * sizeof(slm_xblock)) };
         if (l->base)
             w->scratch[i] = s;
     }
@@ -75,7 +75,7 @@ static void place(layout *l, slm_work *w, const slm_config *c, size_t width)
 static size_t token_bytes(const slm_config *c)
 {
     const size_t e = c->embedding, f = c->feed_forward, d = c->head_size, qn = c->heads * d, kn = c->kv_heads * d;
-    return 4 * (2 * e + qn + 2 * kn + 2 * f + d) + (e + qn + f + 192) * 21 / 4;
+    return 4 * (3 * e + 2 * qn + 2 * kn + (c->float_down ? f : 0) + d) + (e + qn + f + 192) * sizeof(slm_xblock) / 32;
 }
 
 size_t slm_work_chunk(const slm_config *config)

@@ -65,22 +65,27 @@ static bool raw_host(char *to, size_t room, const char *text)
     return true;
 }
 
-static bool has_part(CURLU *u, CURLUPart part)
+/* A part that cannot be looked at for want of memory is neither there nor absent. */
+static slm_status has_part(CURLU *u, CURLUPart part, bool *has, slm_error *err)
 {
     char *text = NULL;
-    const bool has = curl_url_get(u, part, &text, 0) == CURLUE_OK;
+    const CURLUcode code = curl_url_get(u, part, &text, 0);
     curl_free(text);
-    return has;
+    *has = code == CURLUE_OK;
+    return code == CURLUE_OUT_OF_MEMORY ? slm_remote_fail(err, SLM_E_MEMORY, "base URL: no memory") : SLM_OK;
 }
 
 /* What curl takes for the host must be what stands there. */
-static bool same_host(CURLU *u, const char *host)
+static slm_status same_host(CURLU *u, const char *host, slm_error *err)
 {
     char *text = NULL, plain[256] = "";
-    if (curl_url_get(u, CURLUPART_HOST, &text, 0) == CURLUE_OK)
+    const CURLUcode code = curl_url_get(u, CURLUPART_HOST, &text, 0);
+    if (code == CURLUE_OK)
         (void)snprintf(plain, sizeof plain, "%.*s", text[0] == '[' ? (int)strcspn(text + 1, "]") : 255, text[0] == '[' ? text + 1 : text);
     curl_free(text);
-    return strcasecmp(plain, host) == 0;
+    if (code == CURLUE_OUT_OF_MEMORY)
+        return slm_remote_fail(err, SLM_E_MEMORY, "base URL: no memory");
+    return strcasecmp(plain, host) == 0 ? SLM_OK : slm_remote_fail(err, SLM_E_ARG, "base URL: host '%.100s' can be read in two ways", host);
 }
 
 static slm_status check_parts(CURLU *u, slm_url *url, slm_error *err)
@@ -89,14 +94,16 @@ static slm_status check_parts(CURLU *u, slm_url *url, slm_error *err)
         { CURLUPART_USER, "user" }, { CURLUPART_PASSWORD, "password" }, { CURLUPART_QUERY, "query" }, { CURLUPART_FRAGMENT, "fragment" },
         { CURLUPART_OPTIONS, "options" }, { CURLUPART_ZONEID, "zone" },
     };
-    for (size_t i = 0; i < sizeof never / sizeof *never; i++)
-        if (has_part(u, never[i].part))
-            return slm_remote_fail(err, SLM_E_ARG, "base URL: it has a %s, which it may not", never[i].name);
+    for (size_t i = 0; i < sizeof never / sizeof *never; i++) {
+        bool has;
+        const slm_status status = has_part(u, never[i].part, &has, err);
+        if (status || has)
+            return status ? status : slm_remote_fail(err, SLM_E_ARG, "base URL: it has a %s, which it may not", never[i].name);
+    }
     if (strchr(url->base, '@') || strchr(url->base, '?') || strchr(url->base, '#'))
         return slm_remote_fail(err, SLM_E_ARG, "base URL: it has one of @ ? #, which it may not");
-    if (!same_host(u, url->host))
-        return slm_remote_fail(err, SLM_E_ARG, "base URL: host '%.100s' can be read in two ways", url->host);
-    return check_host(url->host, err);
+    const slm_status status = same_host(u, url->host, err);
+    return status ? status : check_host(url->host, err);
 }
 
 slm_status slm_url_read(slm_url *url, const char *text, slm_error *err)

@@ -23,8 +23,8 @@ slm_status slm_encoder_new(slm_encoder **out, slm_model *model, const slm_encode
     if (p.context > SLM_LIMIT_CONTEXT || p.chunk > SLM_LIMIT_BATCH_TOKENS)
         return slm_fail(err, SLM_E_ARG, "encoder: context is %u (allowed 0 .. %d), chunk is %u (allowed 0 .. %d)", p.context,
                         SLM_LIMIT_CONTEXT, p.chunk, SLM_LIMIT_BATCH_TOKENS);
-    if (p.kv != SLM_KV_F16 && p.kv != SLM_KV_F32)
-        return slm_fail(err, SLM_E_ARG, "encoder: kv is %u (allowed %d, %d)", p.kv, SLM_KV_F16, SLM_KV_F32);
+    if ((status = slm_kv_type_check(p.kv, "encoder: ", err)) != SLM_OK)
+        return status;
     slm_encoder *e = slm_heap_zalloc(&model->heap, sizeof *e);
     if (!e)
         return slm_fail(err, SLM_E_MEMORY, "encoder: %zu bytes", sizeof *e);
@@ -34,7 +34,7 @@ slm_status slm_encoder_new(slm_encoder **out, slm_model *model, const slm_encode
     e->context = p.context ? p.context : c->context;
     e->chunk = p.chunk;
     e->deadline_ms = p.deadline_ms;
-    e->f32 = p.kv == SLM_KV_F32;
+    e->kv = p.kv;
     *out = e;
     return SLM_OK;
 }
@@ -56,9 +56,9 @@ void slm_encoder_cancel(slm_encoder *encoder)
     atomic_store(&encoder->cancel, 1);
 }
 
-uint64_t slm_encoder_heap_bytes(const slm_config *config, size_t context, bool f32, size_t width, uint64_t *cache, uint64_t *work)
+uint64_t slm_encoder_heap_bytes(const slm_config *config, size_t context, uint32_t kv, size_t width, uint64_t *cache, uint64_t *work)
 {
-    const uint64_t all = slm_encoding_heap_bytes(config, width, 0, context, f32, cache);
+    const uint64_t all = slm_encoding_heap_bytes(config, width, 0, context, kv, cache);
     *work = all - *cache;
     return all > UINT64_MAX - slm_heap_cost(sizeof(slm_encoder)) ? UINT64_MAX : all + slm_heap_cost(sizeof(slm_encoder));
 }
@@ -112,7 +112,7 @@ static slm_status make_room(slm_encoder *e, size_t n, slm_error *err)
         tokens *= 2;
     slm_encoding_free(e->encoding);
     e->encoding = NULL;
-    return slm_encoding_new(&e->encoding, e->model, &e->model->heap, e->chunk, slm_min(tokens, e->context), e->f32, err);
+    return slm_encoding_new(&e->encoding, e->model, &e->model->heap, e->chunk, slm_min(tokens, e->context), e->kv, err);
 }
 
 slm_status slm_encoder_run(slm_encoder *e, slm_sequence *sequences, size_t n, slm_error *err)

@@ -9,7 +9,7 @@ struct slm_encoder {
     slm_encoding *encoding;     /* NULL until something is evaluated; made anew for a longer sequence than before */
     size_t context;             /* tokens of the longest sequence */
     uint32_t chunk, deadline_ms;
-    bool f32;
+    uint32_t kv;
     void *tables;               /* of the floor above, which makes them with its first call; ids [ids_room] likewise */
     int32_t *ids;
     size_t ids_room;
@@ -32,6 +32,6 @@ slm_status slm_encoder_check(const slm_encoder *encoder, const int32_t *tokens, 
 slm_status slm_encoder_run(slm_encoder *encoder, slm_sequence *sequences, size_t n, slm_error *err);
 
 /* What an encoder takes from the heap when its longest sequence has been there, and in it keys and values, and the memory for computing. */
-uint64_t slm_encoder_heap_bytes(const slm_config *config, size_t context, bool f32, size_t width, uint64_t *cache, uint64_t *work);
+uint64_t slm_encoder_heap_bytes(const slm_config *config, size_t context, uint32_t kv, size_t width, uint64_t *cache, uint64_t *work);
 
 #endif

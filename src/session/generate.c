@@ -86,13 +86,42 @@ static slm_status look(run *r, int32_t token, slm_error *err)
     return slm_logprob_row(&m->kernels, r->s->logits, m->config.vocab, &r->one, r->top, slm_min(r->p.n_top, m->config.vocab), err);
 }
 
-/* Text of one more token. True if the generation ends here. */
-static bool deliver(run *r, int32_t token)
+/* Tokens that may still be made. */
+static size_t left(const run *r)
 {
+    const size_t room = slm_session_room(r->s);
+    return r->p.max_tokens ? slm_min(room, r->p.max_tokens - r->result.tokens) : room;
+}
+
+/* Text of one more token, and room for what the end may add: so that a token that was fed has its text. */
+static slm_status spell(run *r, int32_t token, slm_error *err)
+{
+    enum { REPLACEMENT = 3 };
     if (r->s->model->tokenizer)
         slm_stream_push(&r->stream, token, &r->text);
-    if (r->text.failed)
-        return false;
+    if (slm_buf_grow(&r->text, REPLACEMENT))
+        r->text.size -= REPLACEMENT;
+    return slm_buf_status(&r->text, "generate: text", err);
+}
+
+/* Feeds a token; on failure text and stream are as before. */
+static slm_status feed(run *r, int32_t token, slm_error *err)
+{
+    const slm_stream stream = r->stream;
+    const size_t size = r->text.size;
+    slm_status status = spell(r, token, err);
+    if (!status)
+        status = slm_speculation_feed(&r->ahead, token, left(r) - 1, err);
+    if (status) {
+        r->stream = stream;
+        r->text.size = size;
+    }
+    return status;
+}
+
+/* The text with one more token in it. True if the generation ends here. */
+static bool deliver(run *r)
+{
     const size_t stop = find_stop(r);
     if (stop < r->text.size) {
         r->text.size = stop;
@@ -106,13 +135,6 @@ static bool deliver(run *r, int32_t token)
         return true;
     }
     return false;
-}
-
-/* Tokens that may still be made. */
-static size_t left(const run *r)
-{
-    const size_t room = slm_session_room(r->s);
-    return r->p.max_tokens ? slm_min(room, r->p.max_tokens - r->result.tokens) : room;
 }
 
 static slm_status choose(run *r, int32_t *token, slm_error *err)
@@ -162,27 +184,32 @@ static slm_status loop(run *r, slm_error *err)
         }
         status = look(r, token, err);
         if (!status)
-            status = slm_speculation_feed(&r->ahead, token, left(r) - 1, err);
+            status = feed(r, token, err);
         if (status)
             return status;
         r->result.tokens++;
         if (r->p.constraint)
             slm_guide_take(&r->guide);
         const bool enough = r->p.token && r->p.token(r->p.user, &r->one, r->top, slm_min(r->p.n_top, m->config.vocab)) != 0;
-        if (deliver(r, token))
+        if (deliver(r)) {                       /* what is left will not be shown */
+            r->text.size = r->stream.n_held = 0;
             return SLM_OK;
+        }
         if (enough) {
             r->result.reason = SLM_STOP_CALLBACK;
             break;
         }
-        if (r->text.failed)
-            return slm_buf_status(&r->text, "generate: text", err);
     }
-    if (m->tokenizer)
+    return SLM_OK;
+}
+
+/* Hands out what was held back, for it is in the sequence; after a failure too. */
+static void end(run *r)
+{
+    if (r->s->model->tokenizer)
         slm_stream_flush(&r->stream, &r->text);
     if (!hand_out(r, r->text.size))
         r->result.reason = SLM_STOP_CALLBACK;
-    return slm_buf_status(&r->text, "generate: text", err);
 }
 
 static slm_status begin(run *r, const slm_watch *watch, slm_error *err)
@@ -223,6 +250,7 @@ slm_status slm_session_continue(slm_session *s, const slm_generate_params *param
         status = slm_watch_look(watch, err);                /* an end token is reached without feeding, which looks */
     if (!status)
         status = loop(&r, err);
+    end(&r);
     r.result.drafted = r.ahead.drafted;
     r.result.accepted = r.ahead.accepted;
     slm_speculation_free(&r.ahead);

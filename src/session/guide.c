@@ -66,6 +66,7 @@ static slm_status try_token(slm_guide *g, int32_t token, size_t after, slm_fit *
     if (token < 0 || (size_t)token >= t->texts.n)
         return SLM_OK;
     g->piece.size = 0;
+    g->piece.failed = SLM_OK;                   /* of an earlier call */
     g->next_at_start = g->at_start;
     slm_token_put(t, (uint32_t)token, 0, &g->next_at_start, put_piece, &g->piece);
     slm_status status = slm_buf_status(&g->piece, "constraint: token", err);

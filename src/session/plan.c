@@ -61,14 +61,15 @@ static uint64_t most(uint64_t a, uint64_t b)
 static slm_status read_encoder_shape(slm_session_shape *shape, const slm_config *c, const slm_session_params *params, slm_error *err)
 {
     slm_session_params p;
-    const slm_status status = slm_params_read(&p, sizeof p, params, err);
+    slm_status status = slm_params_read(&p, sizeof p, params, err);
+    if (!status)
+        status = slm_kv_type_check(p.kv, "encoder: ", err);
     if (status)
         return status;
-    if (p.context > SLM_LIMIT_CONTEXT || p.kv > SLM_KV_F32)
-        return slm_fail(err, SLM_E_ARG, "encoder: context is %u (allowed 0 .. %d), kv is %u (allowed %d, %d)", p.context, SLM_LIMIT_CONTEXT,
-                        p.kv, SLM_KV_F16, SLM_KV_F32);
+    if (p.context > SLM_LIMIT_CONTEXT)
+        return slm_fail(err, SLM_E_ARG, "encoder: context is %u (allowed 0 .. %d)", p.context, SLM_LIMIT_CONTEXT);
     shape->context = p.context ? p.context : c->context;
-    shape->f32 = p.kv == SLM_KV_F32;
+    shape->kv = p.kv;
     return SLM_OK;
 }
 
@@ -103,9 +104,9 @@ static slm_status compute(slm_plan_info *plan, const slm_file *file, const slm_h
     plan->model_bytes = tables + s.heap + tokenizer + (found ? slm_heap_cost(n + 1) : 0);
     plan->open_peak = most(atomic_load(&heap->peak) + tables, metadata + tables + s.heap + most(s.scratch, tokenizer_peak));
     if (c.arch->encoder) {
-        plan->session_bytes = slm_encoder_heap_bytes(&c, shape.context, shape.f32, width, &plan->kv_bytes, &plan->work_bytes);
+        plan->session_bytes = slm_encoder_heap_bytes(&c, shape.context, shape.kv, width, &plan->kv_bytes, &plan->work_bytes);
     } else {
-        plan->kv_bytes = slm_kv_heap_bytes(&c, shape.context, shape.f32);
+        plan->kv_bytes = slm_kv_heap_bytes(&c, shape.context, shape.kv);
         plan->session_bytes = slm_session_heap_bytes(&c, &shape, width, &plan->work_bytes);
     }
     plan->peak = plan->session_bytes > UINT64_MAX - plan->model_bytes ? UINT64_MAX

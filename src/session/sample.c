@@ -5,8 +5,8 @@
  *   being a function of seed and position alone.
  *
  * The tokens that a constraint allows are moved together, in id order: what is computed is what -infinity in the others would give, at the
- * price of the few. Only the best few of a vocabulary are ever looked at in order: they are taken from a heap of indices, built in linear
- * time. */
+ * price of the few. Only the best few of a vocabulary are ever looked at in order: counts of keys by their
+ * exponents say which can be among them, and those are taken from a heap of indices. */
 #include "session/guide.h"
 #include "session/session.h"
 
@@ -41,6 +41,12 @@ slm_status slm_sampling_check(const slm_sampling *s, slm_error *err)
     return slm_penalty_check(s, err);
 }
 
+enum {
+    BUCKETS = 1024, /* 4 KB of counts */
+    FIRST = 256,    /* contenders where only a share is asked for, most often enough */
+    MORE = 16       /* times as many where it was not: looking again costs less than sorting what nobody asks for */
+};
+
 /* Is a better than b: a higher key (its probability, most often), or the same with the lower id. */
 static bool better(const float *key, uint32_t a, uint32_t b)
 {
@@ -60,38 +66,68 @@ static void sink(const float *key, uint32_t *heap, size_t n, size_t root)
     }
 }
 
+/* Keys in steps of half an octave, in their order. */
+static size_t bucket(float key)
+{
+    const uint32_t bits = slm_bits_of_f32(key + 0.0f);      /* no -0 */
+    return (bits >> 31 ? ~bits : bits | 0x80000000u) / (UINT32_MAX / BUCKETS + 1);
+}
+
+/* The tokens of the highest buckets that hold at least `want`: how many, and the lowest of the buckets. */
+static size_t contenders(const float *key, uint32_t *out, size_t n, size_t want, size_t *lowest)
+{
+    uint32_t count[BUCKETS] = { 0 };
+    size_t found = 0, low = BUCKETS;
+    for (size_t i = 0; i < n; i++)
+        count[bucket(key[i])]++;
+    while (low > 0 && found < want)
+        found += count[--low];
+    found = 0;
+    for (size_t i = 0; i < n; i++) {        /* found <= i */
+        out[found] = (uint32_t)i;
+        found += bucket(key[i]) >= low;
+    }
+    *lowest = low;
+    return found;
+}
+
 /* Keeps the `most` tokens of the highest keys, and of them the shortest run whose sum reaches `share` of their total; p of the others becomes 0.
- * The best end up behind the heap, in order. */
+ * They are taken from a heap of the contenders, behind which they end up in order; where these do not reach the share, of more. */
 static void keep_best(float *p, const float *key, uint32_t *heap, size_t n, size_t most, double share)
 {
-    for (size_t i = 0; i < n; i++)
-        heap[i] = (uint32_t)i;
-    for (size_t i = n / 2; i-- > 0;)
-        sink(key, heap, n, i);
-    double total = 0, sum = 0;
-    if (most >= n) {
-        for (size_t i = 0; i < n; i++)
-            total += (double)p[i];
-    }
-    size_t left = n, kept = 0;
     const bool two_passes = most < n;           /* the total of the best is known only when all of them are out */
-    while (left > 0 && kept < most && (two_passes || sum < share * total || kept == 0)) {
-        const uint32_t best = heap[0];
-        heap[0] = heap[--left];
-        heap[left] = best;
-        sink(key, heap, left, 0);
-        sum += (double)p[best];
-        kept++;
+    double total = 0, sum;
+    size_t left, found, lowest;
+    for (size_t i = 0; !two_passes && i < n; i++)
+        total += (double)p[i];
+    for (size_t want = two_passes ? most : FIRST;; want *= MORE) {
+        size_t kept = 0;
+        found = left = contenders(key, heap, n, want, &lowest);
+        sum = 0;
+        for (size_t i = left / 2; i-- > 0;)
+            sink(key, heap, left, i);
+        while (left > 0 && kept < most && (two_passes || sum < share * total || kept == 0)) {
+            const uint32_t best = heap[0];
+            heap[0] = heap[--left];
+            heap[left] = best;
+            sink(key, heap, left, 0);
+            sum += (double)p[best];
+            kept++;
+        }
+        if (found == n || kept == most || sum >= share * total)
+            break;
     }
+    for (size_t i = 0; found < n && i < n; i++)
+        p[i] = bucket(key[i]) >= lowest ? p[i] : 0;
     for (size_t i = 0; i < left; i++)
         p[heap[i]] = 0;
     if (!two_passes)
         return;
     total = sum;
     sum = 0;
-    for (size_t i = n; i-- > left;) {
+    for (size_t i = found; i-- > left;) {
         const uint32_t id = heap[i];
-        if (i != n - 1 && sum >= share * total)
+        if (i != found - 1 && sum >= share * total)
             p[id] = 0;
         else
             sum += (double)p[id];
@@ -117,7 +153,8 @@ static int32_t draw(const float *p, size_t n, double u)
     for (size_t i = 0; i < n; i += piece) {
         begin[pieces++] = sum;
         for (size_t k = i; k < n && k < i + piece; k++)
-            sum += (double)p[k];
+            if (p[k] > 0)               /* what a filter dropped need not be waited for: a sum takes longer than a look */
+                sum += (double)p[k];
     }
     const double want = u * sum;
     while (pieces > 1 && begin[pieces - 1] > want)

@@ -2,7 +2,7 @@
  *
  *     0    "slmsess" and a NUL; u32 version 1; u32 bytes of this head, 256; u64 bytes of the file
  *     24   the model's identity, 64 hex digits
- *     88   u32 layout of the cache's pages (1: kv.h), bytes of an element (2, 4), layers, kv heads, head size, vocabulary, has logits, 0
+ *     88   u32 layout of the cache's pages (1: kv.h), bytes of an element (2, 4, 1 with scales), layers, kv heads, head size, vocabulary, has logits, 0
  *     120  u64 context; u64 position (tokens in the sequence)
  *     136  three sections, each u64 offset, u64 bytes, u64 XXH64: tokens, logits, cache; in this order, without gaps
  *     208  zeros
@@ -50,7 +50,7 @@ static void lay_out(head *h, const slm_config *c, uint32_t element, bool has_log
 {
     const uint64_t bytes[SECTIONS] = {
         round64(position * sizeof(int32_t)), has_logits ? round64((uint64_t)c->vocab * sizeof(float)) : 0,
-        slm_ceil_div(position, SLM_PAGE) * SLM_PAGE * slm_kv_token_bytes(c, element == 4),
+        slm_ceil_div(position, SLM_PAGE) * SLM_PAGE * slm_kv_token_bytes(c, slm_kv_type_of(element)),
     };
     *h = (head){ .file_bytes = HEAD, .context = context, .position = position, .layout = LAYOUT, .element = element, .layers = c->layers,
                  .kv_heads = c->kv_heads, .head_size = c->head_size, .vocab = c->vocab, .has_logits = has_logits };
@@ -115,15 +115,12 @@ static slm_status put_padded(sink *s, const void *bytes, size_t n, slm_error *er
 /* The last page, of which `used` positions are: what lies behind them (of a longer sequence that was cut back) stays out of the file. */
 static slm_status put_last_page(sink *s, const slm_kv *kv, size_t used, slm_error *err)
 {
-    const size_t page = kv->n_pages - 1, e = kv->element, d = kv->head_size, row = 16 * e;
+    const size_t page = kv->n_pages - 1;
     uint8_t *part = slm_heap_alloc(kv->heap, kv->head_bytes);
     slm_status status = part ? SLM_OK : slm_fail(err, SLM_E_MEMORY, "session file: %zu bytes of cache", kv->head_bytes);
     for (size_t i = 0; !status && i < kv->layers * kv->kv_heads; i++) {
         memcpy(part, slm_kv_keys(kv, page, i / kv->kv_heads, i % kv->kv_heads), kv->head_bytes);
-        for (size_t slot = used; slot < SLM_PAGE; slot++)
-            for (size_t k = 0; k < d; k++)
-                memset(part + (slot / 16 * d + k) * row + slot % 16 * e, 0, e);
-        memset(part + kv->head_bytes / 2 + used * d * e, 0, (SLM_PAGE - used) * d * e);
+        slm_kv_clear(kv, part, used);
         status = put(s, part, kv->head_bytes, err);
     }
     slm_heap_free(kv->heap, part);
@@ -229,8 +226,8 @@ static slm_status check_numbers(const head *h, const slm_source *src, slm_error 
 {
     if (h->layout != LAYOUT)
         return slm_fail_at(err, SLM_E_UNSUPPORTED, 88, "%s: cache of layout %u (this library reads %d)", src->name, h->layout, LAYOUT);
-    if ((h->element != 2 && h->element != 4) || h->has_logits > 1 || h->zero)
-        return slm_fail_at(err, SLM_E_FORMAT, 92, "%s: head: elements of %u bytes (allowed 2, 4), logits %u (0, 1), reserved %u (0)", src->name,
+    if (slm_kv_type_of(h->element) == UINT32_MAX || h->has_logits > 1 || h->zero)
+        return slm_fail_at(err, SLM_E_FORMAT, 92, "%s: head: elements of %u bytes (allowed 1, 2, 4), logits %u (0, 1), reserved %u (0)", src->name,
                            h->element, h->has_logits, h->zero);
     if (h->context < 1 || h->context > SLM_LIMIT_CONTEXT || h->position > h->context || (h->has_logits && !h->position))
         return slm_fail_at(err, SLM_E_FORMAT, 120, "%s: head: %" PRIu64 " tokens in a context of %" PRIu64 " (allowed 1 .. %d)", src->name,
@@ -367,8 +364,9 @@ static slm_status load(slm_session **out, slm_model *model, const slm_source *sr
         status = check_head(&h, src, model, err);
     if (status)
         return status;
-    if (shape.f32 && h.element != 4)
-        return slm_fail(err, SLM_E_MISMATCH, "%s: its cache has elements of %u bytes, params.kv wants 4", src->name, h.element);
+    if (shape.kv != SLM_KV_F16 && slm_kv_element(shape.kv) != h.element)
+        return slm_fail(err, SLM_E_MISMATCH, "%s: its cache has elements of %u bytes, params.kv wants %zu", src->name, h.element,
+                        slm_kv_element(shape.kv));
     if (p.context && p.context < h.position)
         return slm_fail(err, SLM_E_CONTEXT, "%s: %" PRIu64 " tokens do not fit a context of %u", src->name, h.position, p.context);
     /* What a file claims is no reason to allocate: beyond what anybody would give this model, the caller has to want it. */
@@ -376,7 +374,7 @@ static slm_status load(slm_session **out, slm_model *model, const slm_source *sr
     if (!p.context && h.context > usual && h.context > h.position)
         return slm_fail_at(err, SLM_E_CONTEXT, 120, "%s: head: saved with a context of %" PRIu64 " tokens, for this model it is at most %" PRIu64
                            " unless params.context says so", src->name, h.context, usual);
-    shape.f32 = h.element == 4;
+    shape.kv = slm_kv_type_of(h.element);
     shape.context = p.context ? p.context : (size_t)h.context;
     if (slm_config_rope_long(&model->config, shape.context) != slm_config_rope_long(&model->config, (size_t)h.context))
         return slm_fail(err, SLM_E_MISMATCH, "%s: its keys are turned for a context of %" PRIu64 ", those of %zu by other angles (the model's "

@@ -55,7 +55,7 @@ static uint32_t keyword(checker *c, uint32_t schema, const char *name)
 static bool miss(checker *c, uint32_t value, const char *what)
 {
     char place[160];
-    if (!c->unions && !c->said) {
+    if (!c->unions && !c->said && !c->status) {      /* what could not be looked at is no miss */
         (void)slm_fail_at(c->err, SLM_E_MISMATCH, thing(c, value)->begin, "text: %s: %s", slm_value_place(&c->text, value, place, sizeof place), what);
         c->said = true;
     }

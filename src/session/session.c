@@ -21,10 +21,9 @@ slm_status slm_session_shape_read(slm_session_shape *shape, const slm_config *co
                         config->arch->name);
     if (p.context > SLM_LIMIT_CONTEXT)
         return slm_fail(err, SLM_E_ARG, "context is %u (allowed 0 .. %d)", p.context, SLM_LIMIT_CONTEXT);
-    if (p.kv != SLM_KV_F16 && p.kv != SLM_KV_F32)
-        return slm_fail(err, SLM_E_ARG, "kv is %u (allowed %d, %d)", p.kv, SLM_KV_F16, SLM_KV_F32);
-    *shape = (slm_session_shape){ p.context ? p.context : slm_min(config->context, SLM_SESSION_CONTEXT), p.chunk, p.deadline_ms,
-                                  p.kv == SLM_KV_F32 };
+    if ((status = slm_kv_type_check(p.kv, "", err)) != SLM_OK)
+        return status;
+    *shape = (slm_session_shape){ p.context ? p.context : slm_min(config->context, SLM_SESSION_CONTEXT), p.chunk, p.deadline_ms, p.kv };
     return SLM_OK;
 }
 
@@ -35,7 +34,7 @@ static slm_status fill(slm_session *s, const slm_session_shape *shape, slm_error
     s->context = shape->context;
     s->chunk = shape->chunk;
     s->deadline_ms = shape->deadline_ms;
-    slm_status status = slm_kv_init(&s->kv, heap, c, s->context, shape->f32, err);
+    slm_status status = slm_kv_init(&s->kv, heap, c, s->context, shape->kv, err);
     if (status)
         return status;
     s->tokens = slm_heap_array(heap, s->context, sizeof *s->tokens);
@@ -63,7 +62,7 @@ slm_status slm_session_make(slm_session **out, slm_model *model, const slm_sessi
 
 uint64_t slm_session_heap_bytes(const slm_config *config, const slm_session_shape *shape, size_t width, uint64_t *work)
 {
-    const uint64_t cache = slm_kv_heap_bytes(config, shape->context, shape->f32);
+    const uint64_t cache = slm_kv_heap_bytes(config, shape->context, shape->kv);
     const uint64_t rest = slm_heap_cost(sizeof(slm_session)) + slm_heap_cost(shape->context * sizeof(int32_t)) +
                           slm_heap_cost((uint64_t)config->vocab * sizeof(float));
     uint64_t sum;
@@ -90,7 +89,7 @@ slm_status slm_session_fork(slm_session **out, slm_session *session, slm_error *
     slm_status status = slm_session_enter(session, &watch, &saved, err);
     if (status)
         return status;
-    const slm_session_shape shape = { session->context, session->chunk, session->deadline_ms, session->kv.element == 4 };
+    const slm_session_shape shape = { session->context, session->chunk, session->deadline_ms, slm_kv_type_of(session->kv.element) };
     status = slm_session_make(&s, session->model, &shape, err);
     if (!status) {
         slm_kv_share(&s->kv, &session->kv);

@@ -27,7 +27,7 @@ enum { SLM_SESSION_CONTEXT = 4096 };    /* the most that context 0 stands for */
 typedef struct slm_session_shape {
     size_t context;
     uint32_t chunk, deadline_ms;
-    bool f32;
+    uint32_t kv;
 } slm_session_shape;
 slm_status slm_session_shape_read(slm_session_shape *shape, const slm_config *config, const slm_session_params *params, slm_error *err);
 

@@ -3,7 +3,7 @@
  * alone and among others.
  *
  * Usage: determinism [--stored FILE] MODEL...
- * A MODEL with w8a8: in front of its name is packed in that type first.
+ * A MODEL with w8a8: in front of its name is packed in that type first; one with kvq8: has its keys and values in 8 bits.
  * Prints "HASH NAME" a model and fails if any way to compute the logits differs, or if FILE (the same lines) has another hash for a
  * name. Built by two compilers at two levels of optimisation, the output must be the same text. */
 #include "slm.h"
@@ -19,6 +19,7 @@
 #include <xmmintrin.h>
 
 #define W8A8 "w8a8:"
+#define KVQ8 "kvq8:"
 enum { TOKENS = 100, ITEMS = 4 };       /* past a page of 64 positions; sessions of a batch */
 
 typedef struct way {
@@ -75,6 +76,8 @@ static const way ways[] = {
     { "third of a batch, avx2",         SLM_ISA_AVX2, 2, 0, 60, 0, 0, BATCHED, 2, OWN },
     { "last of a batch, 2 threads",     0, 2, 0,  60, 0,  0, BATCHED, 3, OWN },
 };
+
+static uint32_t cache;          /* SLM_KV_... of all sessions and encoders of a model */
 
 typedef struct rows {
     float *logits;
@@ -270,6 +273,7 @@ static slm_status encode(slm_model *model, const way *w, const int32_t *tokens, 
     const size_t n = w->then == BATCHED ? ITEMS : 1;
     float *spare = calloc(ITEMS, r->vocab * sizeof *spare);
     ep.chunk = w->chunk;
+    ep.kv = cache;
     slm_status status = spare ? slm_encoder_new(&encoder, model, &ep, err) : SLM_E_MEMORY;
     if (!status)
         status = slm_encoder_states(encoder, r->logits, tokens, TOKENS, err);
@@ -297,6 +301,7 @@ static slm_status decode(slm_model *model, const way *w, const int32_t *tokens, 
     slm_session *session = NULL;
     sp.chunk = w->chunk;
     sp.context = TOKENS;
+    sp.kv = cache;
     slm_status status = slm_session_new(&session, model, &sp, err);
     if (!status && w->first) {
         status = slm_session_feed_rows(session, tokens, w->first, keep, r, err);
@@ -384,9 +389,11 @@ int main(int argc, char **argv)
             file = argv[++i];
             continue;
         }
+        const char *prefix = strncmp(argv[i], W8A8, strlen(W8A8)) == 0 ? W8A8 : strncmp(argv[i], KVQ8, strlen(KVQ8)) == 0 ? KVQ8 : "";
+        cache = strcmp(prefix, KVQ8) == 0 ? SLM_KV_Q8_0 : SLM_KV_F16;
         const char *name = strrchr(argv[i], '/') ? strrchr(argv[i], '/') + 1 : argv[i];
         char first[65] = "", other[65] = "", want[65], full[256];
-        (void)snprintf(full, sizeof full, "%s%s", strncmp(argv[i], W8A8, strlen(W8A8)) == 0 && strchr(argv[i], '/') ? W8A8 : "", name);
+        (void)snprintf(full, sizeof full, "%s%s", strchr(argv[i], '/') ? prefix : "", name);
         name = full;
         for (size_t k = 0; k < sizeof ways / sizeof *ways; k++) {
             if (ways[k].isa && !(slm_cpu_isa() & ways[k].isa)) {
@@ -394,7 +401,7 @@ int main(int argc, char **argv)
                 continue;
             }
             other[0] = 0;
-            if (run(argv[i], &ways[k], k ? other : first)) {
+            if (run(argv[i] + (cache == SLM_KV_Q8_0 ? strlen(KVQ8) : 0), &ways[k], k ? other : first)) {
                 failed++;
                 break;
             }

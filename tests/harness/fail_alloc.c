@@ -5,7 +5,8 @@
 
 #include <stdlib.h>
 
-enum { HEADER = 64, MOST_CALLS = 3000 };
+enum { HEADER = 64, MOST_CALLS = 3000, MOST_SITES = 4096, FILLED = 1 << 20 };
+
 
 typedef struct header {
     uint64_t magic;
@@ -15,21 +16,54 @@ typedef struct header {
 
 #define MAGIC UINT64_C(0x6d656d6f7279216c)
 
+/* Where memory was refused, over all runs. */
+static const void *sites[MOST_SITES];
+static size_t n_sites;
+static _Thread_local const void *site;
+
+void fail_alloc_at(const void *address)
+{
+    site = address;
+}
+
+static void note_site(void)
+{
+    size_t i = 0;
+    while (i < n_sites && sites[i] != site)
+        i++;
+    if (site && i == n_sites && n_sites < MOST_SITES)
+        sites[n_sites++] = site;
+}
+
+size_t fail_alloc_sites(const void *const **list)
+{
+    *list = sites;
+    return n_sites;
+}
+
+bool fail_alloc_refuses(fail_alloc *f)
+{
+    const size_t call = atomic_fetch_add(&f->calls, 1) + 1;
+    if (!f->fail_at || (call != f->fail_at && !(f->lasting && call > f->fail_at)))
+        return false;
+    atomic_fetch_add(&f->refused, 1);
+    note_site();
+    return true;
+}
+
 static void *take(void *user, size_t size)
 {
     fail_alloc *f = user;
-    const size_t call = atomic_fetch_add(&f->calls, 1) + 1;
-    if (f->fail_at && (call == f->fail_at || (f->lasting && call > f->fail_at))) {
-        atomic_fetch_add(&f->refused, 1);
+    if (fail_alloc_refuses(f))
         return NULL;
-    }
-    void *block = NULL;
-    if (posix_memalign(&block, 64, HEADER + size))
+    void *block = aligned_alloc(64, (HEADER + size + 63) / 64 * 64);
+    if (!block)
         return NULL;
     *(header *)block = (header){ MAGIC, size, f };
     atomic_fetch_add(&f->live_blocks, 1);
     atomic_fetch_add(&f->live_bytes, size);
-    return memset((char *)block + HEADER, 0xa5, size);
+    (void)memset((char *)block + HEADER, 0xa5, size < FILLED ? size : FILLED);
+    return (char *)block + HEADER;
 }
 
 static void give_back(void *user, void *memory, size_t size)
@@ -40,7 +74,7 @@ static void give_back(void *user, void *memory, size_t size)
     fail_alloc *f = user;
     atomic_fetch_sub(&f->live_blocks, 1);
     atomic_fetch_sub(&f->live_bytes, size);
-    memset(memory, 0xa5, size);
+    memset(memory, 0xa5, size < FILLED ? size : FILLED);
     h->magic = 0;
     free(h);
 }
@@ -49,6 +83,14 @@ void fail_alloc_init(fail_alloc *f, size_t fail_at, bool lasting)
 {
     memset(f, 0, sizeof *f);
     f->allocator = (slm_allocator){ f, take, give_back };
+    f->fail_at = fail_at;
+    f->lasting = lasting;
+}
+
+void fail_alloc_arm(fail_alloc *f, size_t fail_at, bool lasting)
+{
+    atomic_store(&f->calls, 0);
+    atomic_store(&f->refused, 0);
     f->fail_at = fail_at;
     f->lasting = lasting;
 }

@@ -28,8 +28,19 @@ typedef struct fail_alloc {
     atomic_size_t live_blocks, live_bytes;
 } fail_alloc;
 
-/* Memory is filled with 0xa5 when given and when taken back; a wrong size at release or a block of others ends the test. */
+/* Memory (the first MiB of a block) is filled with 0xa5 when given and when taken back; a wrong size at release or a block of others ends the test. */
 void fail_alloc_init(fail_alloc *f, size_t fail_at, bool lasting);
+
+/* Counts anew, and refuses allocation fail_at of those to come: for an object that was made before. 0: none. */
+void fail_alloc_arm(fail_alloc *f, size_t fail_at, bool lasting);
+
+/* One more allocation is asked for; true: it is to be refused. For memory that does not come through `allocator` (fail_wrap.h). */
+bool fail_alloc_refuses(fail_alloc *f);
+
+/* The address of the code that asks next, on this thread; and those that were refused so far, each once. Only one thread at a time may
+ * be refused if they are to be counted. */
+void fail_alloc_at(const void *address);
+size_t fail_alloc_sites(const void *const **list);
 
 /* make: builds *out with memory from allocator alone; on failure *out must be untouched. drop: undoes a success; may be NULL. */
 typedef slm_status fail_make(void *ctx, const slm_allocator *allocator, void **out, slm_error *err);

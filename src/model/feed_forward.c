@@ -1,0 +1,98 @@
+/* feed_forward.c -- gate and up, and what becomes of them, in one run of the team.
+ *
+ * A piece is some columns of the feed forward: a thread multiplies them by gate and by up for a tile of tokens, takes act(gate) * up and
+ * quantizes that, all in memory of its own that stays in its cache. No thread waits for another between the product and the activation,
+ * and the values, several times as wide as anything else of a layer, never lie in memory as f32, unless down wants them so.
+ *
+ * Pieces are taken from a counter: of few tokens, contiguous ranges, several a thread; of many, the products' own tile of panels. */
+#include "model/pass.h"
+
+#include "core/size.h"
+
+enum {
+    UNIT = 4,           /* panels: the products' tile, and the 64 values that are quantized together */
+    FEW = 16,           /* most tokens whose pieces are ranges: one stream of weights each */
+    EACH = 4            /* of those for each thread: what one that is late has not begun, the others take */
+};
+
+_Static_assert(UNIT * SLM_PANEL_ROWS <= SLM_PASS_FEED_ROOM / FEW, "a piece of few tokens has room");
+
+typedef struct feed {
+    slm_pass *pass;
+    slm_product product;        /* of gate, if there is one, and up */
+    size_t panels, each;        /* of one matrix, of a piece */
+    size_t pieces, tile;        /* tile: tokens */
+    bool quantize;              /* down wants blocks, not f32 */
+} feed;
+
+static void relu(float *y, const float *x, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        y[i] = x[i] > 0 ? x[i] : x[i] == x[i] ? 0 : x[i];       /* a NaN stays one */
+}
+
+/* Columns from .. from + n of token t, which lie at gate and up. */
+static void activate(const feed *f, size_t t, float *gate, float *up, size_t from, size_t n)
+{
+    slm_pass *p = f->pass;
+    const slm_operand *act = &p->w->act;
+    const slm_kernels *k = &p->model->kernels;
+    float *out = f->quantize ? up : act->f + t * act->ld + from;
+    if (p->layer->gate_bias)
+        slm_add_to(gate, p->layer->gate_bias + from, n);
+    if (p->layer->up_bias)
+        slm_add_to(up, p->layer->up_bias + from, n);
+    switch (p->model->config.ffn) {
+    case SLM_FFN_SILU: k->silu_mul_f32(out, gate, up, n); break;
+    case SLM_FFN_GELU_GATED: k->gelu_tanh_mul_f32(out, gate, up, n); break;
+    case SLM_FFN_GELU_ERF_GATED: k->gelu_erf_mul_f32(out, gate, up, n); break;
+    case SLM_FFN_GELU: k->gelu_tanh_f32(out, up, n); break;
+    case SLM_FFN_GELU_ERF: k->gelu_erf_f32(out, up, n); break;
+    case SLM_FFN_RELU: relu(out, up, n); break;
+    case SLM_FFN_T5: break;             /* the config says which */
+    }
+    if (f->quantize && !k->quantize_x(act->q + t * act->blocks + from / 32, out, n))
+        slm_pass_note_bad(p, t);
+    if (p->w->importance)
+        slm_importance_add(p->w->importance, p->index, SLM_INPUT_DOWN, from, n, out, n, 1);
+}
+
+static void tile(const feed *f, const slm_scratch *s, size_t begin, size_t end, size_t token, size_t tokens)
+{
+    const slm_product *product = &f->product;
+    const size_t from = begin * SLM_PANEL_ROWS, ld = f->each * SLM_PANEL_ROWS, width = f->pass->model->config.feed_forward;
+    float *const y[2] = { product->count == 2 ? s->gate : s->up, s->up };
+    for (size_t i = 0; i < product->count; i++)
+        slm_pass_multiply(product->m[i], product->kernels, y[i], ld, product->x, token, tokens, begin, end);
+    for (size_t t = 0; t < tokens; t++)
+        if (!slm_pass_failed(f->pass, token + t))
+            activate(f, token + t, s->gate + t * ld, s->up + t * ld, from, slm_min(width, end * SLM_PANEL_ROWS) - from);
+}
+
+static void feed_pieces(void *ctx, size_t index)
+{
+    const feed *f = ctx;
+    slm_pass *p = f->pass;
+    for (size_t i; (i = atomic_fetch_add(&p->next, 1)) < f->pieces; ) {
+        const size_t begin = i * f->each, end = slm_min(begin + f->each, f->panels);
+        for (size_t t = 0; t < p->n; t += f->tile)
+            tile(f, &p->w->scratch[index], begin, end, t, slm_min(f->tile, p->n - t));
+    }
+}
+
+void slm_pass_feed_forward(slm_pass *p)
+{
+    const slm_layer *l = p->layer;
+    const size_t width = slm_team_width(p->model->team);
+    feed f = { .pass = p, .panels = slm_matrix_panels(&l->up), .quantize = !l->down.type->float_x };
+    f.product = (slm_product){ .m = { l->gate.type ? &l->gate : &l->up, &l->up }, .count = l->gate.type ? 2 : 1, .tokens = p->n, .x = &p->w->in };
+    slm_pass_prepare(p, SLM_OP_UP, &f.product);
+    f.each = UNIT;
+    if (p->n <= FEW)
+        f.each = slm_min(slm_ceil_div(f.panels, EACH * width * UNIT), SLM_PASS_FEED_ROOM / (SLM_PANEL_ROWS * UNIT * p->n)) * UNIT;
+    f.pieces = slm_ceil_div(f.panels, f.each);
+    f.tile = SLM_PASS_FEED_ROOM / (f.each * SLM_PANEL_ROWS);
+    atomic_store(&p->next, 0);
+    slm_team_run(p->model->team, slm_min(slm_min(width, f.pieces), slm_max(1, f.product.bytes * p->n / SLM_PASS_TASK_BYTES)), feed_pieces, &f);
+    slm_pass_lap(p, SLM_OP_UP, f.product.bytes, f.product.macs);
+}

@@ -1,0 +1,65 @@
+/* oom.h -- public calls as scenarios that must survive every refused allocation: the world a scenario is played in, and its row. */
+#ifndef TESTS_OOM_OOM_H
+#define TESTS_OOM_OOM_H
+
+#include "harness/fail_alloc.h"
+#include "harness/test.h"
+#include "slm_remote.h"
+
+enum { OOM_ITEMS = 3 };                  /* of a call that takes several */
+
+/* What the call under test works on (made by `before`, with memory that is never refused) and what it makes. */
+typedef struct oom_world {
+    fail_alloc memory;
+    const struct oom_row *row;
+    slm_file *file;
+    slm_model *model;
+    slm_tokenizer *tokenizer;
+    slm_template *tmpl;
+    slm_rendered *rendered;
+    slm_session *session, *other;
+    slm_batch *batch;
+    slm_encoder *encoder;
+    slm_constraint *constraint;
+    slm_guide *guide;
+    slm_engine *engine, *far, *both;     /* freed from the last to the first */
+    slm_budget *budget;
+    slm_importance *importance;
+    size_t start;                        /* position of the session before the call */
+    bool failed[OOM_ITEMS];              /* items of a batch that are to be done again */
+    uint8_t bytes[8192];                 /* what the call writes, but for handles */
+    char text[512];                      /* what a callback got */
+    size_t text_len;
+} oom_world;
+
+enum {
+    OOM_KEEPS = 1,       /* what was done before the failure is kept, as documented; the next call goes on from there */
+    OOM_SURVIVES = 2     /* may do without the memory: the same status and result as if it had it */
+};
+
+typedef struct oom_row {
+    const char *symbol;                                      /* the public call */
+    const char *how;                                         /* which of several ways to it, or the file it reads; may be NULL */
+    void (*before)(oom_world *);
+    slm_status (*call)(oom_world *, slm_error *);            /* NULL: it asks for no memory, and `how` says why */
+    unsigned flags;                                          /* OOM_... */
+    slm_status ends;                                         /* what it returns when nothing is refused */
+} oom_row;
+
+extern const oom_row oom_rows[];
+extern const size_t oom_count;
+
+/* Files that the rows read, in test_folder(). */
+void oom_prepare(void);
+
+/* What can be seen of the world without asking for memory; and all, by using what there is. */
+uint64_t oom_state(const oom_world *w);
+uint64_t oom_digest(oom_world *w);
+
+/* Frees what there is. */
+void oom_end(oom_world *w);
+
+/* Calls everything that asks for no memory on a full world; it must not. */
+void oom_getters(void);
+
+#endif
