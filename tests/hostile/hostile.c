@@ -1,12 +1,14 @@
 /* hostile.c -- every format's file bent in every way, each bent file read, each answer looked at and compared with a stored list.
  *
- *   hostile [--full] [--list NAME] [--update] EXPECTED     NAME: a format, or "made"; every case of it is printed, and nothing compared
+ *   hostile [--full] [--only NAME] [--update] EXPECTED     NAME: a format, or "made"
+ *   hostile [--full] --list NAME                           every case of it is printed, and nothing compared
  *
  * All of it runs in a thread with 64 KiB of stack. The bytes end where memory ends, so that a read behind them is a fault. An answer is a
  * status that bytes can have, and a message of one line that names file, thing and number; the heap's peak is at most 8 bytes for each
  * byte of metadata and 1 MiB; no case takes a second of processor time; nothing is left behind.
  *
- * The list has a line for each kind of answer: how many cases, a hash over their labels and messages, the status, the first of them. */
+ * The list has a line for each kind of answer: how many cases, a hash over their labels and messages, the status, the first of them. Of
+ * what only the full form has there is a line for each status: cases, all hashes together, kinds. */
 #include "hostile/hostile.h"
 
 #include "core/xxh64.h"
@@ -278,7 +280,25 @@ static void put_line(const char *line)
     list[n_list] = 0;
 }
 
-static void end_kinds(const char *name)
+/* The kinds of one status in a line, at the first of them. */
+static void put_status(size_t first)
+{
+    char line[100];
+    size_t count = 0, n = 0;
+    uint64_t hash = 0;
+    for (size_t i = 0; i < n_kinds; i++)
+        if (kinds[i].status == kinds[first].status) {
+            if (i < first)
+                return;
+            count += kinds[i].count;
+            hash ^= slm_xxh64_end(&kinds[i].hash);
+            n++;
+        }
+    (void)snprintf(line, sizeof line, "%5zu %016" PRIx64 " %s | %zu kinds", count, hash, slm_status_name(kinds[first].status), n);
+    put_line(line);
+}
+
+static void end_kinds(const char *name, bool brief)
 {
     char line[640];
     if (!n_kinds)
@@ -286,7 +306,11 @@ static void end_kinds(const char *name)
     (void)snprintf(line, sizeof line, "== %s", name);
     put_line(line);
     for (size_t i = 0; i < n_kinds; i++) {
-        kind *k = &kinds[i];
+        const kind *k = &kinds[i];
+        if (brief) {
+            put_status(i);
+            continue;
+        }
         (void)snprintf(line, sizeof line, "%5zu %016" PRIx64 " %s | %s%s%s", k->count, slm_xxh64_end(&k->hash), slm_status_name(k->status), k->label,
                        k->status ? " | " : "", k->text);
         put_line(line);
@@ -374,12 +398,12 @@ static void run_format(const format *f, int full)
         (void)printf("hostile: %s: skipped: its file is missing\n", f->name);
     if (kinds[0].status)
         wrong("the good file is refused: %s", kinds[0].text);
-    end_kinds(f->name);
+    end_kinds(f->name, f->full == 2);
     if (full && f->full < 2 && s.file.size) {
         char name[80];
         (void)snprintf(name, sizeof name, "%s, bits", f->name);
         bend_bits(&s, each, NULL);
-        end_kinds(name);
+        end_kinds(name, true);
     }
     if (s.file.size && !listed)
         (void)printf("hostile: %s: %zu bytes, %d fields, %d records: %zu files, %.1f s\n", f->name, s.file.size, s.n_fields, s.n_records,
@@ -411,7 +435,7 @@ static void run_accidents(void)
     }
     if (!listed) {
         (void)printf("hostile: made: %zu files\n", n_accidents);
-        end_kinds("made");
+        end_kinds("made", false);
     }
 }
 
@@ -504,6 +528,8 @@ int main(int argc, char **argv)
             update = true;
         else if (strcmp(argv[i], "--list") == 0 && i + 1 < argc)
             j.list = listed = argv[++i];
+        else if (strcmp(argv[i], "--only") == 0 && i + 1 < argc)
+            j.list = argv[++i];
         else
             path = argv[i];
     (void)sigaltstack(&other, NULL);
