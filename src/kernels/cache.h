@@ -1,4 +1,4 @@
-/* cache.h -- how 8-bit keys and values lie in a page of the cache (docs/decisions/0006-int8-cache.md). Static inlines only.
+/* cache.h -- how 8-bit keys and values lie in a page of the cache (docs/decisions/0009-int8-cache.md). Static inlines only.
  *
  * A position's head of d values is cut into blocks of 32, the last one shorter, each with an f32 scale. With a width w of d rounded up to a
  * multiple of 4:
