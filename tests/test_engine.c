@@ -812,7 +812,7 @@ static void an_engine_is_made_within_its_ranges(void **state)
     p.name = name;
     check_status(slm_engine_local(&e, model, &p, &err), SLM_E_ARG, &err);
     p.name = "small";
-    p.kv = 2;
+    p.kv = 3;
     check_status(slm_engine_local(&e, model, &p, &err), SLM_E_ARG, &err);
     p.kv = 0;
     p.context = 16;
