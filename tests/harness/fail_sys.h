@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <string.h>
@@ -15,12 +16,13 @@
 #include <unistd.h>
 
 static struct {
-    int calls, fail_at;      /* the fail_at-th call fails with `code`; 0: none */
+    atomic_int calls;        /* of all threads of the test */
+    int fail_at;             /* the fail_at-th call fails with `code`; 0: none */
     int code;
     const char *failed;      /* name of the call that was made to fail */
     bool interrupt;          /* every other call of those that may says EINTR */
     size_t most;             /* a write takes at most this many bytes; 0: all */
-    unsigned turn;
+    atomic_uint turn;
 } fail_sys;
 
 static bool fail_sys_now(const char *name, bool may_interrupt)

@@ -39,10 +39,12 @@ enum { THREADS = 16, SLOTS = 24, LATE_MS = 6000, STATUSES = 40 };
 #define SANITIZED 0
 #endif
 
+/* Not among them: two_replies. All plays share connections here, and a second reply that arrives after curl has looked whether one is clean
+ * is read as that of the next request, whatever it asked. */
 static const char *const plays[] = {
     "ok", "ok", "ok", "ok", "ok", "ok", "slow=3", "split", "late=5", "words=300", "crlf", "cr", "bom", "comments", "odd_events", "glued", "unknown",
     "no_done", "after_done", "usage=none", "usage=huge", "usage_twice", "other_model", "says_close", "close_after", "http10", "first_100",
-    "two_replies", "vllm", "llama", "ollama", "openrouter",
+    "vllm", "llama", "ollama", "openrouter",
     "400", "401", "402", "403", "404", "408", "409", "413", "422", "429", "500", "502", "503", "529", "loading", "quota", "spend", "context",
     "retry_ms=5.ok", "retry_after=0.ok", "500.ok", "429.529.ok", "redirect", "status_html=502", "status_empty=500", "status_huge=500",
     "close_before", "reset_before", "reset_before.ok", "stall", "stall_head", "stall_mid", "stall_start", "pings=20", "drip=5", "endless=1",
@@ -155,7 +157,7 @@ static int take_text(void *user, const char *text, size_t len)
 static bool may_be(const slot *s, slm_status status, bool impatient)
 {
     static const char *const right[] = { "ok", "slow=3", "split", "late=5", "words=300", "crlf", "cr", "bom", "comments", "odd_events", "glued", "unknown",
-                                         "no_done", "after_done", "says_close", "close_after", "http10", "first_100", "two_replies", "vllm", "llama",
+                                         "no_done", "after_done", "says_close", "close_after", "http10", "first_100", "vllm", "llama",
                                          "ollama", "openrouter", "500.ok" };
     if (status == SLM_OK || status == SLM_E_BUDGET)
         return true;
