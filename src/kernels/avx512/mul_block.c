@@ -12,8 +12,8 @@
  *                    Each weight is read from memory once. Tiles of types that are dear to unpack: at most 4 tokens.
  *   more             token blocks whose activations stay in L2. Q8_0 and Q4_0: within them groups of PANELS panels, chunks of steps
  *                    that stay in L2 while all tokens of the block pass; each tile fetches its part of the next chunk. The others:
- *                    two panels, and a few steps at a time, are unpacked to bytes and float scales on the stack, which is once for all
- *                    tokens of the block, and one loop for all types multiplies from there.
+ *                    PANELS panels, and a few steps at a time, are unpacked to bytes and float scales on the stack, which is once for
+ *                    all tokens of the block, and one loop for all types multiplies from there.
  * Between chunks partial sums wait in y: stored and loaded they are the same bits, so the chunks do not show. */
 #include "kernels/block.h"
 #include "kernels/kernels.h"
@@ -30,8 +30,10 @@ enum {
     WEIGHTS = 400 * 1024,   /* bytes of one chunk: with the activations, most of L2 */
     ACTIVATIONS = 480 * 1024, /* bytes of one token block */
     AHEAD = 4096,           /* bytes of prefetch */
-    WIDE = 6,               /* tokens of a tile from unpacked weights, of two panels */
-    WIDE_ROOM = 7680        /* bytes of those: in L1, and on the stack of one function within the limit of frames */
+    WIDE = 3,               /* tokens of a tile from unpacked weights, of PANELS panels */
+    WIDE_ROOM = 20480,      /* bytes of those: in L1, and on the stack */
+    WIDE_BLOCK = 192,       /* most tokens of a block there */
+    WIDE_ACTIVATIONS = 1000 * 1024  /* bytes of its activations */
 };
 
 /* What costs more to unpack than to multiply with few tokens: unpacked once, for many. */
@@ -305,119 +307,129 @@ INLINE void few(int type, float *y, size_t ldy, const uint8_t *w, const slm_xblo
 
 /* ---- many tokens from unpacked weights ---------------------------------------------------------------------------------------- */
 
-/* Two panels' weights of a step: bytes [2 blocks][8 groups][2 panels][16 rows][4 k], then float scales [2 blocks][halves][2 panels][16],
+/* Four panels' weights of a step: bytes [2 blocks][8 groups][4 panels][16 rows][4 k], then float scales [2 blocks][halves][4 panels][16],
  * then minima likewise. */
 INLINE size_t wide_step(int halves, bool min)
 {
-    return 2048 + 256 * (size_t)halves * (min ? 2 : 1);
+    return PANELS * (1024 + 128 * (size_t)halves * (min ? 2 : 1));
 }
 
-/* The panels' next steps; the second is `other` bytes behind the first. */
-INLINE void widen(int type, uint8_t *out, const uint8_t *w, size_t other, size_t steps)
+/* What a tile needs beside the weights: the offset of the unsigned ones (types with a minimum have none), how many of the panels there
+ * are, and the rows of each. */
+typedef struct wide {
+    int       offset;
+    size_t    panels;
+    __mmask16 rows[PANELS];
+} wide;
+
+/* The panels' next steps; in the place of one that is not there lies the first once more. */
+INLINE void widen(int type, const wide *of, uint8_t *out, const uint8_t *w, size_t stride, size_t steps)
 {
     const int halves = slm_block_halves(type);
     const bool min = slm_block_has_min(type);
     for (size_t s = 0; s < steps; s++, w += slm_block_step(type), out += wide_step(halves, min))
-        for (size_t p = 0; p < 2; p++) {
-            const uint8_t *step = w + p * other;
+        for (size_t p = 0; p < PANELS; p++) {
+            const uint8_t *step = w + (p < of->panels ? p * stride : 0);
             fetch_once((uintptr_t)step + AHEAD, slm_block_step(type));
             UNROLL
             for (int b = 0; b < 2; b++) {
                 UNROLL
                 for (int g = 0; g < 8; g++)
-                    _mm512_store_si512(out + (size_t)((b * 8 + g) * 2) * 64 + p * 64, group(type, step, b, g));
+                    _mm512_store_si512(out + (size_t)((b * 8 + g) * PANELS) * 64 + p * 64, group(type, step, b, g));
                 UNROLL
                 for (int h = 0; h < halves; h++) {
-                    float *at = (float *)(void *)(out + 2048 + (size_t)((b * halves + h) * 2) * 64 + p * 64);
+                    float *at = (float *)(void *)(out + 1024 * PANELS + (size_t)((b * halves + h) * PANELS) * 64 + p * 64);
                     _mm512_store_ps(at, scale(type, step, b, h));
                     if (min)
-                        _mm512_store_ps(at + 64 * halves, minimum(type, step, b, h));
+                        _mm512_store_ps(at + 32 * PANELS * halves, minimum(type, step, b, h));
                 }
             }
         }
 }
 
-/* What a tile needs beside the weights: the offset of the unsigned ones (types with a minimum have none), and the rows there are of each
- * panel. */
-typedef struct wide {
-    int       offset;
-    __mmask16 rows[2];
-} wide;
-
-/* T tokens by two panels over `steps` steps, on top of what y holds unless `first`. */
+/* T tokens by four panels over `steps` steps, on top of what y holds unless `first`. */
 INLINE void wide_tile(int halves, bool min, int T, const wide *of, float *y, size_t ldy, const uint8_t *w, const slm_xblock *x, size_t ldx,
                       size_t steps, bool first)
 {
-    __m512 acc[2 * WIDE];
+    enum { P = PANELS };
+    __m512 acc[P * WIDE];
     UNROLL
-    for (int i = 0; i < 2 * T; i++)
-        acc[i] = first ? _mm512_setzero_ps() : _mm512_maskz_loadu_ps(of->rows[i % 2], y + (size_t)(i / 2) * ldy + 16 * (i % 2));
+    for (int t = 0; t < T; t++)
+        UNROLL
+        for (int p = 0; p < P; p++)
+            acc[P * t + p] = first ? _mm512_setzero_ps() : _mm512_maskz_loadu_ps(of->rows[p], y + (size_t)t * ldy + 16 * p);
     for (size_t s = 0; s < steps; s++, w += wide_step(halves, min), x += 2)
         UNROLL
         for (int b = 0; b < 2; b++)
             UNROLL
             for (int h = 0; h < halves; h++) {
-                __m512i sum[2 * WIDE];
+                __m512i sum[P * WIDE];
                 UNROLL
                 for (int t = 0; t < T; t++)
-                    sum[2 * t] = sum[2 * t + 1] = min ? _mm512_setzero_si512() : nsum(halves, x + (size_t)t * ldx + b, h, of->offset);
+                    UNROLL
+                    for (int p = 0; p < P; p++)
+                        sum[P * t + p] = min ? _mm512_setzero_si512() : nsum(halves, x + (size_t)t * ldx + b, h, of->offset);
                 UNROLL
                 for (int i = 0; i < 8 / halves; i++) {
                     const int g = i + 4 * h;
-                    const uint8_t *at = w + (size_t)((b * 8 + g) * 2) * 64;
-                    const __m512i v0 = _mm512_load_si512(at), v1 = _mm512_load_si512(at + 64);
+                    const uint8_t *at = w + (size_t)((b * 8 + g) * P) * 64;
+                    __m512i v[P];
+                    UNROLL
+                    for (int p = 0; p < P; p++)
+                        v[p] = _mm512_load_si512(at + 64 * p);
                     UNROLL
                     for (int t = 0; t < T; t++) {
                         const __m512i q = broadcast4(x[(size_t)t * ldx + (size_t)b].q + 4 * g);
-                        sum[2 * t] = dot4(sum[2 * t], v0, q);
-                        sum[2 * t + 1] = dot4(sum[2 * t + 1], v1, q);
+                        UNROLL
+                        for (int p = 0; p < P; p++)
+                            sum[P * t + p] = dot4(sum[P * t + p], v[p], q);
                     }
                 }
                 UNROLL
                 for (int t = 0; t < T; t++) {
-                    const float *dw = slm_again(w + 2048 + (size_t)((b * halves + h) * 2) * 64);
-                    const slm_xblock *xb = slm_again(x + (size_t)t * ldx + b);
+                    const float *dw = slm_again(w + 1024 * P + (size_t)((b * halves + h) * P) * 64);
+                    const slm_xblock *xb = x + (size_t)t * ldx + b;
                     const __m512 dx = _mm512_set1_ps(xb->d);
                     UNROLL
-                    for (int p = 0; p < 2; p++)
-                        acc[2 * t + p] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(sum[2 * t + p]), _mm512_mul_ps(dx, _mm512_load_ps(dw + 16 * p)),
-                                                         acc[2 * t + p]);
+                    for (int p = 0; p < P; p++)
+                        acc[P * t + p] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(sum[P * t + p]), _mm512_mul_ps(dx, _mm512_load_ps(dw + 16 * p)),
+                                                         acc[P * t + p]);
                     if (!min)
                         continue;
                     const __m512 xsum = _mm512_cvtepi32_ps(nsum(halves, xb, h, -1));
                     UNROLL
-                    for (int p = 0; p < 2; p++)
-                        acc[2 * t + p] = _mm512_fmadd_ps(xsum, _mm512_mul_ps(dx, _mm512_load_ps(dw + 64 * halves + 16 * p)), acc[2 * t + p]);
+                    for (int p = 0; p < P; p++)
+                        acc[P * t + p] = _mm512_fmadd_ps(xsum, _mm512_mul_ps(dx, _mm512_load_ps(dw + 32 * P * halves + 16 * p)), acc[P * t + p]);
                 }
             }
     UNROLL
-    for (int i = 0; i < 2 * T; i++)
-        _mm512_mask_storeu_ps(y + (size_t)(i / 2) * ldy + 16 * (i % 2), of->rows[i % 2], acc[i]);
+    for (int t = 0; t < T; t++)
+        UNROLL
+        for (int p = 0; p < P; p++)
+            _mm512_mask_storeu_ps(y + (size_t)t * ldy + 16 * p, of->rows[p], acc[P * t + p]);
 }
 
 /* All tokens over the unpacked steps. A function of its own for each kind of sums, which types share. */
 typedef void wide_fn(const wide *of, float *y, size_t ldy, const uint8_t *w, const slm_xblock *x, size_t ldx, size_t tokens, size_t steps,
                      bool first);
-#define WIDE_CASE(halves, min, T) \
-    case T: wide_tile(halves, min, T, of, y + t * ldy, ldy, w, x + t * ldx, ldx, steps, first); break;
 #define WIDE_PASS(name, halves, min) \
     static __attribute__((noinline)) void name(const wide *of, float *y, size_t ldy, const uint8_t *w, const slm_xblock *x, size_t ldx, \
                                                size_t tokens, size_t steps, bool first) \
     { \
-        for (size_t t = 0, n; t < tokens; t += n) { \
-            const size_t left = tokens - t; \
-            n = left == 7 || left == 8 ? 4 : left == 5 ? 3 : left < WIDE ? left : WIDE;     /* no tile of one where it can be helped */ \
-            switch (n) { \
-            WIDE_CASE(halves, min, 1) WIDE_CASE(halves, min, 2) WIDE_CASE(halves, min, 3) WIDE_CASE(halves, min, 4) \
-            default: wide_tile(halves, min, WIDE, of, y + t * ldy, ldy, w, x + t * ldx, ldx, steps, first); \
-            } \
-        } \
+        size_t t = 0; \
+        for (; t + WIDE <= tokens; t += WIDE) \
+            wide_tile(halves, min, WIDE, of, y + t * ldy, ldy, w, x + t * ldx, ldx, steps, first); \
+        if (tokens - t == 2) \
+            wide_tile(halves, min, 2, of, y + t * ldy, ldy, w, x + t * ldx, ldx, steps, first); \
+        else if (tokens - t == 1) \
+            wide_tile(halves, min, 1, of, y + t * ldy, ldy, w, x + t * ldx, ldx, steps, first); \
     }
 WIDE_PASS(wide_plain, 1, false)
 WIDE_PASS(wide_min, 1, true)
 WIDE_PASS(wide_halves, 2, false)
 WIDE_PASS(wide_halves_min, 2, true)
 
+/* Blocks of tokens and parts of k whose activations stay in L2: the more tokens, the less unpacking; y waits between the parts. */
 INLINE void mul_wide(int type, float *y, size_t ldy, const uint8_t *w, const slm_xblock *x, size_t ldx, size_t tokens, size_t rows,
                      size_t steps)
 {
@@ -428,20 +440,28 @@ INLINE void mul_wide(int type, float *y, size_t ldy, const uint8_t *w, const slm
     _Alignas(64) uint8_t room[WIDE_ROOM];
     wide of;
     of.offset = slm_block_offset(type);
-    size_t block = ACTIVATIONS / (2 * sizeof *x * (steps ? steps : 1)) / WIDE * WIDE;
-    block = block < 16 * WIDE ? 16 * WIDE : block;
-    for (size_t t = 0; t < tokens; t += block)
-        for (size_t r = 0; r < rows; r += 32) {
-            of.rows[0] = lanes(rows - r);
-            of.rows[1] = rows - r > 16 ? lanes(rows - r - 16) : 0;
-            size_t s = 0;
-            do {        /* once even without steps: y is written */
-                const size_t n = steps - s < chunk ? steps - s : chunk;
-                widen(type, room, w + r / 16 * stride + s * slm_block_step(type), of.rows[1] ? stride : 0, n);
-                pass(&of, y + t * ldy + r, ldy, room, x + t * ldx + 2 * s, ldx, tokens - t < block ? tokens - t : block, n, s == 0);
-                s += n;
-            } while (s < steps);
-        }
+    const size_t blocks = (tokens + WIDE_BLOCK - 1) / WIDE_BLOCK, block = (tokens + blocks - 1) / blocks;
+    const size_t most = WIDE_ACTIVATIONS / (2 * sizeof *x * block), parts = steps / most + 1, part = (steps + parts - 1) / parts;
+    for (size_t t = 0; t < tokens; t += block) {
+        const size_t count = tokens - t < block ? tokens - t : block;
+        size_t k = 0;
+        do      /* once even without steps: y is written */
+            for (size_t r = 0, end = steps - k < part ? steps : k + part; r < rows; r += 16 * PANELS) {
+                of.panels = 0;
+                for (size_t p = 0; p < PANELS; p++) {
+                    of.rows[p] = rows - r > 16 * p ? lanes(rows - r - 16 * p) : 0;
+                    of.panels += of.rows[p] != 0;
+                }
+                size_t s = k;
+                do {
+                    const size_t n = end - s < chunk ? end - s : chunk;
+                    widen(type, &of, room, w + r / 16 * stride + s * slm_block_step(type), stride, n);
+                    pass(&of, y + t * ldy + r, ldy, room, x + t * ldx + 2 * s, ldx, count, n, s == 0);
+                    s += n;
+                } while (s < end);
+            }
+        while ((k += part) < steps);
+    }
 }
 
 /* ---- any number of tokens ------------------------------------------------------------------------------------------------------ */
@@ -515,6 +535,7 @@ INLINE void mul(int type, few_fn *few_rows, float *y, size_t ldy, const uint8_t 
     { \
         mul(type, few_##option, y, ldy, w, x, ldx, tokens, rows, steps); \
     }
+#pragma GCC diagnostic ignored "-Wframe-larger-than="   /* the room of unpacked weights; what is called from there needs little */
 MUL(q8_0, SLM_Q8_0)
 MUL(q4_0, SLM_Q4_0)
 MUL(q4_1, SLM_Q4_1)
