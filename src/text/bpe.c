@@ -285,15 +285,15 @@ static void encode_short(slm_encoder *e, const uint8_t *piece, size_t begin, siz
         s.id[i] = t->bytes[piece[i]];
         if (i + 1 < n) {
             const slm_byte_pair *p = &t->pairs[piece[i] << 8 | piece[i + 1]];
-            s.key[i] = p->rank;
+            slm_short_set(&s, i, p->rank);
             s.merged[i] = p->merged;
         }
     }
     s.start[n] = (uint32_t)n;
     s.n = n;
     slm_merge_short(&s, pair, t);
-    for (size_t i = 0; i < s.n; i++)
-        emit_symbol(e, s.id[i], piece, begin, s.start[i], s.start[i + 1] - s.start[i]);
+    for (size_t i = 0; i < n; i = s.next[i])
+        emit_symbol(e, s.id[i], piece, begin, s.start[i], s.start[s.next[i]] - s.start[i]);
 }
 
 static slm_status encode_long(slm_encoder *e, const uint8_t *piece, size_t begin, size_t n)
@@ -303,11 +303,14 @@ static slm_status encode_long(slm_encoder *e, const uint8_t *piece, size_t begin
     if (status)
         return status;
     slm_symbol *s = e->merger.symbols;
-    for (size_t i = 0; i < n; i++)
-        s[i] = (slm_symbol){ .start = (uint32_t)i, .len = 1, .id = t->bytes[piece[i]] };
+    for (size_t i = 0; i < n; i++) {
+        s[i].start = (uint32_t)i;
+        s[i].id = t->bytes[piece[i]];
+    }
+    s[n].start = (uint32_t)n;
     slm_merge(&e->merger, n, pair, t);
-    for (uint32_t i = 0; i != SLM_NO_ID; i = s[i].next)
-        emit_symbol(e, s[i].id, piece, begin, s[i].start, s[i].len);
+    for (uint32_t i = 0; i < n; i = s[i].next)
+        emit_symbol(e, s[i].id, piece, begin, s[i].start, s[s[i].next].start - s[i].start);
     return SLM_OK;
 }
 

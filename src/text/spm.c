@@ -119,10 +119,10 @@ static void encode_short(slm_encoder *e, const word *w, size_t begin, size_t n)
     }
     s.start[s.n] = (uint32_t)n;
     for (size_t i = 0; i + 1 < s.n; i++)
-        s.key[i] = pair(w, s.id[i], s.id[i + 1], s.start[i], s.start[i + 2] - s.start[i], &s.merged[i]);
+        slm_short_set(&s, i, pair(w, s.id[i], s.id[i + 1], s.start[i], s.start[i + 2] - s.start[i], &s.merged[i]));
     slm_merge_short(&s, pair, w);
-    for (size_t i = 0; i < s.n; i++)
-        emit_symbol(e, s.id[i], begin, s.start[i], s.start[i + 1] - s.start[i]);
+    for (size_t i = 0; i < s.n; i = s.next[i])
+        emit_symbol(e, s.id[i], begin, s.start[i], s.start[s.next[i]] - s.start[i]);
 }
 
 static slm_status encode_long(slm_encoder *e, const word *w, size_t begin, size_t n)
@@ -137,12 +137,12 @@ static slm_status encode_long(slm_encoder *e, const word *w, size_t begin, size_
     count = 0;
     for (size_t i = 0; i < n; count++) {
         s[count].start = (uint32_t)i;
-        s[count].len = (uint32_t)next_symbol(w->tokenizer, w->text, i, n, &s[count].id);
-        i += s[count].len;
+        i += next_symbol(w->tokenizer, w->text, i, n, &s[count].id);
     }
+    s[count].start = (uint32_t)n;
     slm_merge(&e->merger, count, pair, w);
-    for (uint32_t i = 0; i != SLM_NO_ID; i = s[i].next)
-        emit_symbol(e, s[i].id, begin, s[i].start, s[i].len);
+    for (uint32_t i = 0; i < count; i = s[i].next)
+        emit_symbol(e, s[i].id, begin, s[i].start, s[s[i].next].start - s[i].start);
     return SLM_OK;
 }
 
