@@ -166,7 +166,10 @@ void slm_merge(slm_merger *m, size_t n, slm_pair_fn *pair, const void *ctx)
         s[i].next = i + 1;
     }
     for (uint32_t i = 0; i < n; i++)
-        look(m, n, &queued, i, pair, ctx);
+        if (i + 1 < n && s[i + 1].key != SLM_NO_ID)     /* still the bound */
+            look(m, n, &queued, i, pair, ctx);
+        else
+            s[i].key = SLM_NO_ID;
     while (queued) {
         uint32_t key;
         const uint32_t at = pop(m, &queued, &key);

@@ -111,8 +111,46 @@ static inline void slm_memo_set(slm_memo memo[2], const uint8_t *p, size_t n, co
  * *merged is the id they become. */
 typedef uint32_t slm_pair_fn(const void *ctx, uint32_t left, uint32_t right, size_t start, size_t len, uint32_t *merged);
 
-/* Merges symbols[0 .. n), of which start and id are set and which lie side by side; symbols[n].start is their end. Symbol 0 stays the first;
- * follow next up to n. Cost: each join takes one pair from the queue and adds at most two. */
+/* The symbol that begins at byte `at` of [0, n), before anything is joined: its bytes. */
+typedef size_t slm_symbol_fn(const void *ctx, size_t at, size_t n, uint32_t *id);
+
+/* Bounds: for two bytes a, b, at a << 8 | b, a key that none is lower than of all pairs whose left symbol ends with a and whose right one
+ * begins with b; SLM_NO_ID if there is no such pair. */
+enum { SLM_MERGE_BOUNDS = 65536 };
+
+/* Makes symbols of text [n] and does at once, out of order, the joins that nothing can come before: a pair whose key is lower than the bounds
+ * of the places to its left and right. Until it is joined its two symbols are what they are, because joining one of them with a
+ * neighbour has a higher key, or the same further to the right. Most joins are of this kind, and they cost a look-up each. Returns
+ * the number of symbols left, of which the i-th has start, id and the bound of the place before it in at[stride * i]. */
+static inline __attribute__((always_inline)) size_t slm_merge_first(uint32_t *start, uint32_t *id, uint32_t *bound, size_t stride, const uint8_t *text, size_t n,
+                                                                    const uint32_t *bounds, slm_symbol_fn *symbol, slm_pair_fn *pair, const void *ctx)
+{
+    size_t count = 0;
+    uint32_t here = SLM_NO_ID;                          /* the bound before the symbol that comes */
+    for (size_t at = 0; at < n;) {
+        uint32_t last, merged = 0;
+        start[count * stride] = (uint32_t)at;
+        bound[count * stride] = here;
+        at += symbol(ctx, at, n, &last);
+        const uint32_t after = at < n ? bounds[text[at - 1] << 8 | text[at]] : SLM_NO_ID;
+        for (; count > 0; count--) {
+            const uint32_t before = bound[(count - 1) * stride], from = start[(count - 1) * stride];
+            if (here >= before || here > after)
+                break;
+            const uint32_t key = pair(ctx, id[(count - 1) * stride], last, from, at - from, &merged);
+            if (key >= before || key > after)
+                break;
+            last = merged;
+            here = before;
+        }
+        id[count++ * stride] = last;
+        here = after;
+    }
+    return count;
+}
+
+/* Merges symbols[0 .. n), of which start and id are set and, as key, the bound of the place before; symbols[n].start is the end. Symbol 0
+ * stays the first; follow next up to n. Cost: each join takes one pair from the queue and adds at most two. */
 void slm_merge(slm_merger *merger, size_t n, slm_pair_fn *pair, const void *ctx);
 
 /* The same for a few symbols. Which pair is the lowest is known for each group of eight, and looked for again only in the groups that a join
@@ -122,9 +160,9 @@ typedef struct slm_short {
     uint64_t pair[SLM_SHORT];                           /* key << 32 | place */
     uint64_t least[SLM_SHORT / SLM_SHORT_GROUP];
     uint32_t start[SLM_SHORT + 1], id[SLM_SHORT];       /* start[n]: the end */
+    uint32_t bound[SLM_SHORT];                          /* of the place before */
     uint32_t merged[SLM_SHORT];                         /* what the pair with the next one becomes */
     uint8_t  prev[SLM_SHORT + 1], next[SLM_SHORT];
-    size_t   n;
 } slm_short;
 
 static inline void slm_short_set(slm_short *s, size_t at, uint32_t key)
@@ -140,17 +178,18 @@ static inline void slm_short_group(slm_short *s, size_t at)
     s->least[at / SLM_SHORT_GROUP] = ab < cd ? ab : cd;
 }
 
-/* start, id and n are set for 1 .. SLM_SHORT symbols, and each pair but the last. Symbol 0 stays the first; follow next up to n. Inline, so
- * that `pair` is. */
-static inline __attribute__((always_inline)) void slm_merge_short(slm_short *s, slm_pair_fn *pair, const void *ctx)
+/* start, id, bound of 1 .. SLM_SHORT symbols and start[n] are set. Symbol 0 stays the first; follow next up to n. Inline, so that `pair` is. */
+static inline __attribute__((always_inline)) void slm_merge_short(slm_short *s, size_t n, slm_pair_fn *pair, const void *ctx)
 {
-    const size_t n = s->n, groups = (n + SLM_SHORT_GROUP - 1) / SLM_SHORT_GROUP;
-    for (size_t i = n - 1; i < groups * SLM_SHORT_GROUP; i++)
-        slm_short_set(s, i, SLM_NO_ID);
+    const size_t groups = (n + SLM_SHORT_GROUP - 1) / SLM_SHORT_GROUP;
     for (size_t i = 0; i < n; i++) {
         s->prev[i + 1] = (uint8_t)i;
         s->next[i] = (uint8_t)(i + 1);
+        slm_short_set(s, i, i + 1 == n || s->bound[i + 1] == SLM_NO_ID ? SLM_NO_ID
+                          : pair(ctx, s->id[i], s->id[i + 1], s->start[i], s->start[i + 2] - s->start[i], &s->merged[i]));
     }
+    for (size_t i = n; i < groups * SLM_SHORT_GROUP; i++)
+        slm_short_set(s, i, SLM_NO_ID);
     for (size_t g = 0; g < groups; g++)
         slm_short_group(s, g * SLM_SHORT_GROUP);
     for (;;) {
@@ -164,8 +203,9 @@ static inline __attribute__((always_inline)) void slm_merge_short(slm_short *s, 
         s->next[at] = (uint8_t)next;
         s->prev[next] = (uint8_t)at;
         slm_short_set(s, gone, SLM_NO_ID);
-        slm_short_set(s, at, next == n ? SLM_NO_ID : pair(ctx, s->id[at], s->id[next], s->start[at], s->start[s->next[next]] - s->start[at], &s->merged[at]));
-        if (at > 0) {
+        slm_short_set(s, at, next == n || s->bound[next] == SLM_NO_ID ? SLM_NO_ID
+                           : pair(ctx, s->id[at], s->id[next], s->start[at], s->start[s->next[next]] - s->start[at], &s->merged[at]));
+        if (at > 0 && s->bound[at] != SLM_NO_ID) {
             slm_short_set(s, prev, pair(ctx, s->id[prev], s->id[at], s->start[prev], s->start[next] - s->start[prev], &s->merged[prev]));
             slm_short_group(s, prev);
         }

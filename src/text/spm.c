@@ -42,16 +42,31 @@ int slm_spm_byte(const uint8_t *text, size_t n)
     return hex(text[3]) << 4 | hex(text[4]);
 }
 
+/* A token's key bounds those of all places in it. */
+static void note_bounds(slm_tokenizer *t)
+{
+    memset(t->bounds, 0xff, SLM_MERGE_BOUNDS * sizeof *t->bounds);
+    for (uint32_t id = 0; id < t->texts.n; id++) {
+        size_t n;
+        const uint8_t *text = slm_texts_at(&t->texts, id, &n);
+        for (size_t i = 1; i < n; i++) {
+            uint32_t *bound = &t->bounds[text[i - 1] << 8 | text[i]];
+            *bound = t->order[id] < *bound ? t->order[id] : *bound;
+        }
+    }
+}
+
 slm_status slm_spm_load(slm_tokenizer *t, const slm_keys *keys, const char *file, slm_error *err)
 {
     const slm_key *scores;
     slm_status status = slm_vocab_scores(t, keys, &scores, file, err);
     if (status)
         return status;
-    if (!(t->order = slm_heap_array(t->heap, t->texts.n, sizeof *t->order)))
+    if (!(t->order = slm_heap_array(t->heap, t->texts.n, sizeof *t->order)) || !(t->bounds = slm_heap_array(t->heap, SLM_MERGE_BOUNDS, sizeof *t->bounds)))
         return slm_fail(err, SLM_E_MEMORY, "%s: order of %zu tokens", file, t->texts.n);
     for (uint32_t id = 0; id < t->texts.n; id++)
         t->order[id] = slm_token_plain(t->kind, t->types[id]) ? order_of(scores ? (float)slm_key_number_at(scores, id) : 0) : SLM_NO_ID;
+    note_bounds(t);
     slm_vocab_bytes(t);
     t->words_apart = slm_vocab_words_apart(t);
     for (unsigned byte = 0; byte < 256; byte++)
@@ -100,28 +115,23 @@ static void emit_symbol(slm_encoder *e, uint32_t id, size_t begin, size_t start,
 }
 
 /* The symbols of a word are its code points. */
-static inline size_t next_symbol(const slm_tokenizer *t, const uint8_t *text, size_t at, size_t n, uint32_t *id)
+static inline size_t symbol(const void *ctx, size_t at, size_t n, uint32_t *id)
 {
+    const word *w = ctx;
     uint32_t cp;
     bool ok;
-    const size_t len = slm_utf8_next(text + at, n - at, &cp, &ok);
-    *id = slm_find_plain(t, text + at, len);
+    const size_t len = slm_utf8_next(w->text + at, n - at, &cp, &ok);
+    *id = slm_find_plain(w->tokenizer, w->text + at, len);
     return len;
 }
 
 static void encode_short(slm_encoder *e, const word *w, size_t begin, size_t n)
 {
     slm_short s;
-    s.n = 0;
-    for (size_t i = 0; i < n; s.n++) {
-        s.start[s.n] = (uint32_t)i;
-        i += next_symbol(w->tokenizer, w->text, i, n, &s.id[s.n]);
-    }
-    s.start[s.n] = (uint32_t)n;
-    for (size_t i = 0; i + 1 < s.n; i++)
-        slm_short_set(&s, i, pair(w, s.id[i], s.id[i + 1], s.start[i], s.start[i + 2] - s.start[i], &s.merged[i]));
-    slm_merge_short(&s, pair, w);
-    for (size_t i = 0; i < s.n; i = s.next[i])
+    const size_t count = slm_merge_first(s.start, s.id, s.bound, 1, w->text, n, w->tokenizer->bounds, symbol, pair, w);
+    s.start[count] = (uint32_t)n;
+    slm_merge_short(&s, count, pair, w);
+    for (size_t i = 0; i < count; i = s.next[i])
         emit_symbol(e, s.id[i], begin, s.start[i], s.start[s.next[i]] - s.start[i]);
 }
 
@@ -134,11 +144,7 @@ static slm_status encode_long(slm_encoder *e, const word *w, size_t begin, size_
     if ((status = slm_merger_reserve(&e->merger, count, e->err)))
         return status;
     slm_symbol *s = e->merger.symbols;
-    count = 0;
-    for (size_t i = 0; i < n; count++) {
-        s[count].start = (uint32_t)i;
-        i += next_symbol(w->tokenizer, w->text, i, n, &s[count].id);
-    }
+    count = slm_merge_first(&s->start, &s->id, &s->key, sizeof *s / sizeof s->id, w->text, n, w->tokenizer->bounds, symbol, pair, w);
     s[count].start = (uint32_t)n;
     slm_merge(&e->merger, count, pair, w);
     for (uint32_t i = 0; i < count; i = s[i].next)

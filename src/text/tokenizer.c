@@ -339,6 +339,7 @@ void slm_tokenizer_free(slm_tokenizer *t)
     slm_special_free(&t->special, t->heap);
     slm_heap_free(t->heap, t->types);
     slm_heap_free(t->heap, t->ends);
+    slm_heap_free(t->heap, t->bounds);
     slm_heap_free(t->heap, t->order);
     slm_heap_free(t->heap, t->rules);
     slm_heap_free(t->heap, t->maybe);

@@ -43,6 +43,9 @@ struct slm_tokenizer {
     uint32_t   duplicates;
     slm_special user, special;  /* tokens cut out of every text, and of text in which special tokens count */
 
+    /* SPM, BPE */
+    uint32_t  *bounds;          /* [SLM_MERGE_BOUNDS] of keys, by the bytes on both sides of a place (merge.h) */
+
     /* SPM */
     uint32_t  *order;           /* [texts.n] lower is a higher score; SLM_NO_ID: text never yields this token by merging */
 
