@@ -42,7 +42,7 @@ void slm_merger_free(slm_merger *m)
 
 slm_status slm_merger_remember(slm_merger *m, size_t n, slm_error *err)
 {
-    enum { LEAST = 64, MOST = 4096, WORTH = 1024 };      /* 256 KiB at most: the tables of merges want the cache, too, and more measured no faster */
+    enum { LEAST = 64, MOST = 32768, WORTH = 1024 };      /* 256 KiB at most: the tables of merges want the cache, too, and more measured no faster */
     size_t places = LEAST;
     if (m->memo || n < WORTH)
         return SLM_OK;

@@ -291,6 +291,12 @@ static size_t (*const cutters[])(const slm_pieces *p, size_t at, size_t end) = {
     [TEKKEN] = cut_tekken, [GPT4O] = cut_gpt4o
 };
 
+/* What a text must hold for a stage to cut it; all bits where it always may. */
+static const unsigned wanted[] = {
+    [GPT2] = UINT32_MAX, [LLAMA3] = UINT32_MAX, [QWEN2] = UINT32_MAX, [NUMBER] = N, [NEWLINE] = NL, [LETTERS] = L, [MARKS] = P, [CJK_RUN] = CJK,
+    [SYMBOLS] = P | SYM, [DIGITS3] = D, [TEKKEN] = UINT32_MAX, [GPT4O] = UINT32_MAX
+};
+
 static const slm_pre rows[] = {
     { "llama-bpe",        { LLAMA3 }, true,  true  },
     { "llama3",           { LLAMA3 }, true,  true  },
@@ -363,6 +369,20 @@ slm_pieces slm_pieces_over(const slm_pre *pre, const uint8_t *text, size_t n)
     return p;
 }
 
+/* The first stage from `stage` on that may cut bytes [at, end), which are few. Most words pass all that are left. */
+static size_t next_stage(const slm_pieces *p, size_t stage, size_t at, size_t end)
+{
+    enum { FEW = 32 };                              /* what is longer is read by that stage anyway */
+    unsigned holds = 0;
+    if (stage == p->n_stages || end - at > FEW)
+        return stage;
+    while (at < end)
+        holds |= class_at(p, at, end, &at);
+    while (stage < p->n_stages && !(wanted[p->pre->stages[stage]] & holds))
+        stage++;
+    return stage;
+}
+
 bool slm_pieces_next(slm_pieces *p, size_t *begin, size_t *end)
 {
     while (p->at[p->level] == p->end[p->level])
@@ -374,13 +394,14 @@ bool slm_pieces_next(slm_pieces *p, size_t *begin, size_t *end)
         const size_t k = p->level, from = p->at[k];
         const size_t to = cutters[p->pre->stages[k]](p, from, p->end[k]);
         p->at[k] = to;
-        if (k + 1 == p->n_stages) {
+        const size_t next = next_stage(p, k + 1, from, to);
+        if (next == p->n_stages) {
             *begin = from;
             *end = to;
             return true;
         }
-        p->level = k + 1;
-        p->at[k + 1] = from;
-        p->end[k + 1] = to;
+        p->level = next;                            /* those between have nothing left to cut: at is end */
+        p->at[next] = from;
+        p->end[next] = to;
     }
 }

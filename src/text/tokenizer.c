@@ -519,6 +519,8 @@ static slm_status encode_into(const slm_tokenizer *t, int32_t *ids, slm_text_ran
     slm_encoder e = { .tokenizer = t, .ranged = ranged, .trace = { .on = ranged }, .err = err };
     slm_merger_init(&e.merger, t->heap);
     slm_buf_init(&e.ids, t->heap, SIZE_MAX / 2);
+    (void)slm_buf_grow(&e.ids, (len / 4 + 16) * sizeof *ids);       /* enough for most texts; a refusal shows with the first id */
+    e.ids.size = 0;
     slm_buf_init(&e.ranges, t->heap, SIZE_MAX / 2);
     slm_buf_init(&e.scratch, t->heap, SIZE_MAX / 2);
     slm_buf_init(&e.trace.parts, t->heap, SIZE_MAX / 2);
