@@ -299,25 +299,20 @@ out:
     return status;
 }
 
-/* A piece as files write it, in scratch; its length, or SLM_NO_TEXT if no token is as long, or if there is no memory, which scratch keeps. */
-#define SLM_NO_TEXT SIZE_MAX
-static size_t map_piece(slm_encoder *e, const uint8_t *piece, size_t n)
-{
-    uint8_t *out;
-    size_t used = 0;
-    e->scratch.size = 0;
-    if (n > e->tokenizer->texts.longest || !(out = slm_buf_grow(&e->scratch, n * 2)))
-        return SLM_NO_TEXT;
-    for (size_t i = 0; i < n; i++)
-        used += put_mapped(out + used, piece[i]);
-    return used;
-}
-
-/* The plain token whose text is the whole piece, or SLM_NO_ID. */
+/* The token whose text is the whole piece, or SLM_NO_ID. */
 static uint32_t whole(slm_encoder *e, const uint8_t *piece, size_t n)
 {
-    const size_t used = map_piece(e, piece, n);
-    return used == SLM_NO_TEXT ? SLM_NO_ID : slm_find_plain(e->tokenizer, e->scratch.data, used);
+    const slm_tokenizer *t = e->tokenizer;
+    uint8_t *out;
+    if (n > t->texts.longest)
+        return SLM_NO_ID;
+    e->scratch.size = 0;
+    if (!(out = slm_buf_grow(&e->scratch, n * 2)))
+        return SLM_NO_ID;
+    size_t used = 0;
+    for (size_t i = 0; i < n; i++)
+        used += put_mapped(out + used, piece[i]);
+    return slm_find_plain(t, out, used);
 }
 
 /* A symbol that no other one joined: bytes [start, start + len) of the piece. */
@@ -376,11 +371,10 @@ static slm_status encode_piece(slm_encoder *e, const uint8_t *text, size_t begin
     return SLM_OK;
 }
 
-/* A piece that was cut and waits while what it will be looked up in comes into the cache. */
+/* A piece that was cut and waits while its memo comes into the cache. */
 typedef struct cut_piece {
     size_t begin, n;
     slm_memo *memo;             /* NULL: too long to have one, or there are none */
-    uint64_t hash;              /* of its text as files write it; 0: it will not be looked for */
 } cut_piece;
 
 static inline bool next_piece(slm_encoder *e, slm_pieces *pieces, cut_piece *out)
@@ -389,25 +383,12 @@ static inline bool next_piece(slm_encoder *e, slm_pieces *pieces, cut_piece *out
     if (!slm_pieces_next(pieces, &out->begin, &end))
         return false;
     out->n = end - out->begin;
-    out->hash = 0;
     out->memo = e->merger.memo && out->n <= SLM_MEMO_BYTES ? slm_memo_at(&e->merger, pieces->text + out->begin, out->n) : NULL;
     if (out->memo) {
         __builtin_prefetch(out->memo);
         __builtin_prefetch(out->memo + 1);
     }
     return true;
-}
-
-/* Will the piece be looked for among the tokens? Then that look-up is announced. */
-static inline void expect_whole(slm_encoder *e, cut_piece *p, const uint8_t *text)
-{
-    if (!e->tokenizer->pre->ignore_merges || !p->memo || slm_memo_has(p->memo, text + p->begin, p->n))
-        return;
-    const size_t used = map_piece(e, text + p->begin, p->n);
-    if (used == SLM_NO_TEXT)
-        return;
-    p->hash = slm_texts_hash(&e->tokenizer->texts, e->scratch.data, used);
-    slm_texts_expect(&e->tokenizer->texts, p->hash, 0);
 }
 
 static inline slm_status take_piece(slm_encoder *e, const cut_piece *p, const uint8_t *text)
@@ -421,26 +402,18 @@ static inline slm_status take_piece(slm_encoder *e, const cut_piece *p, const ui
     return status;
 }
 
-/* Pieces pass through a ring: cut, looked at when STEP more are cut, and so on; taken when the ring is full. */
 slm_status slm_bpe_encode(slm_encoder *e, const uint8_t *text, size_t n)
 {
-    enum { STEP = 4, RING = 4 * STEP };
-    cut_piece ring[RING];
+    enum { WAIT = 8 };
+    cut_piece ring[WAIT];
     size_t in = 0, out = 0;
     slm_status status = SLM_OK;
     slm_pieces pieces = slm_pieces_over(e->tokenizer->pre, text, n);
     pieces.classes = e->tokenizer->classes;
-    while (!status && next_piece(e, &pieces, &ring[in % RING])) {
-        in++;
-        if (in > STEP)
-            expect_whole(e, &ring[(in - 1 - STEP) % RING], text);
-        for (size_t stage = 1; stage < 3; stage++)
-            if (in > (stage + 1) * STEP && ring[(in - 1 - (stage + 1) * STEP) % RING].hash)
-                slm_texts_expect(&e->tokenizer->texts, ring[(in - 1 - (stage + 1) * STEP) % RING].hash, (int)stage);
-        if (in - out == RING)
-            status = take_piece(e, &ring[out++ % RING], text);
-    }
+    while (!status && next_piece(e, &pieces, &ring[in % WAIT]))
+        if (++in - out == WAIT)
+            status = take_piece(e, &ring[out++ % WAIT], text);
     while (!status && out < in)
-        status = take_piece(e, &ring[out++ % RING], text);
+        status = take_piece(e, &ring[out++ % WAIT], text);
     return status;
 }

@@ -82,11 +82,6 @@ static inline bool slm_memo_is(const slm_memo *memo, const uint8_t *p, size_t n)
     return memo->len == n && memcmp(memo->bytes, p, n) == 0;
 }
 
-static inline bool slm_memo_has(const slm_memo memo[2], const uint8_t *p, size_t n)
-{
-    return slm_memo_is(&memo[0], p, n) || slm_memo_is(&memo[1], p, n);
-}
-
 /* The piece's memo, or NULL. */
 static inline const slm_memo *slm_memo_find(slm_memo memo[2], const uint8_t *p, size_t n)
 {
