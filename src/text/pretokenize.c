@@ -60,14 +60,10 @@ static unsigned beyond_ascii(uint32_t c)
     }
 }
 
-/* The class of the code point at `at`, and where the next one begins. at < end. With a table of classes the text must be UTF-8. */
-static inline unsigned class_at(const slm_pieces *p, size_t at, size_t end, size_t *next)
+/* The class of a code point that is not ASCII. */
+static __attribute__((noinline)) unsigned wide_class_at(const slm_pieces *p, size_t at, size_t end, size_t *next)
 {
     const uint8_t *b = p->text + at;
-    if (b[0] < 0x80) {
-        *next = at + 1;
-        return ascii[b[0]];
-    }
     if (p->classes && b[0] < 0xe0 && end - at >= 2) {
         *next = at + 2;
         return p->classes[(b[0] & 0x1f) << 6 | (b[1] & 0x3f)];
@@ -80,6 +76,16 @@ static inline unsigned class_at(const slm_pieces *p, size_t at, size_t end, size
     bool ok;
     *next = at + slm_utf8_next(b, end - at, &c, &ok);
     return beyond_ascii(c);
+}
+
+/* The class of the code point at `at`, and where the next one begins. at < end. With a table of classes the text must be UTF-8. */
+static inline __attribute__((always_inline)) unsigned class_at(const slm_pieces *p, size_t at, size_t end, size_t *next)
+{
+    const uint8_t b = p->text[at];
+    if (b >= 0x80)
+        return wide_class_at(p, at, end, next);
+    *next = at + 1;
+    return ascii[b];
 }
 
 /* The end of the run of code points from `at` on whose class & mask is `want`. */

@@ -402,7 +402,12 @@ static const uint8_t *well_formed(slm_buf *copy, slm_trace *trace, const uint8_t
     bool changed = false;
     while (i < *n) {
         uint32_t cp;
+        uint64_t eight;
         bool ok;
+        if (*n - i >= sizeof eight && (memcpy(&eight, text + i, sizeof eight), !(eight & UINT64_C(0x8080808080808080)))) {
+            i += sizeof eight;
+            continue;
+        }
         const size_t len = slm_utf8_next(text + i, *n - i, &cp, &ok);
         if (!ok) {
             slm_trace_put(trace, copy->size, i - begin, begin, i - begin, true);
