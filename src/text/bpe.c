@@ -365,10 +365,16 @@ static slm_status encode_piece(slm_encoder *e, const uint8_t *text, size_t begin
             return SLM_OK;
         }
     }
-    if (n > SLM_SHORT)
-        return encode_long(e, &w, begin, n);
-    encode_short(e, &w, begin, n);
-    return SLM_OK;
+    slm_status status = SLM_OK;
+    for (size_t from = 0, end; from < n && !status; from = end) {
+        const word part = { w.tokenizer, w.text + from };
+        end = n > SLM_SHORT ? slm_merge_part(w.text, from, n, w.tokenizer->bounds) : n;
+        if (end - from > SLM_SHORT)
+            status = encode_long(e, &part, begin + from, end - from);
+        else
+            encode_short(e, &part, begin + from, end - from);
+    }
+    return status;
 }
 
 /* A piece that was cut and waits while its memo comes into the cache. */

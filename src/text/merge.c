@@ -15,6 +15,8 @@
 
 #include "core/size.h"
 
+enum { LEAST_ENDS = 64, MOST_ENDS = 1 << 16 };
+
 void slm_merger_init(slm_merger *m, slm_heap *heap)
 {
     *m = (slm_merger){ .heap = heap };
@@ -56,7 +58,6 @@ slm_status slm_merger_remember(slm_merger *m, size_t n, slm_error *err)
 
 slm_status slm_merger_reserve(slm_merger *m, size_t n, slm_error *err)
 {
-    enum { LEAST = 64, MOST = 1 << 16 };
     if (n < m->room)
         return SLM_OK;
     drop_symbols(m);
@@ -64,8 +65,8 @@ slm_status slm_merger_reserve(slm_merger *m, size_t n, slm_error *err)
     m->symbols = slm_heap_array(m->heap, room, sizeof *m->symbols);
     m->waiting = slm_heap_array(m->heap, room, 2 * sizeof *m->waiting);
     m->queue = slm_heap_array(m->heap, room, 2 * sizeof *m->queue);
-    m->n_ends = LEAST;
-    while (m->n_ends < MOST && m->n_ends < n)
+    m->n_ends = LEAST_ENDS;
+    while (m->n_ends < MOST_ENDS && m->n_ends < n)
         m->n_ends *= 2;
     m->ends = slm_heap_array(m->heap, m->n_ends, sizeof *m->ends);
     if (!m->symbols || !m->waiting || !m->queue || !m->ends) {
@@ -97,7 +98,7 @@ static inline void sink(const slm_merger *m, size_t n, uint64_t chain)
 
 static inline slm_chain_end *end_of(const slm_merger *m, uint32_t key)
 {
-    return &m->ends[(key * UINT64_C(0x9e3779b97f4a7c15) >> 32) & (m->n_ends - 1)];
+    return &m->ends[(key * UINT64_C(0x9e3779b97f4a7c15) >> 32) & m->ends_mask];
 }
 
 /* The pair that symbol `at` begins waits. */
@@ -159,7 +160,10 @@ void slm_merge(slm_merger *m, size_t n, slm_pair_fn *pair, const void *ctx)
     slm_symbol *s = m->symbols;
     size_t queued = 0;
 
-    memset(m->ends, 0xff, m->n_ends * sizeof *m->ends);
+    m->ends_mask = LEAST_ENDS - 1;
+    while (m->ends_mask + 1 < m->n_ends && m->ends_mask < n)
+        m->ends_mask = m->ends_mask * 2 + 1;            /* what is cleared is no more than the text is worth */
+    memset(m->ends, 0xff, (m->ends_mask + 1) * sizeof *m->ends);
     m->unused = m->n_used = 0;
     for (uint32_t i = 0; i < n; i++) {
         s[i].prev = i ? i - 1 : SLM_NO_ID;

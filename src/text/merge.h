@@ -38,8 +38,8 @@ typedef struct slm_merger {
     slm_symbol *symbols;    /* [room] */
     slm_waiting *waiting;   /* [2 * room] */
     uint64_t   *queue;      /* [2 * room] */
-    slm_chain_end *ends;    /* [n_ends], by key */
-    size_t      room, n_ends;
+    slm_chain_end *ends;    /* [n_ends], of which [ends_mask + 1] are in use, by key */
+    size_t      room, n_ends, ends_mask;
     uint32_t    unused, n_used;     /* of waiting: the first that is free, and behind it those freed before; the first that was never used */
     slm_memo   *memo;       /* [memo_mask + 1], or NULL: a piece has two places side by side, the last one met stands first */
     size_t      memo_mask;
@@ -117,6 +117,15 @@ typedef size_t slm_symbol_fn(const void *ctx, size_t at, size_t n, uint32_t *id)
 /* Bounds: for two bytes a, b, at a << 8 | b, a key that none is lower than of all pairs whose left symbol ends with a and whose right one
  * begins with b; SLM_NO_ID if there is no such pair. */
 enum { SLM_MERGE_BOUNDS = 65536 };
+
+/* The end of the part of text [n] that begins at byte `from`: up to a code point over whose beginning nothing is ever joined. */
+static inline size_t slm_merge_part(const uint8_t *text, size_t from, size_t n, const uint32_t *bounds)
+{
+    size_t at = from + 1;
+    while (at < n && ((text[at] & 0xc0) == 0x80 || bounds[text[at - 1] << 8 | text[at]] != SLM_NO_ID))
+        at++;
+    return at;
+}
 
 /* Makes symbols of text [n] and does at once, out of order, the joins that nothing can come before: a pair whose key is lower than the bounds
  * of the places to its left and right. Until it is joined its two symbols are what they are, because joining one of them with a

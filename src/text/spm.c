@@ -160,12 +160,18 @@ static slm_status encode_word(slm_encoder *e, size_t begin, size_t n)
     slm_memo *memo = e->merger.memo && n <= SLM_MEMO_BYTES ? slm_memo_at(&e->merger, w.text, n) : NULL;
     if (memo && slm_emit_known(e, memo, w.text, n))
         return SLM_OK;
-    if (n > SLM_SHORT)
-        return encode_long(e, &w, begin, n);
-    encode_short(e, &w, begin, n);
-    if (memo)
+    slm_status status = SLM_OK;
+    for (size_t from = 0, end; from < n && !status; from = end) {
+        const word part = { w.tokenizer, w.text + from };
+        end = n > SLM_SHORT ? slm_merge_part(w.text, from, n, w.tokenizer->bounds) : n;
+        if (end - from > SLM_SHORT)
+            status = encode_long(e, &part, begin + from, end - from);
+        else
+            encode_short(e, &part, begin + from, end - from);
+    }
+    if (memo && !status)
         slm_emit_remember(e, memo, w.text, n, first);
-    return SLM_OK;
+    return status;
 }
 
 static void put(slm_encoder *e, const uint8_t *bytes, size_t n, size_t in, size_t n_in)
