@@ -4,7 +4,7 @@
  * What is no token in the end is a single code point, and goes to the byte tokens of its bytes; where one of these is
  * missing, to the unknown token.
  *
- * Merging needs about 45 bytes of memory for each code point, and is slow when that outgrows the caches. In nearly every vocabulary
+ * Merging needs up to 70 bytes of memory for each code point, and is slower when that outgrows the caches. In nearly every vocabulary
  * no token goes on from another character to a U+2581, so nothing is ever joined across such a place and the text is merged word by
  * word with the same result. That property is checked at load, not assumed. */
 #include "text/vocab.h"
