@@ -96,15 +96,9 @@ static inline uint32_t join(const slm_tokenizer *t, uint32_t left, uint32_t righ
     return r->rank;
 }
 
-/* A piece of text, being merged. */
-typedef struct word {
-    const slm_tokenizer *tokenizer;
-    const uint8_t *text;
-} word;
-
 static inline uint32_t pair(const void *ctx, uint32_t left, uint32_t right, size_t start, size_t len, uint32_t *merged)
 {
-    const word *w = ctx;
+    const slm_word *w = ctx;
     if (len > 2)
         return join(w->tokenizer, left, right, merged);
     const slm_byte_pair *known = &w->tokenizer->pairs[w->text[start] << 8 | w->text[start + 1]];
@@ -115,7 +109,7 @@ static inline uint32_t pair(const void *ctx, uint32_t left, uint32_t right, size
 /* Symbols are bytes at first. */
 static inline size_t symbol(const void *ctx, size_t at, size_t n, uint32_t *id)
 {
-    const word *w = ctx;
+    const slm_word *w = ctx;
     (void)n;
     *id = w->tokenizer->bytes[w->text[at]];
     return 1;
@@ -315,8 +309,7 @@ static uint32_t whole(slm_encoder *e, const uint8_t *piece, size_t n)
     return slm_find_plain(t, out, used);
 }
 
-/* A symbol that no other one joined: bytes [start, start + len) of the piece. */
-static inline void emit_symbol(slm_encoder *e, uint32_t id, const uint8_t *piece, size_t begin, size_t start, size_t len)
+static inline void emit_symbol(slm_encoder *e, uint32_t id, const slm_word *w, size_t begin, size_t start, size_t len)
 {
     const slm_tokenizer *t = e->tokenizer;
     if (id < t->texts.n) {
@@ -324,40 +317,15 @@ static inline void emit_symbol(slm_encoder *e, uint32_t id, const uint8_t *piece
         return;
     }
     for (size_t k = start; k < start + len; k++)
-        if (t->bytes[piece[k]] < t->texts.n)
-            slm_emit_range(e, t->bytes[piece[k]], begin + k, begin + k + 1);
-}
-
-static void encode_short(slm_encoder *e, const word *w, size_t begin, size_t n)
-{
-    slm_short s;
-    const size_t count = slm_merge_first(s.start, s.id, s.bound, 1, w->text, n, w->tokenizer->bounds, symbol, pair, w);
-    s.start[count] = (uint32_t)n;
-    slm_merge_short(&s, count, pair, w);
-    for (size_t i = 0; i < count; i = s.next[i])
-        emit_symbol(e, s.id[i], w->text, begin, s.start[i], s.start[s.next[i]] - s.start[i]);
-}
-
-static slm_status encode_long(slm_encoder *e, const word *w, size_t begin, size_t n)
-{
-    slm_status status = slm_merger_reserve(&e->merger, n, e->err);
-    if (status)
-        return status;
-    slm_symbol *s = e->merger.symbols;
-    const size_t count = slm_merge_first(&s->start, &s->id, &s->key, sizeof *s / sizeof s->id, w->text, n, w->tokenizer->bounds, symbol, pair, w);
-    s[count].start = (uint32_t)n;
-    slm_merge(&e->merger, count, pair, w);
-    for (uint32_t i = 0; i < count; i = s[i].next)
-        emit_symbol(e, s[i].id, w->text, begin, s[i].start, s[s[i].next].start - s[i].start);
-    return SLM_OK;
+        if (t->bytes[w->text[k]] < t->texts.n)
+            slm_emit_range(e, t->bytes[w->text[k]], begin + k, begin + k + 1);
 }
 
 /* Bytes [begin, begin + n) of the text. */
 static slm_status encode_piece(slm_encoder *e, const uint8_t *text, size_t begin, size_t n)
 {
-    const word w = { e->tokenizer, text + begin };
-    if (w.tokenizer->pre->ignore_merges) {
-        const uint32_t id = whole(e, w.text, n);
+    if (e->tokenizer->pre->ignore_merges) {
+        const uint32_t id = whole(e, text + begin, n);
         if (e->scratch.failed)
             return slm_buf_status(&e->scratch, "a piece of text", e->err);
         if (id != SLM_NO_ID) {
@@ -365,16 +333,7 @@ static slm_status encode_piece(slm_encoder *e, const uint8_t *text, size_t begin
             return SLM_OK;
         }
     }
-    slm_status status = SLM_OK;
-    for (size_t from = 0, end; from < n && !status; from = end) {
-        const word part = { w.tokenizer, w.text + from };
-        end = n > SLM_SHORT ? slm_merge_part(w.text, from, n, w.tokenizer->bounds) : n;
-        if (end - from > SLM_SHORT)
-            status = encode_long(e, &part, begin + from, end - from);
-        else
-            encode_short(e, &part, begin + from, end - from);
-    }
-    return status;
+    return slm_merge_word(e, text + begin, begin, n, symbol, pair, emit_symbol);
 }
 
 /* A piece that was cut and waits while its memo comes into the cache. */

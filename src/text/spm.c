@@ -4,7 +4,7 @@
  * What is no token in the end is a single code point, and goes to the byte tokens of its bytes; where one of these is
  * missing, to the unknown token.
  *
- * Merging needs up to 70 bytes of memory for each code point, and is slower when that outgrows the caches. In nearly every vocabulary
+ * Merging needs up to 70 bytes of memory for each byte of a word, and is slower when that outgrows the caches. In nearly every vocabulary
  * no token goes on from another character to a U+2581, so nothing is ever joined across such a place and the text is merged word by
  * word with the same result. That property is checked at load, not assumed. */
 #include "text/vocab.h"
@@ -75,15 +75,9 @@ slm_status slm_spm_load(slm_tokenizer *t, const slm_keys *keys, const char *file
     return SLM_OK;
 }
 
-/* A word, being merged. */
-typedef struct word {
-    const slm_tokenizer *tokenizer;
-    const uint8_t *text;
-} word;
-
 static uint32_t pair(const void *ctx, uint32_t left, uint32_t right, size_t start, size_t len, uint32_t *merged)
 {
-    const word *w = ctx;
+    const slm_word *w = ctx;
     const uint32_t id = slm_texts_find(&w->tokenizer->texts, w->text + start, len);
     (void)left, (void)right;
     if (id == SLM_NO_ID)
@@ -105,19 +99,18 @@ static void fall_back(slm_encoder *e, const uint8_t *bytes, size_t begin, size_t
         slm_emit_range(e, t->bytes[bytes[i]], begin + i, begin + i + 1);
 }
 
-/* A symbol that no other one joined: bytes [start, start + len) from byte `begin` of the scratch text. */
-static void emit_symbol(slm_encoder *e, uint32_t id, size_t begin, size_t start, size_t len)
+static void emit_symbol(slm_encoder *e, uint32_t id, const slm_word *w, size_t begin, size_t start, size_t len)
 {
     if (id != SLM_NO_ID)
         slm_emit_range(e, id, begin + start, begin + start + len);
     else
-        fall_back(e, e->scratch.data + begin + start, begin + start, len);
+        fall_back(e, w->text + start, begin + start, len);
 }
 
 /* The symbols of a word are its code points. */
 static inline size_t symbol(const void *ctx, size_t at, size_t n, uint32_t *id)
 {
-    const word *w = ctx;
+    const slm_word *w = ctx;
     uint32_t cp;
     bool ok;
     const size_t len = slm_utf8_next(w->text + at, n - at, &cp, &ok);
@@ -125,52 +118,17 @@ static inline size_t symbol(const void *ctx, size_t at, size_t n, uint32_t *id)
     return len;
 }
 
-static void encode_short(slm_encoder *e, const word *w, size_t begin, size_t n)
-{
-    slm_short s;
-    const size_t count = slm_merge_first(s.start, s.id, s.bound, 1, w->text, n, w->tokenizer->bounds, symbol, pair, w);
-    s.start[count] = (uint32_t)n;
-    slm_merge_short(&s, count, pair, w);
-    for (size_t i = 0; i < count; i = s.next[i])
-        emit_symbol(e, s.id[i], begin, s.start[i], s.start[s.next[i]] - s.start[i]);
-}
-
-static slm_status encode_long(slm_encoder *e, const word *w, size_t begin, size_t n)
-{
-    size_t count = 0;
-    slm_status status;
-    for (size_t i = 0; i < n; i++)
-        count += (w->text[i] & 0xc0) != 0x80;
-    if ((status = slm_merger_reserve(&e->merger, count, e->err)))
-        return status;
-    slm_symbol *s = e->merger.symbols;
-    count = slm_merge_first(&s->start, &s->id, &s->key, sizeof *s / sizeof s->id, w->text, n, w->tokenizer->bounds, symbol, pair, w);
-    s[count].start = (uint32_t)n;
-    slm_merge(&e->merger, count, pair, w);
-    for (uint32_t i = 0; i < count; i = s[i].next)
-        emit_symbol(e, s[i].id, begin, s[i].start, s[s[i].next].start - s[i].start);
-    return SLM_OK;
-}
-
 /* Bytes [begin, begin + n) of the scratch text. */
 static slm_status encode_word(slm_encoder *e, size_t begin, size_t n)
 {
-    const word w = { e->tokenizer, e->scratch.data + begin };
+    const uint8_t *text = e->scratch.data + begin;
     const size_t first = e->ids.size / sizeof(uint32_t);
-    slm_memo *memo = e->merger.memo && n <= SLM_MEMO_BYTES ? slm_memo_at(&e->merger, w.text, n) : NULL;
-    if (memo && slm_emit_known(e, memo, w.text, n))
+    slm_memo *memo = e->merger.memo && n <= SLM_MEMO_BYTES ? slm_memo_at(&e->merger, text, n) : NULL;
+    if (memo && slm_emit_known(e, memo, text, n))
         return SLM_OK;
-    slm_status status = SLM_OK;
-    for (size_t from = 0, end; from < n && !status; from = end) {
-        const word part = { w.tokenizer, w.text + from };
-        end = n > SLM_SHORT ? slm_merge_part(w.text, from, n, w.tokenizer->bounds) : n;
-        if (end - from > SLM_SHORT)
-            status = encode_long(e, &part, begin + from, end - from);
-        else
-            encode_short(e, &part, begin + from, end - from);
-    }
+    slm_status status = slm_merge_word(e, text, begin, n, symbol, pair, emit_symbol);
     if (memo && !status)
-        slm_emit_remember(e, memo, w.text, n, first);
+        slm_emit_remember(e, memo, text, n, first);
     return status;
 }
 
