@@ -86,10 +86,8 @@ static inline bool may_join(const slm_tokenizer *t, uint64_t h)
     return t->maybe[bit >> 6] >> (bit & 63) & 1;
 }
 
-static uint32_t pair(const void *ctx, uint32_t left, uint32_t right, size_t start, size_t len, uint32_t *merged)
+static inline uint32_t join(const slm_tokenizer *t, uint32_t left, uint32_t right, uint32_t *merged)
 {
-    const slm_tokenizer *t = ctx;
-    (void)start, (void)len;
     const uint64_t h = hash_pair(t, left, right);
     if (!may_join(t, h))
         return SLM_NO_ID;
@@ -98,12 +96,56 @@ static uint32_t pair(const void *ctx, uint32_t left, uint32_t right, size_t star
     return r->rank;
 }
 
+static inline uint32_t pair(const void *ctx, uint32_t left, uint32_t right, size_t start, size_t len, uint32_t *merged)
+{
+    const slm_word *w = ctx;
+    if (len > 2)
+        return join(w->tokenizer, left, right, merged);
+    const slm_byte_pair *known = &w->tokenizer->pairs[w->text[start] << 8 | w->text[start + 1]];
+    *merged = known->merged;
+    return known->rank;
+}
+
+/* Symbols are bytes at first. */
+static inline size_t symbol(const void *ctx, size_t at, size_t n, uint32_t *id)
+{
+    const slm_word *w = ctx;
+    (void)n;
+    *id = w->tokenizer->bytes[w->text[at]];
+    return 1;
+}
+
 /* The text of a merge, "LEFT RIGHT", split at the first space after the first character. */
 typedef struct merge_text {
     const uint8_t *left, *right;
     size_t n_left, n_right;
     uint64_t hash_left, hash_right;
 } merge_text;
+
+/* The first and the last byte that a byte-mapped text stands for, or -1. n >= 1. */
+static int first_byte(const uint8_t *text, size_t n)
+{
+    uint32_t cp;
+    bool ok;
+    (void)slm_utf8_next(text, n, &cp, &ok);
+    return slm_bpe_byte(cp);
+}
+
+static int last_byte(const uint8_t *text, size_t n)
+{
+    size_t at = n - 1;
+    while (at > 0 && n - at < 4 && (text[at] & 0xc0) == 0x80)
+        at--;
+    return first_byte(text + at, n - at);
+}
+
+/* A merge's rank bounds those of its place. One that is no text of bytes never comes up. */
+static void note_bound(const slm_tokenizer *t, const merge_text *m, uint32_t rank)
+{
+    const int left = last_byte(m->left, m->n_left), right = first_byte(m->right, m->n_right);
+    if (left >= 0 && right >= 0 && t->bounds[left << 8 | right] == SLM_NO_ID)       /* ranks rise */
+        t->bounds[left << 8 | right] = rank;
+}
 
 static slm_status read_merge(merge_text *out, slm_cursor *c, uint32_t rank, const char *file, slm_error *err)
 {
@@ -165,6 +207,7 @@ static slm_status number_merges(const slm_tokenizer *t, slm_texts *others, const
         if (i >= AHEAD) {
             slm_merge_rule *r = &list[i - AHEAD];
             r->rank = i - AHEAD;
+            note_bound(t, m, r->rank);
             status = number_merge(t, others, &scratch, m, i > AHEAD ? r[-1].merged : 0, r, err);
         }
         if (!status && i < merges->count && !(status = read_merge(m, &c, i, file, err))) {
@@ -217,6 +260,9 @@ slm_status slm_bpe_load(slm_tokenizer *t, const slm_keys *keys, const char *file
         !(t->pairs = slm_heap_array(t->heap, 65536, sizeof *t->pairs)) ||
         !(t->classes = slm_heap_array(t->heap, SLM_PRE_CLASSES, sizeof *t->classes)))
         return slm_fail(err, SLM_E_MEMORY, "%s: table of %llu merges", file, (unsigned long long)merges->count);
+    if (!(t->bounds = slm_heap_array(t->heap, SLM_MERGE_BOUNDS, sizeof *t->bounds)))
+        return slm_fail(err, SLM_E_MEMORY, "%s: bounds of %llu merges", file, (unsigned long long)merges->count);
+    memset(t->bounds, 0xff, SLM_MERGE_BOUNDS * sizeof *t->bounds);
     memset(t->rules, 0xff, slots * sizeof *t->rules);
     t->rules_mask = slots - 1;
     t->seed = slm_random_mix(slm_clock_ns() ^ (uint64_t)(uintptr_t)t->rules);   /* as in texts.c */
@@ -239,7 +285,7 @@ slm_status slm_bpe_load(slm_tokenizer *t, const slm_keys *keys, const char *file
     for (unsigned a = 0; a < 256; a++)
         for (unsigned b = 0; b < 256; b++) {
             slm_byte_pair *p = &t->pairs[a << 8 | b];
-            p->rank = pair(t, t->bytes[a], t->bytes[b], 0, 2, &p->merged);
+            p->rank = join(t, t->bytes[a], t->bytes[b], &p->merged);
         }
 out:
     slm_heap_free(t->heap, list);
@@ -263,8 +309,7 @@ static uint32_t whole(slm_encoder *e, const uint8_t *piece, size_t n)
     return slm_find_plain(t, out, used);
 }
 
-/* A symbol that no other one joined: bytes [start, start + len) of the piece. */
-static inline void emit_symbol(slm_encoder *e, uint32_t id, const uint8_t *piece, size_t begin, size_t start, size_t len)
+static inline void emit_symbol(slm_encoder *e, uint32_t id, const slm_word *w, size_t begin, size_t start, size_t len)
 {
     const slm_tokenizer *t = e->tokenizer;
     if (id < t->texts.n) {
@@ -272,53 +317,15 @@ static inline void emit_symbol(slm_encoder *e, uint32_t id, const uint8_t *piece
         return;
     }
     for (size_t k = start; k < start + len; k++)
-        if (t->bytes[piece[k]] < t->texts.n)
-            slm_emit_range(e, t->bytes[piece[k]], begin + k, begin + k + 1);
-}
-
-static void encode_short(slm_encoder *e, const uint8_t *piece, size_t begin, size_t n)
-{
-    const slm_tokenizer *t = e->tokenizer;
-    slm_short s;
-    for (size_t i = 0; i < n; i++) {
-        s.start[i] = (uint32_t)i;
-        s.id[i] = t->bytes[piece[i]];
-        if (i + 1 < n) {
-            const slm_byte_pair *p = &t->pairs[piece[i] << 8 | piece[i + 1]];
-            s.key[i] = p->rank;
-            s.merged[i] = p->merged;
-        }
-    }
-    s.start[n] = (uint32_t)n;
-    s.n = n;
-    slm_merge_short(&s, pair, t);
-    for (size_t i = 0; i < s.n; i++)
-        emit_symbol(e, s.id[i], piece, begin, s.start[i], s.start[i + 1] - s.start[i]);
-}
-
-static slm_status encode_long(slm_encoder *e, const uint8_t *piece, size_t begin, size_t n)
-{
-    const slm_tokenizer *t = e->tokenizer;
-    slm_status status = slm_merger_reserve(&e->merger, n, e->err);
-    if (status)
-        return status;
-    slm_symbol *s = e->merger.symbols;
-    for (size_t i = 0; i < n; i++)
-        s[i] = (slm_symbol){ .start = (uint32_t)i, .len = 1, .id = t->bytes[piece[i]] };
-    slm_merge(&e->merger, n, pair, t);
-    for (uint32_t i = 0; i != SLM_NO_ID; i = s[i].next)
-        emit_symbol(e, s[i].id, piece, begin, s[i].start, s[i].len);
-    return SLM_OK;
+        if (t->bytes[w->text[k]] < t->texts.n)
+            slm_emit_range(e, t->bytes[w->text[k]], begin + k, begin + k + 1);
 }
 
 /* Bytes [begin, begin + n) of the text. */
 static slm_status encode_piece(slm_encoder *e, const uint8_t *text, size_t begin, size_t n)
 {
-    const uint8_t *piece = text + begin;
-    const slm_tokenizer *t = e->tokenizer;
-
-    if (t->pre->ignore_merges) {
-        const uint32_t id = whole(e, piece, n);
+    if (e->tokenizer->pre->ignore_merges) {
+        const uint32_t id = whole(e, text + begin, n);
         if (e->scratch.failed)
             return slm_buf_status(&e->scratch, "a piece of text", e->err);
         if (id != SLM_NO_ID) {
@@ -326,27 +333,52 @@ static slm_status encode_piece(slm_encoder *e, const uint8_t *text, size_t begin
             return SLM_OK;
         }
     }
-    if (n > SLM_SHORT)
-        return encode_long(e, piece, begin, n);
-    encode_short(e, piece, begin, n);
-    return SLM_OK;
+    return slm_merge_word(e, text + begin, begin, n, symbol, pair, emit_symbol);
+}
+
+/* A piece that was cut and waits while its memo comes into the cache. */
+typedef struct cut_piece {
+    size_t begin, n;
+    slm_memo *memo;             /* NULL: too long to have one, or there are none */
+} cut_piece;
+
+static inline bool next_piece(slm_encoder *e, slm_pieces *pieces, cut_piece *out)
+{
+    size_t end;
+    if (!slm_pieces_next(pieces, &out->begin, &end))
+        return false;
+    out->n = end - out->begin;
+    out->memo = e->merger.memo && out->n <= SLM_MEMO_BYTES ? slm_memo_at(&e->merger, pieces->text + out->begin, out->n) : NULL;
+    if (out->memo) {
+        __builtin_prefetch(out->memo);
+        __builtin_prefetch(out->memo + 1);
+    }
+    return true;
+}
+
+static inline slm_status take_piece(slm_encoder *e, const cut_piece *p, const uint8_t *text)
+{
+    const size_t first = e->ids.size / sizeof(uint32_t);
+    if (p->memo && slm_emit_known(e, p->memo, text + p->begin, p->n))
+        return SLM_OK;
+    slm_status status = encode_piece(e, text, p->begin, p->n);
+    if (!status && p->memo)
+        slm_emit_remember(e, p->memo, text + p->begin, p->n, first);
+    return status;
 }
 
 slm_status slm_bpe_encode(slm_encoder *e, const uint8_t *text, size_t n)
 {
+    enum { WAIT = 8 };
+    cut_piece ring[WAIT];
+    size_t in = 0, out = 0;
+    slm_status status = SLM_OK;
     slm_pieces pieces = slm_pieces_over(e->tokenizer->pre, text, n);
-    size_t begin, end;
     pieces.classes = e->tokenizer->classes;
-    while (slm_pieces_next(&pieces, &begin, &end)) {
-        const size_t length = end - begin, first = e->ids.size / sizeof(uint32_t);
-        slm_memo *memo = e->merger.memo && length <= SLM_MEMO_BYTES ? slm_memo_at(&e->merger, text + begin, length) : NULL;
-        if (memo && slm_emit_known(e, memo, text + begin, length))
-            continue;
-        slm_status status = encode_piece(e, text, begin, length);
-        if (status)
-            return status;
-        if (memo)
-            slm_emit_remember(e, memo, text + begin, length, first);
-    }
-    return SLM_OK;
+    while (!status && next_piece(e, &pieces, &ring[in % WAIT]))
+        if (++in - out == WAIT)
+            status = take_piece(e, &ring[out++ % WAIT], text);
+    while (!status && out < in)
+        status = take_piece(e, &ring[out++ % WAIT], text);
+    return status;
 }

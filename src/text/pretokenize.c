@@ -60,14 +60,10 @@ static unsigned beyond_ascii(uint32_t c)
     }
 }
 
-/* The class of the code point at `at`, and where the next one begins. at < end. With a table of classes the text must be UTF-8. */
-static inline unsigned class_at(const slm_pieces *p, size_t at, size_t end, size_t *next)
+/* The class of a code point that is not ASCII. */
+static __attribute__((noinline)) unsigned wide_class_at(const slm_pieces *p, size_t at, size_t end, size_t *next)
 {
     const uint8_t *b = p->text + at;
-    if (b[0] < 0x80) {
-        *next = at + 1;
-        return ascii[b[0]];
-    }
     if (p->classes && b[0] < 0xe0 && end - at >= 2) {
         *next = at + 2;
         return p->classes[(b[0] & 0x1f) << 6 | (b[1] & 0x3f)];
@@ -80,6 +76,16 @@ static inline unsigned class_at(const slm_pieces *p, size_t at, size_t end, size
     bool ok;
     *next = at + slm_utf8_next(b, end - at, &c, &ok);
     return beyond_ascii(c);
+}
+
+/* The class of the code point at `at`, and where the next one begins. at < end. With a table of classes the text must be UTF-8. */
+static inline __attribute__((always_inline)) unsigned class_at(const slm_pieces *p, size_t at, size_t end, size_t *next)
+{
+    const uint8_t b = p->text[at];
+    if (b >= 0x80)
+        return wide_class_at(p, at, end, next);
+    *next = at + 1;
+    return ascii[b];
 }
 
 /* The end of the run of code points from `at` on whose class & mask is `want`. */
@@ -291,6 +297,12 @@ static size_t (*const cutters[])(const slm_pieces *p, size_t at, size_t end) = {
     [TEKKEN] = cut_tekken, [GPT4O] = cut_gpt4o
 };
 
+/* What a text must hold for a stage to cut it; all bits where it always may. */
+static const unsigned wanted[] = {
+    [GPT2] = UINT32_MAX, [LLAMA3] = UINT32_MAX, [QWEN2] = UINT32_MAX, [NUMBER] = N, [NEWLINE] = NL, [LETTERS] = L, [MARKS] = P, [CJK_RUN] = CJK,
+    [SYMBOLS] = P | SYM, [DIGITS3] = D, [TEKKEN] = UINT32_MAX, [GPT4O] = UINT32_MAX
+};
+
 static const slm_pre rows[] = {
     { "llama-bpe",        { LLAMA3 }, true,  true  },
     { "llama3",           { LLAMA3 }, true,  true  },
@@ -363,6 +375,20 @@ slm_pieces slm_pieces_over(const slm_pre *pre, const uint8_t *text, size_t n)
     return p;
 }
 
+/* The first stage from `stage` on that may cut bytes [at, end), which are few. Most words pass all that are left. */
+static size_t next_stage(const slm_pieces *p, size_t stage, size_t at, size_t end)
+{
+    enum { FEW = 32 };                              /* what is longer is read by that stage anyway */
+    unsigned holds = 0;
+    if (stage == p->n_stages || end - at > FEW)
+        return stage;
+    while (at < end)
+        holds |= class_at(p, at, end, &at);
+    while (stage < p->n_stages && !(wanted[p->pre->stages[stage]] & holds))
+        stage++;
+    return stage;
+}
+
 bool slm_pieces_next(slm_pieces *p, size_t *begin, size_t *end)
 {
     while (p->at[p->level] == p->end[p->level])
@@ -374,13 +400,14 @@ bool slm_pieces_next(slm_pieces *p, size_t *begin, size_t *end)
         const size_t k = p->level, from = p->at[k];
         const size_t to = cutters[p->pre->stages[k]](p, from, p->end[k]);
         p->at[k] = to;
-        if (k + 1 == p->n_stages) {
+        const size_t next = next_stage(p, k + 1, from, to);
+        if (next == p->n_stages) {
             *begin = from;
             *end = to;
             return true;
         }
-        p->level = k + 1;
-        p->at[k + 1] = from;
-        p->end[k + 1] = to;
+        p->level = next;                            /* those between have nothing left to cut: at is end */
+        p->at[next] = from;
+        p->end[next] = to;
     }
 }

@@ -4,7 +4,7 @@
  * What is no token in the end is a single code point, and goes to the byte tokens of its bytes; where one of these is
  * missing, to the unknown token.
  *
- * Merging needs about 45 bytes of memory for each code point, and is slow when that outgrows the caches. In nearly every vocabulary
+ * Merging needs up to 70 bytes of memory for each byte of a word, and is slower when that outgrows the caches. In nearly every vocabulary
  * no token goes on from another character to a U+2581, so nothing is ever joined across such a place and the text is merged word by
  * word with the same result. That property is checked at load, not assumed. */
 #include "text/vocab.h"
@@ -42,16 +42,31 @@ int slm_spm_byte(const uint8_t *text, size_t n)
     return hex(text[3]) << 4 | hex(text[4]);
 }
 
+/* A token's key bounds those of all places in it. */
+static void note_bounds(slm_tokenizer *t)
+{
+    memset(t->bounds, 0xff, SLM_MERGE_BOUNDS * sizeof *t->bounds);
+    for (uint32_t id = 0; id < t->texts.n; id++) {
+        size_t n;
+        const uint8_t *text = slm_texts_at(&t->texts, id, &n);
+        for (size_t i = 1; i < n; i++) {
+            uint32_t *bound = &t->bounds[text[i - 1] << 8 | text[i]];
+            *bound = t->order[id] < *bound ? t->order[id] : *bound;
+        }
+    }
+}
+
 slm_status slm_spm_load(slm_tokenizer *t, const slm_keys *keys, const char *file, slm_error *err)
 {
     const slm_key *scores;
     slm_status status = slm_vocab_scores(t, keys, &scores, file, err);
     if (status)
         return status;
-    if (!(t->order = slm_heap_array(t->heap, t->texts.n, sizeof *t->order)))
+    if (!(t->order = slm_heap_array(t->heap, t->texts.n, sizeof *t->order)) || !(t->bounds = slm_heap_array(t->heap, SLM_MERGE_BOUNDS, sizeof *t->bounds)))
         return slm_fail(err, SLM_E_MEMORY, "%s: order of %zu tokens", file, t->texts.n);
     for (uint32_t id = 0; id < t->texts.n; id++)
         t->order[id] = slm_token_plain(t->kind, t->types[id]) ? order_of(scores ? (float)slm_key_number_at(scores, id) : 0) : SLM_NO_ID;
+    note_bounds(t);
     slm_vocab_bytes(t);
     t->words_apart = slm_vocab_words_apart(t);
     for (unsigned byte = 0; byte < 256; byte++)
@@ -60,15 +75,9 @@ slm_status slm_spm_load(slm_tokenizer *t, const slm_keys *keys, const char *file
     return SLM_OK;
 }
 
-/* A word, being merged. */
-typedef struct word {
-    const slm_tokenizer *tokenizer;
-    const uint8_t *text;
-} word;
-
 static uint32_t pair(const void *ctx, uint32_t left, uint32_t right, size_t start, size_t len, uint32_t *merged)
 {
-    const word *w = ctx;
+    const slm_word *w = ctx;
     const uint32_t id = slm_texts_find(&w->tokenizer->texts, w->text + start, len);
     (void)left, (void)right;
     if (id == SLM_NO_ID)
@@ -90,76 +99,37 @@ static void fall_back(slm_encoder *e, const uint8_t *bytes, size_t begin, size_t
         slm_emit_range(e, t->bytes[bytes[i]], begin + i, begin + i + 1);
 }
 
-/* A symbol that no other one joined: bytes [start, start + len) from byte `begin` of the scratch text. */
-static void emit_symbol(slm_encoder *e, uint32_t id, size_t begin, size_t start, size_t len)
+static void emit_symbol(slm_encoder *e, uint32_t id, const slm_word *w, size_t begin, size_t start, size_t len)
 {
     if (id != SLM_NO_ID)
         slm_emit_range(e, id, begin + start, begin + start + len);
     else
-        fall_back(e, e->scratch.data + begin + start, begin + start, len);
+        fall_back(e, w->text + start, begin + start, len);
 }
 
 /* The symbols of a word are its code points. */
-static inline size_t next_symbol(const slm_tokenizer *t, const uint8_t *text, size_t at, size_t n, uint32_t *id)
+static inline size_t symbol(const void *ctx, size_t at, size_t n, uint32_t *id)
 {
+    const slm_word *w = ctx;
     uint32_t cp;
     bool ok;
-    const size_t len = slm_utf8_next(text + at, n - at, &cp, &ok);
-    *id = slm_find_plain(t, text + at, len);
+    const size_t len = slm_utf8_next(w->text + at, n - at, &cp, &ok);
+    *id = slm_find_plain(w->tokenizer, w->text + at, len);
     return len;
-}
-
-static void encode_short(slm_encoder *e, const word *w, size_t begin, size_t n)
-{
-    slm_short s;
-    s.n = 0;
-    for (size_t i = 0; i < n; s.n++) {
-        s.start[s.n] = (uint32_t)i;
-        i += next_symbol(w->tokenizer, w->text, i, n, &s.id[s.n]);
-    }
-    s.start[s.n] = (uint32_t)n;
-    for (size_t i = 0; i + 1 < s.n; i++)
-        s.key[i] = pair(w, s.id[i], s.id[i + 1], s.start[i], s.start[i + 2] - s.start[i], &s.merged[i]);
-    slm_merge_short(&s, pair, w);
-    for (size_t i = 0; i < s.n; i++)
-        emit_symbol(e, s.id[i], begin, s.start[i], s.start[i + 1] - s.start[i]);
-}
-
-static slm_status encode_long(slm_encoder *e, const word *w, size_t begin, size_t n)
-{
-    size_t count = 0;
-    slm_status status;
-    for (size_t i = 0; i < n; i++)
-        count += (w->text[i] & 0xc0) != 0x80;
-    if ((status = slm_merger_reserve(&e->merger, count, e->err)))
-        return status;
-    slm_symbol *s = e->merger.symbols;
-    count = 0;
-    for (size_t i = 0; i < n; count++) {
-        s[count].start = (uint32_t)i;
-        s[count].len = (uint32_t)next_symbol(w->tokenizer, w->text, i, n, &s[count].id);
-        i += s[count].len;
-    }
-    slm_merge(&e->merger, count, pair, w);
-    for (uint32_t i = 0; i != SLM_NO_ID; i = s[i].next)
-        emit_symbol(e, s[i].id, begin, s[i].start, s[i].len);
-    return SLM_OK;
 }
 
 /* Bytes [begin, begin + n) of the scratch text. */
 static slm_status encode_word(slm_encoder *e, size_t begin, size_t n)
 {
-    const word w = { e->tokenizer, e->scratch.data + begin };
+    const uint8_t *text = e->scratch.data + begin;
     const size_t first = e->ids.size / sizeof(uint32_t);
-    slm_memo *memo = e->merger.memo && n <= SLM_MEMO_BYTES ? slm_memo_at(&e->merger, w.text, n) : NULL;
-    if (memo && slm_emit_known(e, memo, w.text, n))
+    slm_memo *memo = e->merger.memo && n <= SLM_MEMO_BYTES ? slm_memo_at(&e->merger, text, n) : NULL;
+    if (memo && slm_emit_known(e, memo, text, n))
         return SLM_OK;
-    if (n > SLM_SHORT)
-        return encode_long(e, &w, begin, n);
-    encode_short(e, &w, begin, n);
-    if (memo)
-        slm_emit_remember(e, memo, w.text, n, first);
-    return SLM_OK;
+    slm_status status = slm_merge_word(e, text, begin, n, symbol, pair, emit_symbol);
+    if (memo && !status)
+        slm_emit_remember(e, memo, text, n, first);
+    return status;
 }
 
 static void put(slm_encoder *e, const uint8_t *bytes, size_t n, size_t in, size_t n_in)

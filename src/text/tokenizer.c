@@ -339,6 +339,7 @@ void slm_tokenizer_free(slm_tokenizer *t)
     slm_special_free(&t->special, t->heap);
     slm_heap_free(t->heap, t->types);
     slm_heap_free(t->heap, t->ends);
+    slm_heap_free(t->heap, t->bounds);
     slm_heap_free(t->heap, t->order);
     slm_heap_free(t->heap, t->rules);
     slm_heap_free(t->heap, t->maybe);
@@ -401,7 +402,12 @@ static const uint8_t *well_formed(slm_buf *copy, slm_trace *trace, const uint8_t
     bool changed = false;
     while (i < *n) {
         uint32_t cp;
+        uint64_t eight;
         bool ok;
+        if (*n - i >= sizeof eight && (memcpy(&eight, text + i, sizeof eight), !(eight & UINT64_C(0x8080808080808080)))) {
+            i += sizeof eight;
+            continue;
+        }
         const size_t len = slm_utf8_next(text + i, *n - i, &cp, &ok);
         if (!ok) {
             slm_trace_put(trace, copy->size, i - begin, begin, i - begin, true);
@@ -518,6 +524,8 @@ static slm_status encode_into(const slm_tokenizer *t, int32_t *ids, slm_text_ran
     slm_encoder e = { .tokenizer = t, .ranged = ranged, .trace = { .on = ranged }, .err = err };
     slm_merger_init(&e.merger, t->heap);
     slm_buf_init(&e.ids, t->heap, SIZE_MAX / 2);
+    (void)slm_buf_grow(&e.ids, (len / 4 + 16) * sizeof *ids);       /* enough for most texts; a refusal shows with the first id */
+    e.ids.size = 0;
     slm_buf_init(&e.ranges, t->heap, SIZE_MAX / 2);
     slm_buf_init(&e.scratch, t->heap, SIZE_MAX / 2);
     slm_buf_init(&e.trace.parts, t->heap, SIZE_MAX / 2);

@@ -43,6 +43,9 @@ struct slm_tokenizer {
     uint32_t   duplicates;
     slm_special user, special;  /* tokens cut out of every text, and of text in which special tokens count */
 
+    /* SPM, BPE */
+    uint32_t  *bounds;          /* [SLM_MERGE_BOUNDS] of keys, by the bytes on both sides of a place (merge.h) */
+
     /* SPM */
     uint32_t  *order;           /* [texts.n] lower is a higher score; SLM_NO_ID: text never yields this token by merging */
 
@@ -123,6 +126,46 @@ static inline void slm_emit_range(slm_encoder *e, uint32_t id, size_t begin, siz
     slm_emit(e, id);
     if (e->ranged)
         slm_buf_add(&e->ranges, &(slm_text_range){ begin, end }, sizeof(slm_text_range));
+}
+
+/* A run of text, being merged: the context of slm_pair_fn and slm_symbol_fn. */
+typedef struct slm_word {
+    const slm_tokenizer *tokenizer;
+    const uint8_t *text;
+} slm_word;
+
+/* A symbol that no other one joined: bytes [start, start + len) of the word, which begins at byte `begin` of what the kind works on. */
+typedef void slm_symbol_emit_fn(slm_encoder *e, uint32_t id, const slm_word *word, size_t begin, size_t start, size_t len);
+
+/* Merges text [n], in the parts it falls apart into if it is long. Inline, so that the three functions are. */
+static inline __attribute__((always_inline)) slm_status slm_merge_word(slm_encoder *e, const uint8_t *text, size_t begin, size_t n,
+                                                                       slm_symbol_fn *symbol, slm_pair_fn *pair, slm_symbol_emit_fn *emit)
+{
+    const uint32_t *bounds = e->tokenizer->bounds;
+    for (size_t from = 0, end; from < n; from = end) {
+        const slm_word word = { e->tokenizer, text + from };
+        end = n > SLM_SHORT ? slm_merge_part(text, from, n, bounds) : n;
+        const size_t len = end - from;
+        if (len <= SLM_SHORT) {
+            slm_short s;
+            const size_t count = slm_merge_first(s.start, s.id, s.bound, 1, word.text, len, bounds, symbol, pair, &word);
+            s.start[count] = (uint32_t)len;
+            slm_merge_short(&s, count, pair, &word);
+            for (size_t i = 0; i < count; i = s.next[i])
+                emit(e, s.id[i], &word, begin + from, s.start[i], s.start[s.next[i]] - s.start[i]);
+            continue;
+        }
+        slm_status status = slm_merger_reserve(&e->merger, len, e->err);
+        if (status)
+            return status;
+        slm_symbol *s = e->merger.symbols;
+        const size_t count = slm_merge_first(&s->start, &s->id, &s->key, sizeof *s / sizeof s->id, word.text, len, bounds, symbol, pair, &word);
+        s[count].start = (uint32_t)len;
+        slm_merge(&e->merger, count, pair, &word);
+        for (uint32_t i = 0; i < count; i = s[i].next)
+            emit(e, s[i].id, &word, begin + from, s[i].start, s[s[i].next].start - s[i].start);
+    }
+    return SLM_OK;
 }
 
 /* The last token goes on to `end`. */
