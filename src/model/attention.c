@@ -251,7 +251,8 @@ void slm_pass_cut_tiles(const slm_pass *p, slm_segment *s)
     s->pieces = slm_ceil_div(s->n, s->tile) * c->kv_heads;
 }
 
-/* One task a thread, with its own scratch; the pieces are taken from a counter, segment by segment, the longest (last tokens) first. */
+/* One task a thread, with its own scratch; the pieces are taken from a counter, segment by segment and head by head, whose keys and values stay in the
+ * second-level cache from tile to tile as long as they fit there; the longest (last tokens) first. */
 static void attention(void *ctx, size_t index)
 {
     slm_pass *p = ctx;
@@ -265,8 +266,8 @@ static void attention(void *ctx, size_t index)
             before += s++->pieces;
         if (s->failed)
             continue;
-        const size_t t0 = (s->pieces / heads - 1 - (i - before) / heads) * s->tile;
-        attend(p, &p->w->scratch[index], (i - before) % heads, s->row + t0, slm_min(s->tile, s->n - t0));
+        const size_t tiles = s->pieces / heads, t0 = (tiles - 1 - (i - before) % tiles) * s->tile;
+        attend(p, &p->w->scratch[index], (i - before) / tiles, s->row + t0, slm_min(s->tile, s->n - t0));
     }
 }
 
