@@ -41,13 +41,13 @@ static void add_relative(const slm_model *m, size_t head, float *scores, view v,
 
 /* One kv head and rows t0 .. t0 + tile of the pass, all of one segment: their query heads and tokens are the rows of the tile.
  *
- * Two passes over the pages. The first leaves the scores, [pages][rows][SLM_PAGE], and the greatest of each row; the second turns those of a page into
- * weights where they lie and adds the values by them, so that a score is written once and read once. Both take STEP rows at a time: a kernel's tile,
- * whose weights are still in the first-level cache when they are used, and between two of them a part of the next page is asked for. The more rows, the
- * less often a page is read. */
+ * Two passes over the pages. The first leaves the scores, [pages][rows][SLM_PAGE], and the greatest of each row; the second turns
+ * those of a page into weights where they lie and adds the values by them. Both take STEP rows at a time: a kernel's tile, whose
+ * weights are still in the first-level cache when they are used, and between two of them a part of the next page is asked for. The
+ * more rows, the less often a page is read. */
 enum { STEP = 6 };
 
-typedef struct work {
+typedef struct piece {
     slm_pass *p;
     const slm_scratch *s;
     const slm_kv *kv;
@@ -55,34 +55,34 @@ typedef struct work {
     size_t first;               /* position of the first token */
     size_t start, end;          /* of the keys: that of the first page, that after the last one */
     view top, bottom;           /* of the first and of the last token: every one sees bottom.from .. top.to - 1 */
-} work;
+} piece;
 
-static view seen_in_page(const work *w, size_t token, size_t at)
+static view seen_in_page(const piece *w, size_t token, size_t at)
 {
     return in_page(seen(w->p, w->p->w->rows[w->t0].s, w->first + token), at);
 }
 
 /* Does every token see the same of the page at `at`? */
-static bool alike(const work *w, size_t at)
+static bool alike(const piece *w, size_t at)
 {
     const view a = in_page(w->top, at), b = in_page(w->bottom, at);
     return a.from == b.from && a.to == b.to;
 }
 
-static float *scores_of(const work *w, size_t at)
+static float *scores_of(const piece *w, size_t at)
 {
     return w->s->scores + (at - w->start) * w->rows;
 }
 
-static size_t rows_of_step(const work *w, size_t row)
+static size_t rows_of_step(const piece *w, size_t row)
 {
     const size_t steps = slm_ceil_div(w->rows - row, STEP);
     return slm_ceil_div(w->rows - row, steps);
 }
 
-/* Asks for the part of the next page's keys or values that rows row .. row + n have to: it begins in memory of its own, where the processor's prefetcher
- * knows nothing yet, and all at once would fill the queue of loads. */
-static void ask_for(const work *w, const uint8_t *bytes, size_t row, size_t n)
+/* Asks for the share of rows row .. row + n in the next page's keys or values: it begins in memory of its own, where the processor's
+ * prefetcher knows nothing yet, and all at once would fill the queue of loads. */
+static void ask_for(const piece *w, const uint8_t *bytes, size_t row, size_t n)
 {
     const size_t lines = w->kv->head_bytes / 2 / 64;
     for (size_t i = lines * row / w->rows; i < lines * (row + n) / w->rows; i++)
@@ -90,7 +90,7 @@ static void ask_for(const work *w, const uint8_t *bytes, size_t row, size_t n)
 }
 
 /* Scores of n rows and the first `keys` keys of a page. */
-static void score(const work *w, float *scores, size_t row, size_t n, const uint8_t *page, size_t keys)
+static void score(const piece *w, float *scores, size_t row, size_t n, const uint8_t *page, size_t keys)
 {
     const slm_kernels *k = &w->p->model->kernels;
     const float scale = w->p->model->config.score_scale;
@@ -102,7 +102,7 @@ static void score(const work *w, float *scores, size_t row, size_t n, const uint
 }
 
 /* out += p times the values that v names of a page, for n rows. */
-static void weigh(const work *w, size_t row, size_t n, const float *p, const uint8_t *page, view v)
+static void weigh(const piece *w, size_t row, size_t n, const float *p, const uint8_t *page, view v)
 {
     const slm_kernels *k = &w->p->model->kernels;
     const size_t d = w->d, blocks = slm_cache_blocks(d), keys = v.to - v.from;
@@ -118,7 +118,7 @@ static void weigh(const work *w, size_t row, size_t n, const float *p, const uin
 }
 
 /* First pass. */
-static void score_page(const work *w, size_t at, const uint8_t *page, const uint8_t *next)
+static void score_page(const piece *w, size_t at, const uint8_t *page, const uint8_t *next)
 {
     const slm_model *m = w->p->model;
     const slm_kernels *k = &m->kernels;
@@ -143,14 +143,15 @@ static void score_page(const work *w, size_t at, const uint8_t *page, const uint
     }
 }
 
-static void exponentials(const work *w, float *scores, size_t row, size_t n, view v)
+static void exponentials(const piece *w, float *scores, size_t row, size_t n, view v)
 {
     scores += row * SLM_PAGE;
     w->p->model->kernels.exp_rows_f32(scores, w->s->lanes + row * 16, scores, SLM_PAGE, w->s->most + row, n, v.from, v.to);
 }
 
-/* Second pass. Where tokens do not see the same of a page, what all of them see is added for all at once, between what each one has before and after it. */
-static void weigh_page(const work *w, size_t at, const uint8_t *page, const uint8_t *next)
+/* Second pass. Where tokens do not see the same of a page, what all of them see is added for all at once, between what each one has
+ * before and after it. */
+static void weigh_page(const piece *w, size_t at, const uint8_t *page, const uint8_t *next)
 {
     float *scores = scores_of(w, at);
     view all = { in_page(w->bottom, at).from, in_page(w->top, at).to };
@@ -206,7 +207,7 @@ static void attend(slm_pass *p, const slm_scratch *s, size_t head, size_t t0, si
     const size_t d = c->head_size, group = c->heads / c->kv_heads, rows = group * tile, qn = c->heads * d, shelf = slm_pass_shelf(p);
     const size_t first = p->w->rows[t0].position;
     const view top = seen(p, own, first), bottom = seen(p, own, first + tile - 1);
-    const work w = { p, s, own->sequence->kv, head, t0, tile, group, rows, d, first, top.from / SLM_PAGE * SLM_PAGE, bottom.to, top, bottom };
+    const piece w = { p, s, own->sequence->kv, head, t0, tile, group, rows, d, first, top.from / SLM_PAGE * SLM_PAGE, bottom.to, top, bottom };
 
     for (size_t t = 0; t < tile; t++)
         memcpy(s->q + t * group * d, p->w->qkv[0] + (t0 + t) * qn + head * group * d, group * d * sizeof(float));
@@ -234,7 +235,7 @@ static void attend(slm_pass *p, const slm_scratch *s, size_t head, size_t t0, si
     }
     for (size_t r = 0; r < rows; r++) {
         const float sum = fold(s->lanes + r * 16);
-        if (!slm_is_finite(sum)) {              /* as any score is that is a NaN or above all others infinite */
+        if (!slm_is_finite(sum)) {              /* some score was a NaN or infinite, or all were -infinite */
             slm_pass_note_bad(p, t0 + r / group);
             return;
         }
@@ -251,8 +252,8 @@ void slm_pass_cut_tiles(const slm_pass *p, slm_segment *s)
     s->pieces = slm_ceil_div(s->n, s->tile) * c->kv_heads;
 }
 
-/* One task a thread, with its own scratch; the pieces are taken from a counter, segment by segment and head by head, whose keys and values stay in the
- * second-level cache from tile to tile as long as they fit there; the longest (last tokens) first. */
+/* One task a thread, with its own scratch; the pieces are taken from a counter, segment by segment and head by head, whose keys and
+ * values stay in the second-level cache from tile to tile as long as they fit there; the longest (last tokens) first. */
 static void attention(void *ctx, size_t index)
 {
     slm_pass *p = ctx;

@@ -110,7 +110,8 @@ static int rows_case(check *c, slm_max_rows_f32_fn *most_of, slm_exp_rows_f32_fn
     float *fill = s ? s : p.got;
     check_fill_f32(c, fill, n, kind);
     for (size_t i = 0; kind == CHECK_ANY && i < n; i++)     /* scores as they are, masked ones, some that underflow and now and then a NaN */
-        fill[i] = i % 7 == 5 ? -INFINITY : i % 5 == 3 ? -84.0f - (float)check_below(c, 24) : check_below(c, 400) ? check_f32(c, CHECK_RANDOM) * 4 : NAN;
+        fill[i] = i % 7 == 5 ? -INFINITY
+                : i % 5 == 3 ? -84.0f - (float)check_below(c, 24) : check_below(c, 400) ? check_f32(c, CHECK_RANDOM) * 4 : NAN;
     check_fill_f32(c, lanes.want, rows * 16, CHECK_RANDOM);
     memcpy(lanes.got, lanes.want, rows * 16 * 4);
     if (exp_of) {

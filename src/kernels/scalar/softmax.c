@@ -30,8 +30,8 @@ float slm_exp_sum_f32_scalar(float *p, const float *s, size_t n, size_t first, f
     return lane[0];
 }
 
-/* most[r * 16 + t % 16] becomes the greater of it and s[r * ld + t], for from <= t < to (nothing if from >= to), t ascending: it stays where both are
- * zeros or one is NaN. The lanes of a row are brought to one value by max_f32. */
+/* most[r * 16 + t % 16] becomes the greater of it and s[r * ld + t], for from <= t < to (nothing if from >= to), t ascending: it stays
+ * where both are zeros or one is NaN. The lanes of a row are brought to one value by max_f32. */
 void slm_max_rows_f32_scalar(float *most, const float *s, size_t ld, size_t rows, size_t from, size_t to)
 {
     for (size_t r = 0; r < rows; r++)
@@ -40,8 +40,8 @@ void slm_max_rows_f32_scalar(float *most, const float *s, size_t ld, size_t rows
                 most[r * 16 + t % 16] = s[r * ld + t];
 }
 
-/* p[r * ld + t] = exp(s[r * ld + t] - most[r]), added to sum[r * 16 + t % 16], for from <= t < to (nothing if from >= to), t ascending. A page begins at
- * a multiple of 16, so the lanes are those of C7 and only remain to be folded once all pages are in.
+/* p[r * ld + t] = exp(s[r * ld + t] - most[r]), added to sum[r * 16 + t % 16], for from <= t < to (nothing if from >= to), t ascending.
+ * A page begins at a multiple of 16, so the lanes are those of C7 and only remain to be folded once all pages are in.
  * p may be s. No s[r * ld + t] is above most[r]. A NaN, or an infinity equal to most[r], gives a NaN and makes one of the sum. */
 void slm_exp_rows_f32_scalar(float *p, float *sum, const float *s, size_t ld, const float *most, size_t rows, size_t from, size_t to)
 {
