@@ -5,7 +5,7 @@
 
 enum {
     WORK_BYTES = 24 << 20,      /* of activations; more tokens at once gain nothing in the products */
-    TILE_BYTES = 768 << 10,     /* of scores a thread keeps: SLM_PASS_TILE_ROWS of 4,096 keys */
+    TILE_BYTES = 384 << 10,     /* of scores a thread keeps: half of SLM_PASS_TILE_ROWS at 4,096 keys */
     HEAD_ROWS = 16,             /* rows of logits computed together */
     HEAD_BYTES = 8 << 20
 };
