@@ -4,6 +4,7 @@
 
 #include "core/size.h"
 
+#include <math.h>
 #include <string.h>
 
 /* The keys from .. to - 1 that the query at `position` sees in this layer. Both grow with the position. */
@@ -22,6 +23,12 @@ static view seen(const slm_pass *p, const slm_segment *s, size_t position)
     return (view){ position > window / 2 ? position - window / 2 : 0, slm_min(all, position + window / 2 + 1) };
 }
 
+/* What of the view lies in the page at `at`, counted from there; the same two of a page none of which does: both 0 or both SLM_PAGE. */
+static view in_page(view v, size_t at)
+{
+    return (view){ slm_min(v.from - slm_min(v.from, at), SLM_PAGE), slm_min(v.to - slm_min(v.to, at), SLM_PAGE) };
+}
+
 /* Adds the bias of the distance from the query at `position` to scores [to - from] of the keys from .. to - 1. */
 static void add_relative(const slm_model *m, size_t head, float *scores, view v, size_t position)
 {
@@ -32,100 +39,207 @@ static void add_relative(const slm_model *m, size_t head, float *scores, view v,
     }
 }
 
-/* Asks for what the next page has of a head while this one is computed with: it begins in memory of its own, where the processor's prefetcher knows
- * nothing yet. */
-static void ask_for(const uint8_t *bytes, size_t n)
+/* One kv head and rows t0 .. t0 + tile of the pass, all of one segment: their query heads and tokens are the rows of the tile.
+ *
+ * Two passes over the pages. The first leaves the scores, [pages][rows][SLM_PAGE], and the greatest of each row; the second turns
+ * those of a page into weights where they lie and adds the values by them. Both take STEP rows at a time: a kernel's tile, whose
+ * weights are still in the first-level cache when they are used, and between two of them a part of the next page is asked for. The
+ * more rows, the less often a page is read. */
+enum { STEP = 6 };
+
+typedef struct piece {
+    slm_pass *p;
+    const slm_scratch *s;
+    const slm_kv *kv;
+    size_t head, t0, tile, group, rows, d;
+    size_t first;               /* position of the first token */
+    size_t start, end;          /* of the keys: that of the first page, that after the last one */
+    view top, bottom;           /* of the first and of the last token: every one sees bottom.from .. top.to - 1 */
+} piece;
+
+static view seen_in_page(const piece *w, size_t token, size_t at)
 {
-    for (size_t i = 0; i < n; i += 64)
-        __builtin_prefetch(bytes + i);
+    return in_page(seen(w->p, w->p->w->rows[w->t0].s, w->first + token), at);
 }
 
-/* Scores of the rows and the first n keys of a page, at position `at`. */
-static void score(const slm_kernels *k, const slm_kv *kv, const slm_scratch *s, size_t at, size_t lds, size_t rows, const uint8_t *keys, size_t n,
-                  float scale)
+/* Does every token see the same of the page at `at`? */
+static bool alike(const piece *w, size_t at)
 {
-    const size_t d = kv->head_size;
-    if (kv->element == 1)
-        k->qk_q8(s->scores + at, lds, s->blocks, slm_ceil_div(d, 64) * 2, rows, keys, d, n, scale);
+    const view a = in_page(w->top, at), b = in_page(w->bottom, at);
+    return a.from == b.from && a.to == b.to;
+}
+
+static float *scores_of(const piece *w, size_t at)
+{
+    return w->s->scores + (at - w->start) * w->rows;
+}
+
+static size_t rows_of_step(const piece *w, size_t row)
+{
+    const size_t steps = slm_ceil_div(w->rows - row, STEP);
+    return slm_ceil_div(w->rows - row, steps);
+}
+
+/* Asks for the share of rows row .. row + n in the next page's keys or values: it begins in memory of its own, where the processor's
+ * prefetcher knows nothing yet, and all at once would fill the queue of loads. */
+static void ask_for(const piece *w, const uint8_t *bytes, size_t row, size_t n)
+{
+    const size_t lines = w->kv->head_bytes / 2 / 64;
+    for (size_t i = lines * row / w->rows; i < lines * (row + n) / w->rows; i++)
+        __builtin_prefetch(bytes + i * 64);
+}
+
+/* Scores of n rows and the first `keys` keys of a page. */
+static void score(const piece *w, float *scores, size_t row, size_t n, const uint8_t *page, size_t keys)
+{
+    const slm_kernels *k = &w->p->model->kernels;
+    const float scale = w->p->model->config.score_scale;
+    const size_t blocks = slm_ceil_div(w->d, 64) * 2;
+    if (w->kv->element == 1)
+        k->qk_q8(scores, SLM_PAGE, w->s->blocks + row * blocks, blocks, n, page, w->d, keys, scale);
     else
-        (kv->element == 4 ? k->qk_f32 : k->qk_f16)(s->scores + at, lds, s->q, d, rows, keys, d, n, scale);
+        (w->kv->element == 4 ? k->qk_f32 : k->qk_f16)(scores, SLM_PAGE, w->s->q + row * w->d, w->d, n, page, w->d, keys, scale);
 }
 
-/* out += p times the values of the positions slot .. slot + n - 1 of a page. */
-static void weigh(const slm_kernels *k, const slm_kv *kv, float *out, const float *p, size_t ldp, size_t rows, const uint8_t *values, size_t slot,
-                  size_t n)
+/* out += p times the values that v names of a page, for n rows. */
+static void weigh(const piece *w, size_t row, size_t n, const float *p, const uint8_t *page, view v)
 {
-    const size_t d = kv->head_size, blocks = slm_cache_blocks(d);
-    if (kv->element == 1)
-        k->pv_q8(out, d, p, ldp, rows, (const float *)(const void *)values + slot * blocks,
-                 (const int8_t *)values + SLM_PAGE * blocks * 4 + slot * slm_cache_width(d), d, n);
+    const slm_kernels *k = &w->p->model->kernels;
+    const size_t d = w->d, blocks = slm_cache_blocks(d), keys = v.to - v.from;
+    float *out = w->s->out + row * d;
+    p += row * SLM_PAGE + v.from;
+    if (v.from >= v.to)
+        return;
+    if (w->kv->element == 1)
+        k->pv_q8(out, d, p, SLM_PAGE, n, (const float *)(const void *)page + v.from * blocks,
+                 (const int8_t *)page + SLM_PAGE * blocks * 4 + v.from * slm_cache_width(d), d, keys);
     else
-        (kv->element == 4 ? k->pv_f32 : k->pv_f16)(out, d, p, ldp, rows, values + slot * d * kv->element, d, n);
+        (w->kv->element == 4 ? k->pv_f32 : k->pv_f16)(out, d, p, SLM_PAGE, n, page + v.from * d * w->kv->element, d, keys);
 }
 
-/* Rows t0 .. t0 + tile of the pass, all of one segment, and one kv head, whose query heads and tokens are the rows of the tile. */
+/* First pass. */
+static void score_page(const piece *w, size_t at, const uint8_t *page, const uint8_t *next)
+{
+    const slm_model *m = w->p->model;
+    const slm_kernels *k = &m->kernels;
+    float *scores = scores_of(w, at);
+    for (size_t row = 0, n; row < w->rows; row += n) {
+        n = rows_of_step(w, row);
+        ask_for(w, next, row, n);
+        score(w, scores + row * SLM_PAGE, row, n, page, slm_min(SLM_PAGE, w->end - at));
+    }
+    if (m->config.score_cap != 0)       /* of what nobody sees too */
+        k->softcap_f32(scores, scores, w->rows * SLM_PAGE, m->config.score_cap);
+    for (size_t row = 0; m->relative && row < w->rows; row++) {
+        const view v = seen_in_page(w, row / w->group, at);
+        add_relative(m, w->head * w->group + row % w->group, scores + row * SLM_PAGE + v.from, (view){ at + v.from, at + v.to },
+                     w->first + row / w->group);
+    }
+    const bool all = alike(w, at);
+    const size_t n = all ? w->rows : w->group;
+    for (size_t row = 0; row < w->rows; row += n) {
+        const view v = seen_in_page(w, row / w->group, at);
+        k->max_rows_f32(w->s->lanes + row * 16, scores + row * SLM_PAGE, SLM_PAGE, n, v.from, v.to);
+    }
+}
+
+static void exponentials(const piece *w, float *scores, size_t row, size_t n, view v)
+{
+    scores += row * SLM_PAGE;
+    w->p->model->kernels.exp_rows_f32(scores, w->s->lanes + row * 16, scores, SLM_PAGE, w->s->most + row, n, v.from, v.to);
+}
+
+/* Second pass. Where tokens do not see the same of a page, what all of them see is added for all at once, between what each one has
+ * before and after it. */
+static void weigh_page(const piece *w, size_t at, const uint8_t *page, const uint8_t *next)
+{
+    float *scores = scores_of(w, at);
+    view all = { in_page(w->bottom, at).from, in_page(w->top, at).to };
+    if (alike(w, at)) {
+        for (size_t row = 0, n; row < w->rows; row += n) {
+            n = rows_of_step(w, row);
+            ask_for(w, next, row, n);
+            exponentials(w, scores, row, n, all);
+            weigh(w, row, n, scores, page, all);
+        }
+        return;
+    }
+    if (all.from >= all.to)
+        all = (view){ SLM_PAGE, SLM_PAGE };
+    for (size_t t = 0; t < w->tile; t++) {
+        const view v = seen_in_page(w, t, at);
+        exponentials(w, scores, t * w->group, w->group, v);
+        weigh(w, t * w->group, w->group, scores, page, (view){ v.from, slm_min(v.to, all.from) });
+    }
+    weigh(w, 0, w->rows, scores, page, all);
+    for (size_t t = 0; t < w->tile; t++) {
+        const view v = seen_in_page(w, t, at);
+        weigh(w, t * w->group, w->group, scores, page, (view){ slm_max(v.from, all.to), v.to });
+    }
+}
+
+/* C7 */
+static float fold(float *lane)
+{
+    for (size_t half = 8; half > 0; half /= 2)
+        for (size_t i = 0; i < half; i++)
+            lane[i] += lane[i + half];
+    return lane[0];
+}
+
+/* y = x * factor, in steps as slm_add_to. */
+static void multiply(float *restrict y, const float *restrict x, size_t n, float factor)
+{
+    size_t i = 0;
+    for (; n - i >= 16; i += 16)
+        for (size_t j = 0; j < 16; j++)
+            y[i + j] = x[i + j] * factor;
+    for (; i < n; i++)
+        y[i] = x[i] * factor;
+}
+
 static void attend(slm_pass *p, const slm_scratch *s, size_t head, size_t t0, size_t tile)
 {
     const slm_model *m = p->model;
     const slm_kernels *k = &m->kernels;
     const slm_config *c = &m->config;
     const slm_segment *own = p->w->rows[t0].s;
-    const size_t d = c->head_size, group = c->heads / c->kv_heads, rows = group * tile, qn = c->heads * d;
-    const size_t first = p->w->rows[t0].position, shelf = slm_pass_shelf(p);
-    const view top = seen(p, own, first), bottom = seen(p, own, first + tile - 1);     /* every row sees bottom.from .. top.to - 1 */
-    const size_t from_page = top.from / SLM_PAGE * SLM_PAGE, keys = bottom.to, lds = slm_ceil_div(keys, SLM_PAGE) * SLM_PAGE;
-    const slm_kv *kv = own->sequence->kv;
+    const size_t d = c->head_size, group = c->heads / c->kv_heads, rows = group * tile, qn = c->heads * d, shelf = slm_pass_shelf(p);
+    const size_t first = p->w->rows[t0].position;
+    const view top = seen(p, own, first), bottom = seen(p, own, first + tile - 1);
+    const piece w = { p, s, own->sequence->kv, head, t0, tile, group, rows, d, first, top.from / SLM_PAGE * SLM_PAGE, bottom.to, top, bottom };
 
     for (size_t t = 0; t < tile; t++)
         memcpy(s->q + t * group * d, p->w->qkv[0] + (t0 + t) * qn + head * group * d, group * d * sizeof(float));
-    memset(s->out, 0, rows * d * sizeof(float));
-    if (kv->element == 1)
+    if (w.kv->element == 1)
         for (size_t r = 0; r < rows; r++)
             if (!k->quantize_x(s->blocks + r * slm_ceil_div(d, 64) * 2, s->q + r * d, d)) {
                 slm_pass_note_bad(p, t0 + r / group);
                 return;
             }
-    for (size_t at = from_page; at < keys; at += SLM_PAGE) {
-        if (at + SLM_PAGE < keys)
-            ask_for(slm_kv_keys(kv, at / SLM_PAGE + 1, shelf, head), kv->head_bytes / 2);
-        score(k, kv, s, at, lds, rows, slm_kv_keys(kv, at / SLM_PAGE, shelf, head), slm_min(SLM_PAGE, keys - at), c->score_scale);
+    for (size_t i = 0; i < rows * 16; i++)
+        s->lanes[i] = -INFINITY;
+    for (size_t at = w.start; at < w.end; at += SLM_PAGE) {
+        const uint8_t *next = at + SLM_PAGE < w.end ? slm_kv_keys(w.kv, at / SLM_PAGE + 1, shelf, head)
+                                                     : slm_kv_values(w.kv, w.start / SLM_PAGE, shelf, head);
+        score_page(&w, at, slm_kv_keys(w.kv, at / SLM_PAGE, shelf, head), next);
+    }
+    for (size_t r = 0; r < rows; r++)
+        s->most[r] = k->max_f32(s->lanes + r * 16, 16);
+    memset(s->lanes, 0, rows * 16 * sizeof(float));
+    memset(s->out, 0, rows * d * sizeof(float));
+    for (size_t at = w.start; at < w.end; at += SLM_PAGE) {
+        const size_t page = at / SLM_PAGE;
+        weigh_page(&w, at, slm_kv_values(w.kv, page, shelf, head),
+                   slm_kv_values(w.kv, at + SLM_PAGE < w.end ? page + 1 : page, shelf, head));
     }
     for (size_t r = 0; r < rows; r++) {
-        const size_t position = first + r / group;
-        const view v = seen(p, own, position);
-        float *scores = s->scores + r * lds + v.from;
-        if (c->score_cap != 0)
-            k->softcap_f32(scores, scores, v.to - v.from, c->score_cap);
-        if (m->relative)
-            add_relative(m, head * group + r % group, scores, v, position);
-        const float most = k->max_f32(scores, v.to - v.from);
-        if (!slm_is_finite(most)) {
+        const float sum = fold(s->lanes + r * 16);
+        if (!slm_is_finite(sum)) {              /* some score was a NaN or infinite, or all were -infinite */
             slm_pass_note_bad(p, t0 + r / group);
             return;
         }
-        const float sum = k->exp_sum_f32(scores, scores, v.to - v.from, v.from, most);
-        s->q[r] = 1.0f / sum;           /* q is used up: rows <= rows * d */
-    }
-    for (size_t at = from_page; at < keys; at += SLM_PAGE) {
-        const uint8_t *values = slm_kv_values(kv, at / SLM_PAGE, shelf, head);
-        const size_t end = slm_min(at + SLM_PAGE, keys);
-        if (end < keys)
-            ask_for(slm_kv_values(kv, at / SLM_PAGE + 1, shelf, head), kv->head_bytes / 2);
-        if (at >= bottom.from && end <= top.to) {       /* every row of the tile sees all of it */
-            weigh(k, kv, s->out, s->scores + at, lds, rows, values, 0, end - at);
-            continue;
-        }
-        for (size_t t = 0; t < tile; t++) {
-            const view v = seen(p, own, first + t);
-            const size_t from = slm_max(at, v.from), to = slm_min(end, v.to);
-            if (from < to)
-                weigh(k, kv, s->out + t * group * d, s->scores + t * group * lds + from, lds, group, values, from - at, to - from);
-        }
-    }
-    for (size_t r = 0; r < rows; r++) {
-        float *out = p->w->att.f + (t0 + r / group) * p->w->att.ld + (head * group + r % group) * d;
-        for (size_t i = 0; i < d; i++)
-            out[i] = s->out[r * d + i] * s->q[r];
+        multiply(p->w->att.f + (t0 + r / group) * p->w->att.ld + (head * group + r % group) * d, s->out + r * d, d, 1.0f / sum);
     }
 }
 
@@ -134,11 +248,12 @@ void slm_pass_cut_tiles(const slm_pass *p, slm_segment *s)
 {
     const slm_config *c = &p->model->config;
     const size_t keys = slm_ceil_div(s->first + s->n, SLM_PAGE) * SLM_PAGE, group = c->heads / c->kv_heads;
-    s->tile = slm_max(1, slm_min(SLM_PASS_TILE_TOKENS, p->w->score_room / (group * keys)));
+    s->tile = slm_max(1, slm_min(SLM_PASS_TILE_ROWS / group, p->w->score_room / (group * keys)));
     s->pieces = slm_ceil_div(s->n, s->tile) * c->kv_heads;
 }
 
-/* One task a thread, with its own scratch; the pieces are taken from a counter, segment by segment, the longest (last tokens) first. */
+/* One task a thread, with its own scratch; the pieces are taken from a counter, segment by segment and head by head, whose keys and
+ * values stay in the second-level cache from tile to tile as long as they fit there; the longest (last tokens) first. */
 static void attention(void *ctx, size_t index)
 {
     slm_pass *p = ctx;
@@ -152,8 +267,8 @@ static void attention(void *ctx, size_t index)
             before += s++->pieces;
         if (s->failed)
             continue;
-        const size_t t0 = (s->pieces / heads - 1 - (i - before) / heads) * s->tile;
-        attend(p, &p->w->scratch[index], (i - before) % heads, s->row + t0, slm_min(s->tile, s->n - t0));
+        const size_t tiles = s->pieces / heads, t0 = (tiles - 1 - (i - before) % tiles) * s->tile;
+        attend(p, &p->w->scratch[index], (i - before) / tiles, s->row + t0, slm_min(s->tile, s->n - t0));
     }
 }
 

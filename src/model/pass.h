@@ -10,7 +10,7 @@
 #include "model/work.h"
 
 enum {
-    SLM_PASS_TILE_TOKENS = 16,
+    SLM_PASS_TILE_ROWS = 48,            /* query heads of a kv head times tokens: so often is a page of the cache used once it is read */
     SLM_PASS_FEED_ROOM = 16 << 10,      /* values of gate, and of up, that a thread has at once: both in half of an L2's 256 KB */
     SLM_PASS_TASK_BYTES = 128 << 10     /* of weights times tokens (or of cache): less than this is done sooner than a thread is told */
 };
@@ -28,7 +28,8 @@ typedef struct slm_operand {
 
 /* A thread's own in the attention and the feed forward. */
 typedef struct slm_scratch {
-    float *q, *out, *scores;    /* [rows][head size] x 2, [rows][keys] */
+    float *q, *out;             /* [rows][head size] */
+    float *scores, *most, *lanes;       /* [pages][rows][SLM_PAGE], [rows], [rows][16] */
     float *gate, *up;           /* [SLM_PASS_FEED_ROOM] each */
     slm_xblock *blocks;         /* [rows][head size / 32 rounded up to pairs]: queries for 8-bit keys */
 } slm_scratch;

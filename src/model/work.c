@@ -5,7 +5,7 @@
 
 enum {
     WORK_BYTES = 24 << 20,      /* of activations; more tokens at once gain nothing in the products */
-    TILE_BYTES = 256 << 10,     /* of scores a thread keeps: an L2's share */
+    TILE_BYTES = 384 << 10,     /* of scores a thread keeps: half of SLM_PASS_TILE_ROWS at 4,096 keys */
     HEAD_ROWS = 16,             /* rows of logits computed together */
     HEAD_BYTES = 8 << 20
 };
@@ -43,7 +43,7 @@ static void place_operand(layout *l, slm_operand *o, size_t n, const slm_config 
 static void place(layout *l, slm_work *w, const slm_config *c, size_t width)
 {
     const size_t e = c->embedding, f = c->feed_forward, d = c->head_size, qn = c->heads * d, kn = c->kv_heads * d;
-    const size_t group = c->heads / c->kv_heads;
+    const size_t group = c->heads / c->kv_heads, rows = slm_max(group, SLM_PASS_TILE_ROWS);
     w->x = piece(l, w->chunk, e * sizeof(float));
     w->delta = piece(l, w->chunk, e * sizeof(float));
     w->qkv[0] = piece(l, w->chunk, qn * sizeof(float));
@@ -63,10 +63,15 @@ static void place(layout *l, slm_work *w, const slm_config *c, size_t width)
     w->segments = piece(l, w->most_segments, sizeof *w->segments);
     w->scratch = piece(l, width, sizeof *w->scratch);
     for (size_t i = 0; i < width; i++) {
-        const slm_scratch s = { piece(l, group * SLM_PASS_TILE_TOKENS, d * sizeof(float)), piece(l, group * SLM_PASS_TILE_TOKENS, d * sizeof(float)),
-                                piece(l, w->score_room, sizeof(float)), piece(l, SLM_PASS_FEED_ROOM, sizeof(float)),
-                                piece(l, SLM_PASS_FEED_ROOM, sizeof(float)),
-                                piece(l, group * SLM_PASS_TILE_TOKENS, slm_ceil_div(d, 64) * 2 * sizeof(slm_xblock)) };
+        slm_scratch s;
+        s.q = piece(l, rows, d * sizeof(float));
+        s.out = piece(l, rows, d * sizeof(float));
+        s.scores = piece(l, w->score_room, sizeof(float));
+        s.most = piece(l, rows, sizeof(float));
+        s.lanes = piece(l, rows, 16 * sizeof(float));
+        s.gate = piece(l, SLM_PASS_FEED_ROOM, sizeof(float));
+        s.up = piece(l, SLM_PASS_FEED_ROOM, sizeof(float));
+        s.blocks = piece(l, rows, slm_ceil_div(d, 64) * 2 * sizeof(slm_xblock));
         if (l->base)
             w->scratch[i] = s;
     }

@@ -62,3 +62,47 @@ float slm_exp_sum_f32_avx2(float *p, const float *s, size_t n, size_t first, flo
         high = _mm256_add_ps(high, exp_masked(p + i + 8, s + i + 8, first_lanes(n - i - 8), most));
     return fold(low, high);
 }
+
+/* Of the 8 columns from t on, those within from .. to - 1. */
+INLINE __m256i columns(size_t t, size_t from, size_t to)
+{
+    return _mm256_andnot_si256(first_lanes(from > t ? from - t : 0), first_lanes(to > t ? to - t : 0));
+}
+
+/* max_ps gives its second operand where both are zeros or one is NaN, as the reference does. */
+void slm_max_rows_f32_avx2(float *most, const float *s, size_t ld, size_t rows, size_t from, size_t to)
+{
+    for (size_t r = 0; r < rows; r++, s += ld, most += 16) {
+        for (size_t half = 0; half < 16; half += 8) {
+            __m256 m = _mm256_loadu_ps(most + half);
+            for (size_t t = from / 16 * 16 + half; t < to; t += 16) {
+                const __m256i mask = columns(t, from, to);
+                const __m256 more = _mm256_max_ps(_mm256_maskload_ps(s + t, mask), m);
+                m = _mm256_blendv_ps(m, more, _mm256_castsi256_ps(mask));
+            }
+            _mm256_storeu_ps(most + half, m);
+        }
+    }
+}
+
+/* Masked stores are slow: only where they must be. */
+void slm_exp_rows_f32_avx2(float *p, float *sum, const float *s, size_t ld, const float *most, size_t rows, size_t from, size_t to)
+{
+    for (size_t r = 0; r < rows; r++, p += ld, s += ld, sum += 16) {
+        const __m256 m = _mm256_set1_ps(most[r]);
+        for (size_t half = 0; half < 16; half += 8) {
+            __m256 lane = _mm256_loadu_ps(sum + half);
+            for (size_t t = from / 16 * 16 + half; t < to; t += 16) {
+                __m256 e;
+                if (t >= from && t + 8 <= to) {
+                    e = exp_lanes(_mm256_sub_ps(_mm256_loadu_ps(s + t), m));
+                    _mm256_storeu_ps(p + t, e);
+                } else {
+                    e = exp_masked(p + t, s + t, columns(t, from, to), m);
+                }
+                lane = _mm256_add_ps(lane, e);
+            }
+            _mm256_storeu_ps(sum + half, lane);
+        }
+    }
+}

@@ -23,14 +23,9 @@ INLINE float fold(__m512 lane)
     return _mm_cvtss_f32(_mm_add_ss(two, _mm_movehdup_ps(two)));
 }
 
-/* slm_exp_f32 on 16 lanes. The last step there, p * 2^half * 2^(n - half), rounds once, as scalef does: p is within 0.7 and 1.42, and
- * p * 2^half is exact. min with the limit on the left keeps a NaN. */
-INLINE __m512 exp_lanes(__m512 x)
+/* e^x / 2^n, n the integer nearest x / ln 2. */
+INLINE __m512 exp_fraction(__m512 x, __m512 n)
 {
-    const __mmask16 kept = _mm512_cmp_ps_mask(x, _mm512_set1_ps(SLM_EXP_LEAST), _CMP_NLT_UQ);
-    x = _mm512_min_ps(_mm512_set1_ps(SLM_EXP_MOST), x);
-    const __m512 magic = _mm512_set1_ps(SLM_EXP_MAGIC);
-    const __m512 n = _mm512_sub_ps(_mm512_fmadd_ps(x, _mm512_set1_ps(SLM_EXP_LOG2E), magic), magic);
     __m512 r = _mm512_fmadd_ps(n, _mm512_set1_ps(-SLM_EXP_LN2HI), x);
     r = _mm512_fmadd_ps(n, _mm512_set1_ps(-SLM_EXP_LN2LO), r);
     __m512 p = _mm512_set1_ps(SLM_EXP_Q4);
@@ -39,8 +34,18 @@ INLINE __m512 exp_lanes(__m512 x)
     p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(SLM_EXP_Q1));
     p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(SLM_EXP_Q0));
     p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(1.0f));
-    p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(1.0f));
-    return _mm512_maskz_scalef_ps(kept, p, n);
+    return _mm512_fmadd_ps(p, r, _mm512_set1_ps(1.0f));
+}
+
+/* slm_exp_f32 on 16 lanes. The last step there, p * 2^half * 2^(n - half), rounds once, as scalef does: p is within 0.7 and 1.42, and
+ * p * 2^half is exact. min with the limit on the left keeps a NaN. */
+INLINE __m512 exp_lanes(__m512 x)
+{
+    const __mmask16 kept = _mm512_cmp_ps_mask(x, _mm512_set1_ps(SLM_EXP_LEAST), _CMP_NLT_UQ);
+    x = _mm512_min_ps(_mm512_set1_ps(SLM_EXP_MOST), x);
+    const __m512 magic = _mm512_set1_ps(SLM_EXP_MAGIC);
+    const __m512 n = _mm512_sub_ps(_mm512_fmadd_ps(x, _mm512_set1_ps(SLM_EXP_LOG2E), magic), magic);
+    return _mm512_maskz_scalef_ps(kept, exp_fraction(x, n), n);
 }
 
 #endif

@@ -53,3 +53,77 @@ float slm_exp_sum_f32_avx512(float *p, const float *s, size_t n, size_t first, f
     }
     return fold(lane);
 }
+
+/* Of the 16 columns from t on, those within from .. to - 1. */
+INLINE __mmask16 columns(size_t t, size_t from, size_t to)
+{
+    return first_lanes(to - t) & (__mmask16)~first_lanes(from > t ? from - t : 0);
+}
+
+/* max_ps gives its second operand where both are zeros or one is NaN, as the reference does. */
+void slm_max_rows_f32_avx512(float *most, const float *s, size_t ld, size_t rows, size_t from, size_t to)
+{
+    for (size_t r = 0; r < rows; r++, s += ld, most += 16) {
+        __m512 m = _mm512_loadu_ps(most);
+        if (from % 16 == 0 && to % 16 == 0)
+            for (size_t t = from; t < to; t += 16)
+                m = _mm512_max_ps(_mm512_loadu_ps(s + t), m);
+        else
+            for (size_t t = from / 16 * 16; t < to; t += 16) {
+                const __mmask16 mask = columns(t, from, to);
+                m = _mm512_mask_max_ps(m, mask, _mm512_maskz_loadu_ps(mask, s + t), m);
+            }
+        _mm512_storeu_ps(most, m);
+    }
+}
+
+/* exp_lanes for lanes within NORMAL .. 0, bit for bit: p there is within 0.7 and 1.42 and n at least -124, so that p * 2^n is normal and 2^n may be
+ * added to the exponent. The low bits of t are n. */
+#define NORMAL -86.0f
+
+INLINE __m512 exp_normal_lanes(__m512 x)
+{
+    const __m512 magic = _mm512_set1_ps(SLM_EXP_MAGIC), t = _mm512_fmadd_ps(x, _mm512_set1_ps(SLM_EXP_LOG2E), magic);
+    const __m512i p = _mm512_castps_si512(exp_fraction(x, _mm512_sub_ps(t, magic)));
+    return _mm512_castsi512_ps(_mm512_add_epi32(p, _mm512_slli_epi32(_mm512_castps_si512(t), 23)));
+}
+
+/* 64 columns, a page of the cache, are four chains side by side. */
+void slm_exp_rows_f32_avx512(float *p, float *sum, const float *s, size_t ld, const float *most, size_t rows, size_t from, size_t to)
+{
+    for (size_t r = 0; r < rows; r++, p += ld, s += ld, sum += 16) {
+        const __m512 m = _mm512_set1_ps(most[r]);
+        __m512 lane = _mm512_loadu_ps(sum);
+        size_t t = from / 16 * 16;
+        for (; from % 16 == 0 && t + 64 <= to; t += 64) {
+            __m512 x[4];
+            unsigned normal = 0xffff;
+            UNROLL
+            for (size_t j = 0; j < 4; j++) {
+                x[j] = _mm512_sub_ps(_mm512_loadu_ps(s + t + 16 * j), m);
+                normal &= _mm512_cmp_ps_mask(x[j], _mm512_set1_ps(NORMAL), _CMP_GE_OQ);
+            }
+            if (normal == 0xffff) {
+                UNROLL
+                for (size_t j = 0; j < 4; j++)
+                    x[j] = exp_normal_lanes(x[j]);
+            } else {
+                UNROLL
+                for (size_t j = 0; j < 4; j++)
+                    x[j] = exp_lanes(x[j]);
+            }
+            UNROLL
+            for (size_t j = 0; j < 4; j++) {
+                _mm512_storeu_ps(p + t + 16 * j, x[j]);
+                lane = _mm512_add_ps(lane, x[j]);
+            }
+        }
+        for (; t < to; t += 16) {
+            const __mmask16 mask = columns(t, from, to);
+            const __m512 e = exp_lanes(_mm512_sub_ps(_mm512_maskz_loadu_ps(mask, s + t), m));
+            _mm512_mask_storeu_ps(p + t, mask, e);
+            lane = _mm512_mask_add_ps(lane, mask, lane, e);
+        }
+        _mm512_storeu_ps(sum, lane);
+    }
+}

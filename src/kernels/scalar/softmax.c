@@ -1,4 +1,4 @@
-/* softmax.c -- the two passes of a softmax. */
+/* softmax.c -- the two passes of a softmax: over a row at once, and over the columns of some rows, page by page. */
 #include "kernels/kernels.h"
 #include "kernels/math.h"
 
@@ -28,4 +28,26 @@ float slm_exp_sum_f32_scalar(float *p, const float *s, size_t n, size_t first, f
         for (size_t i = 0; i < half; i++)
             lane[i] += lane[i + half];
     return lane[0];
+}
+
+/* most[r * 16 + t % 16] becomes the greater of it and s[r * ld + t], for from <= t < to (nothing if from >= to), t ascending: it stays
+ * where both are zeros or one is NaN. The lanes of a row are brought to one value by max_f32. */
+void slm_max_rows_f32_scalar(float *most, const float *s, size_t ld, size_t rows, size_t from, size_t to)
+{
+    for (size_t r = 0; r < rows; r++)
+        for (size_t t = from; t < to; t++)
+            if (s[r * ld + t] > most[r * 16 + t % 16])
+                most[r * 16 + t % 16] = s[r * ld + t];
+}
+
+/* p[r * ld + t] = exp(s[r * ld + t] - most[r]), added to sum[r * 16 + t % 16], for from <= t < to (nothing if from >= to), t ascending.
+ * A page begins at a multiple of 16, so the lanes are those of C7 and only remain to be folded once all pages are in.
+ * p may be s. No s[r * ld + t] is above most[r]. A NaN, or an infinity equal to most[r], gives a NaN and makes one of the sum. */
+void slm_exp_rows_f32_scalar(float *p, float *sum, const float *s, size_t ld, const float *most, size_t rows, size_t from, size_t to)
+{
+    for (size_t r = 0; r < rows; r++)
+        for (size_t t = from; t < to; t++) {
+            p[r * ld + t] = slm_exp_f32(s[r * ld + t] - most[r]);
+            sum[r * 16 + t % 16] += p[r * ld + t];
+        }
 }
