@@ -2,6 +2,7 @@
 #include "harness/test.h"
 
 #include "core/cpu.h"
+#include "core/heap.h"
 #include "core/random.h"
 #include "kernels/math.h"
 #include "quant/matrix.h"
@@ -34,16 +35,23 @@ static void for_each_type(void (*check)(const slm_type *type))
     assert_int_equal(n, 15);
 }
 
-static void packed(const slm_type *type, slm_matrix *m, slm_heap *heap)
+/* Sets a matrix; returns its panels, which are the heap's. */
+static uint8_t *packed(const slm_type *type, slm_matrix *m, slm_heap *heap)
 {
     uint64_t bytes;
     size_t bad_row, bad_block;
     assert_true(slm_type_bytes(type, ROWS, cols, &bytes));
     const size_t stride = (size_t)bytes / ROWS;
-    assert_int_equal(slm_matrix_alloc(m, heap, type, ROWS, cols, NULL), SLM_OK);
+    size_t room;
+    assert_true(slm_matrix_bytes(type, ROWS, cols, &room));
+    uint8_t *panels = slm_heap_alloc(heap, room);
+    assert_non_null(panels);
+    *m = (slm_matrix){ .type = type, .rows = ROWS, .cols = cols, .panels = panels };
+    slm_matrix_shape(m);
     for (size_t r = 0; r < ROWS; r += SLM_PANEL_ROWS)
-        assert_true(type->pack(m->owned + r / SLM_PANEL_ROWS * m->panel_bytes, disk + r * stride, stride,
+        assert_true(type->pack(panels + r / SLM_PANEL_ROWS * m->panel_bytes, disk + r * stride, stride,
                                ROWS - r < SLM_PANEL_ROWS ? ROWS - r : SLM_PANEL_ROWS, cols, &bad_row, &bad_block));
+    return panels;
 }
 
 static void check_rows(const slm_type *type)
@@ -51,13 +59,13 @@ static void check_rows(const slm_type *type)
     slm_heap heap;
     slm_matrix m = { 0 };
     slm_heap_init(&heap, NULL, 0);
-    packed(type, &m, &heap);
+    uint8_t *panels = packed(type, &m, &heap);
     for (size_t r = 0; r < ROWS; r++) {
         slm_matrix_row(&m, r, row);
         if (memcmp(row, values + r * cols, cols * sizeof *row) != 0)
             fail_msg("%s: row %zu of the panels is not the row of the file", type->name, r);
     }
-    slm_matrix_free(&m, &heap);
+    slm_heap_free(&heap, panels);
     assert_int_equal(heap.current, 0);
 }
 
@@ -107,7 +115,7 @@ static void check_product(const slm_type *type)
     float x[MOST] = { 0 }, y[ROWS];
     slm_xblock blocks[MOST / 32];
     slm_heap_init(&heap, NULL, 0);
-    packed(type, &m, &heap);
+    uint8_t *panels = packed(type, &m, &heap);
     for (size_t i = 0; i < cols; i++)
         x[i] = (float)(slm_random_unit(9, i) - 0.5);
     slm_kernels_select(&k, slm_cpu_masked(0));
@@ -123,7 +131,7 @@ static void check_product(const slm_type *type)
         if (!(fabs(want - (double)y[r]) <= 1e-5 * size))
             fail_msg("%s: row %zu is %g, want %g", type->name, r, (double)y[r], want);
     }
-    slm_matrix_free(&m, &heap);
+    slm_heap_free(&heap, panels);
 }
 
 static void products_are_the_products_of_the_dequantized_values(void **state)
