@@ -4,6 +4,8 @@
 #include "core/cpu.h"
 #include "core/heap.h"
 #include "core/random.h"
+#include "core/size.h"
+#include "core/xxh64.h"
 #include "kernels/math.h"
 #include "quant/matrix.h"
 
@@ -73,6 +75,40 @@ static void rows_of_panels_are_the_rows_of_the_file(void **state)
 {
     (void)state;
     for_each_type(check_rows);
+}
+
+/* Packed files hold panels: their bytes, gaps and padding included, are those of SLM_LAYOUT 1, whoever packs them. Full panels and one with
+ * five rows, columns that fill their last step and columns that do not. */
+static void check_bytes(const slm_type *type)
+{
+    static const struct { const char *name; uint64_t hash; } known[] = {
+
+    };
+    static uint8_t panels[(ROWS + 15) / 16 * (MOST / 64) * SLM_STEP_F32];
+    slm_xxh64 all;
+    uint64_t bytes, want = 0;
+    size_t bad_row, bad_block;
+    assert_true(slm_type_bytes(type, 1, cols, &bytes));
+    slm_xxh64_init(&all);
+    for (size_t n = cols; n >= cols * 2 / 3; n -= type->block > 32 ? 256 : 32) {
+        const size_t each = slm_ceil_div(n, SLM_STEP_COLS) * type->step;
+        memset(panels, 0xa5, sizeof panels);
+        for (size_t r = 0; r < ROWS; r += SLM_PANEL_ROWS)
+            assert_true(type->pack(panels + r / SLM_PANEL_ROWS * each, disk + r * (size_t)bytes, (size_t)bytes,
+                                   slm_min(ROWS - r, SLM_PANEL_ROWS), n, &bad_row, &bad_block));
+        slm_xxh64_add(&all, panels, sizeof panels);             /* nothing is written behind the last either */
+    }
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        if (!strcmp(known[i].name, type->name))
+            want = known[i].hash;
+    if (slm_xxh64_end(&all) != want)
+        fail_msg("%s: panels hash to 0x%016" PRIx64 ", layout %d to 0x%016" PRIx64, type->name, slm_xxh64_end(&all), SLM_LAYOUT, want);
+}
+
+static void panels_have_the_bytes_that_packed_files_hold(void **state)
+{
+    (void)state;
+    for_each_type(check_bytes);
 }
 
 /* Error bounds of each type's quantizer, relative to the largest value of a block. */
@@ -234,6 +270,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rows_of_panels_are_the_rows_of_the_file),
+        cmocka_unit_test(panels_have_the_bytes_that_packed_files_hold),
         cmocka_unit_test(quantizing_stays_within_each_types_step),
         cmocka_unit_test(products_are_the_products_of_the_dequantized_values),
         cmocka_unit_test(a_weight_that_is_not_finite_is_found_by_row_and_block),
