@@ -82,7 +82,21 @@ static void rows_of_panels_are_the_rows_of_the_file(void **state)
 static void check_bytes(const slm_type *type)
 {
     static const struct { const char *name; uint64_t hash; } known[] = {
-
+        { "F32", 0xc8ce189c1d1d0490 },
+        { "F16", 0xd2a49137a0eeedc4 },
+        { "BF16", 0xe1fa659e73e72ae0 },
+        { "Q8_0", 0x92b08da70bfee413 },
+        { "Q4_0", 0xdfeb66d6cd8a0429 },
+        { "Q4_1", 0xaeb41b27ead677e9 },
+        { "Q5_0", 0xe64f29f0da7f20d9 },
+        { "Q5_1", 0x734fec5d67692372 },
+        { "Q4_K", 0x9f3b750d5819e6ba },
+        { "Q5_K", 0xb4dcfc2efc895103 },
+        { "Q6_K", 0x0a84d98b064a3d10 },
+        { "Q2_K", 0x488e0ade3923277b },
+        { "Q3_K", 0x4e090d0f5a7d63b0 },
+        { "IQ4_NL", 0x94e93bd584ea2fd6 },
+        { "IQ4_XS", 0x8f0010ec4cb82ae4 },
     };
     static uint8_t panels[(ROWS + 15) / 16 * (MOST / 64) * SLM_STEP_F32];
     slm_xxh64 all;
