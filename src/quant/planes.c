@@ -242,12 +242,14 @@ INLINE void read_block(int type, slice *s, const slm_lanes *block)
             s->high[0] = fifth_bits(slm_lanes_word(block, disk_bytes(type) - 20));
         return;
     }
+    UNROLL
     for (size_t b = 0; b < 8; b++) {
         s[b].d = d;
         s[b].m = m ^ 0x8000800080008000u;       /* -(dmin * x) is (-dmin) * x, bit by bit */
     }
     read_small(type, s, block);
     if (type == SLM_Q4_K || type == SLM_Q5_K)
+        UNROLL
         for (size_t b = 0; b < 8; b += 2)
             read_halves(s + b, s + b + 1, block, disk_bytes(type) - 128 + 16 * b);
     else if (type == SLM_IQ4_XS)
@@ -316,6 +318,7 @@ INLINE bool pack(int type, uint8_t *panel, const uint8_t *src, size_t stride, si
                 *bad_block = i;
                 return false;
             }
+            UNROLL
             for (size_t b = 0; b < parts; b++) {
                 uint8_t *to = panel + (i * parts + b) / 2 * step;
                 if (rows - r >= SLM_LANES)
