@@ -6,6 +6,9 @@
 #include "core/heap.h"
 
 #include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
 
 static void blocks_are_aligned_counted_and_zeroed(void **state)
 {
@@ -175,6 +178,71 @@ static void every_refusal_is_survived(void **state)
     assert_int_equal(fail_alloc_every("a pair of buffers", make_pair, drop_pair, NULL), 1 + 2 * 3);   /* 256, 512, 1024 bytes */
 }
 
+/* Is the page at `address` of memory that huge pages were asked for? -1: the kernel does not say. */
+static int huge_asked(const void *address)
+{
+    char line[512];
+    FILE *f = fopen("/proc/self/smaps", "r");
+    bool here = false;
+    int asked = -1;
+    while (f && fgets(line, sizeof line, f)) {
+        unsigned long from, to;
+        if (sscanf(line, "%lx-%lx ", &from, &to) == 2)
+            here = (uintptr_t)address >= from && (uintptr_t)address < to;
+        else if (here && strncmp(line, "VmFlags:", 8) == 0)
+            asked = strstr(line, " hg") != NULL;
+    }
+    if (f)
+        fclose(f);
+    return asked;
+}
+
+static void *plain_alloc(void *user, size_t size)
+{
+    void *memory = NULL;
+    *(size_t *)user += 1;
+    return posix_memalign(&memory, 64, size) ? NULL : memory;
+}
+
+static void plain_release(void *user, void *memory, size_t size)
+{
+    (void)user;
+    (void)size;
+    free(memory);
+}
+
+/* Only the library's own memory, only in large blocks, and only whole pages of them. */
+static void large_blocks_ask_for_huge_pages(void **state)
+{
+    (void)state;
+    if (access("/sys/kernel/mm/transparent_hugepage/enabled", R_OK) != 0) {
+        print_message("skipped: this kernel has no huge pages\n");
+        skip();
+    }
+    const size_t bytes = (40 << 20) + 12345;
+    size_t calls = 0;
+    const slm_allocator own = { &calls, plain_alloc, plain_release };
+    slm_heap heap, callers;
+    slm_heap_init(&heap, NULL, 0);
+    slm_heap_init(&callers, &own, 0);
+    uint8_t *large = slm_heap_alloc(&heap, bytes), *small = slm_heap_alloc(&heap, 1 << 20), *theirs = slm_heap_alloc(&callers, bytes);
+    assert_true(large && small && theirs);
+    assert_int_equal((uintptr_t)large % 64, 0);
+    assert_true(heap.current <= bytes + (1 << 20) + 256);
+    if (huge_asked(large) >= 0) {
+        assert_int_equal(huge_asked(large), 1);
+        assert_int_equal(huge_asked(large + (39 << 20)), 1);
+        assert_int_equal(huge_asked(large + bytes - 1), 0);
+        assert_int_equal(huge_asked(small), 0);
+        assert_int_equal(huge_asked(theirs + (20 << 20)), 0);
+    }
+    assert_int_equal(calls, 1);
+    slm_heap_free(&heap, large);
+    slm_heap_free(&heap, small);
+    slm_heap_free(&callers, theirs);
+    assert_true(heap.current == 0 && callers.current == 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -185,6 +253,7 @@ int main(void)
         cmocka_unit_test(an_owner_lives_in_its_own_memory),
         cmocka_unit_test(threads_never_pass_the_limit),
         cmocka_unit_test(every_refusal_is_survived),
+        cmocka_unit_test(large_blocks_ask_for_huge_pages),
     };
     return cmocka_run_group_tests_name("heap", tests, NULL, NULL) != 0;
 }

@@ -2,7 +2,10 @@
 #include "harness/test.h"
 
 #include "core/cpu.h"
+#include "core/heap.h"
 #include "core/random.h"
+#include "core/size.h"
+#include "core/xxh64.h"
 #include "kernels/math.h"
 #include "quant/matrix.h"
 
@@ -34,16 +37,23 @@ static void for_each_type(void (*check)(const slm_type *type))
     assert_int_equal(n, 15);
 }
 
-static void packed(const slm_type *type, slm_matrix *m, slm_heap *heap)
+/* Sets a matrix; returns its panels, which are the heap's. */
+static uint8_t *packed(const slm_type *type, slm_matrix *m, slm_heap *heap)
 {
     uint64_t bytes;
     size_t bad_row, bad_block;
     assert_true(slm_type_bytes(type, ROWS, cols, &bytes));
     const size_t stride = (size_t)bytes / ROWS;
-    assert_int_equal(slm_matrix_alloc(m, heap, type, ROWS, cols, NULL), SLM_OK);
+    size_t room;
+    assert_true(slm_matrix_bytes(type, ROWS, cols, &room));
+    uint8_t *panels = slm_heap_alloc(heap, room);
+    assert_non_null(panels);
+    *m = (slm_matrix){ .type = type, .rows = ROWS, .cols = cols, .panels = panels };
+    slm_matrix_shape(m);
     for (size_t r = 0; r < ROWS; r += SLM_PANEL_ROWS)
-        assert_true(type->pack(m->owned + r / SLM_PANEL_ROWS * m->panel_bytes, disk + r * stride, stride,
+        assert_true(type->pack(panels + r / SLM_PANEL_ROWS * m->panel_bytes, disk + r * stride, stride,
                                ROWS - r < SLM_PANEL_ROWS ? ROWS - r : SLM_PANEL_ROWS, cols, &bad_row, &bad_block));
+    return panels;
 }
 
 static void check_rows(const slm_type *type)
@@ -51,13 +61,13 @@ static void check_rows(const slm_type *type)
     slm_heap heap;
     slm_matrix m = { 0 };
     slm_heap_init(&heap, NULL, 0);
-    packed(type, &m, &heap);
+    uint8_t *panels = packed(type, &m, &heap);
     for (size_t r = 0; r < ROWS; r++) {
         slm_matrix_row(&m, r, row);
         if (memcmp(row, values + r * cols, cols * sizeof *row) != 0)
             fail_msg("%s: row %zu of the panels is not the row of the file", type->name, r);
     }
-    slm_matrix_free(&m, &heap);
+    slm_heap_free(&heap, panels);
     assert_int_equal(heap.current, 0);
 }
 
@@ -65,6 +75,54 @@ static void rows_of_panels_are_the_rows_of_the_file(void **state)
 {
     (void)state;
     for_each_type(check_rows);
+}
+
+/* Packed files hold panels: their bytes, gaps and padding included, are those of SLM_LAYOUT 1, whoever packs them. Full panels and one with
+ * five rows, columns that fill their last step and columns that do not. */
+static void check_bytes(const slm_type *type)
+{
+    static const struct { const char *name; uint64_t hash; } known[] = {
+        { "F32", 0xc8ce189c1d1d0490 },
+        { "F16", 0xd2a49137a0eeedc4 },
+        { "BF16", 0xe1fa659e73e72ae0 },
+        { "Q8_0", 0x92b08da70bfee413 },
+        { "Q4_0", 0xdfeb66d6cd8a0429 },
+        { "Q4_1", 0xaeb41b27ead677e9 },
+        { "Q5_0", 0xe64f29f0da7f20d9 },
+        { "Q5_1", 0x734fec5d67692372 },
+        { "Q4_K", 0x9f3b750d5819e6ba },
+        { "Q5_K", 0xb4dcfc2efc895103 },
+        { "Q6_K", 0x0a84d98b064a3d10 },
+        { "Q2_K", 0x488e0ade3923277b },
+        { "Q3_K", 0x4e090d0f5a7d63b0 },
+        { "IQ4_NL", 0x94e93bd584ea2fd6 },
+        { "IQ4_XS", 0x8f0010ec4cb82ae4 },
+    };
+    static uint8_t panels[(ROWS + 15) / 16 * (MOST / 64) * SLM_STEP_F32];
+    slm_xxh64 all;
+    uint64_t bytes, want = 0;
+    size_t bad_row, bad_block;
+    assert_true(slm_type_bytes(type, 1, cols, &bytes));
+    slm_xxh64_init(&all);
+    for (size_t n = cols; n >= cols * 2 / 3; n -= type->block > 32 ? 256 : 32) {
+        const size_t each = slm_ceil_div(n, SLM_STEP_COLS) * type->step;
+        memset(panels, 0xa5, sizeof panels);
+        for (size_t r = 0; r < ROWS; r += SLM_PANEL_ROWS)
+            assert_true(type->pack(panels + r / SLM_PANEL_ROWS * each, disk + r * (size_t)bytes, (size_t)bytes,
+                                   slm_min(ROWS - r, SLM_PANEL_ROWS), n, &bad_row, &bad_block));
+        slm_xxh64_add(&all, panels, sizeof panels);             /* nothing is written behind the last either */
+    }
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        if (!strcmp(known[i].name, type->name))
+            want = known[i].hash;
+    if (slm_xxh64_end(&all) != want)
+        fail_msg("%s: panels hash to 0x%016" PRIx64 ", layout %d to 0x%016" PRIx64, type->name, slm_xxh64_end(&all), SLM_LAYOUT, want);
+}
+
+static void panels_have_the_bytes_that_packed_files_hold(void **state)
+{
+    (void)state;
+    for_each_type(check_bytes);
 }
 
 /* Error bounds of each type's quantizer, relative to the largest value of a block. */
@@ -107,7 +165,7 @@ static void check_product(const slm_type *type)
     float x[MOST] = { 0 }, y[ROWS];
     slm_xblock blocks[MOST / 32];
     slm_heap_init(&heap, NULL, 0);
-    packed(type, &m, &heap);
+    uint8_t *panels = packed(type, &m, &heap);
     for (size_t i = 0; i < cols; i++)
         x[i] = (float)(slm_random_unit(9, i) - 0.5);
     slm_kernels_select(&k, slm_cpu_masked(0));
@@ -123,7 +181,7 @@ static void check_product(const slm_type *type)
         if (!(fabs(want - (double)y[r]) <= 1e-5 * size))
             fail_msg("%s: row %zu is %g, want %g", type->name, r, (double)y[r], want);
     }
-    slm_matrix_free(&m, &heap);
+    slm_heap_free(&heap, panels);
 }
 
 static void products_are_the_products_of_the_dequantized_values(void **state)
@@ -226,6 +284,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rows_of_panels_are_the_rows_of_the_file),
+        cmocka_unit_test(panels_have_the_bytes_that_packed_files_hold),
         cmocka_unit_test(quantizing_stays_within_each_types_step),
         cmocka_unit_test(products_are_the_products_of_the_dequantized_values),
         cmocka_unit_test(a_weight_that_is_not_finite_is_found_by_row_and_block),

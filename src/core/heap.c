@@ -4,16 +4,30 @@
 
 #include "core/size.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
-enum { HEADER = 64 };
+enum { HEADER = 64, PAGE_HUGE = 2 << 20, LARGE = 33 << 20 };
 
+/* The memory of a large block is asked for in huge pages, which the kernel clears and maps several times faster and which the processor
+ * finds faster in its tables (docs/performance.md has both); where it has none to give, pages are as small as ever. Only whole huge pages of
+ * the block are, so it takes no more than it would. Beyond 32 MB, malloc maps each block by itself: what is advised here goes back with it. */
 static void *system_alloc(void *user, size_t size)
 {
     (void)user;
     void *memory = NULL;
-    return posix_memalign(&memory, 64, size) ? NULL : memory;
+    if (size < LARGE)
+        return posix_memalign(&memory, 64, size) ? NULL : memory;
+    if (posix_memalign(&memory, PAGE_HUGE, size))
+        return NULL;
+#ifdef MADV_HUGEPAGE
+    const int kept = errno;
+    (void)madvise(memory, size & ~(size_t)(PAGE_HUGE - 1), MADV_HUGEPAGE);
+    errno = kept;
+#endif
+    return memory;
 }
 
 static void system_release(void *user, void *memory, size_t size)

@@ -1,24 +1,22 @@
-/* bind.c -- finds each tensor a model needs, checks its shape against the config and packs it.
+/* bind.c -- finds each tensor a model needs, checks its shape against the config and reads it.
  *
- * Matrices are read and packed by all threads, each a contiguous range of panels in chunks of a few panels through its own scratch: the
- * disk form of a tensor is never held whole, and nothing is kept twice. Those of a packed file are panels already and are used where they
- * lie, if it is mapped. */
+ * Vectors are read as they are found, matrices all together when every one has been found and has the right shape (panels.c). Those of a
+ * packed file are panels already and are used where they lie, if it is mapped. */
 #include "core/limits.h"
 #include "core/size.h"
 #include "model/model.h"
+#include "model/panels.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
-enum { CHUNK = 256 * 1024, PART = 32 };     /* bytes read at once by a thread; of a name without its layer */
+enum { PART = 32, OF_LAYER = 7, OF_MODEL = 4 };     /* bytes of a name without its layer; the most matrices */
 
 typedef struct binder {
     slm_model *model;
     const slm_file *file;
-    slm_progress_fn *progress;
-    void *user;
-    uint64_t done, total;
+    slm_panels panels;
     slm_error *err;
 } binder;
 
@@ -36,15 +34,6 @@ static slm_status find(binder *b, const char *name, size_t cols, size_t rows, bo
     if (!t->type)
         return slm_fail(b->err, SLM_E_UNSUPPORTED, "%s: tensor '%s': type %s (%u) is not one this version computes with", b->file->path, name,
                         slm_tensor_type_name(t), t->type_id);
-    return SLM_OK;
-}
-
-static slm_status report(binder *b, uint64_t bytes)
-{
-    b->done += bytes;
-    if (b->progress && b->progress(b->user, b->done, b->total) != 0)
-        return slm_fail(b->err, SLM_E_CALLBACK, "%s: the progress callback asked to stop at %" PRIu64 " of %" PRIu64 " bytes", b->file->path,
-                        b->done, b->total);
     return SLM_OK;
 }
 
@@ -103,75 +92,6 @@ static slm_status table(binder *b, float **out, const char *name, size_t n, size
 
 /* ---- matrices ---- */
 
-typedef struct packing {
-    const slm_file *file;
-    const slm_tensor *tensor;
-    const slm_matrix *matrix;
-    size_t first;               /* row of the tensor that is row 0 of the matrix */
-    size_t row_bytes, chunk_panels, n_tasks;
-    uint8_t *scratch;           /* [n_tasks][chunk_panels * 16 * row_bytes] */
-    slm_error *errors;          /* [n_tasks] */
-} packing;
-
-static void pack_part(void *ctx, size_t index)
-{
-    packing *p = ctx;
-    slm_error *err = &p->errors[index];
-    const slm_matrix *m = p->matrix;
-    uint8_t *scratch = p->scratch + index * p->chunk_panels * SLM_PANEL_ROWS * p->row_bytes;
-    size_t begin, end;
-    slm_team_part(slm_matrix_panels(m), p->n_tasks, index, &begin, &end);
-    for (size_t panel = begin; panel < end && !err->status; panel += p->chunk_panels) {
-        const size_t row = panel * SLM_PANEL_ROWS, stop = slm_min(m->rows, slm_min(panel + p->chunk_panels, end) * SLM_PANEL_ROWS);
-        if (slm_file_read_raw(p->file, p->tensor, (p->first + row) * p->row_bytes, scratch, (stop - row) * p->row_bytes, err))
-            return;
-        for (size_t r = row; r < stop; r += SLM_PANEL_ROWS) {
-            size_t bad_row, bad_block;
-            if (!m->type->pack(m->owned + r / SLM_PANEL_ROWS * m->panel_bytes, scratch + (r - row) * p->row_bytes, p->row_bytes,
-                               slm_min(SLM_PANEL_ROWS, stop - r), m->cols, &bad_row, &bad_block)) {
-                slm_fail(err, SLM_E_NUMERIC, "%s: tensor '%s': row %zu, block %zu: not a finite number", p->file->path, p->tensor->shown,
-                         p->first + r + bad_row, bad_block);
-                return;
-            }
-        }
-    }
-}
-
-/* Panels of a packed file, as they are. */
-static void read_part(void *ctx, size_t index)
-{
-    packing *p = ctx;
-    const slm_matrix *m = p->matrix;
-    size_t begin, end;
-    slm_team_part(slm_matrix_panels(m), p->n_tasks, index, &begin, &end);
-    (void)slm_file_read_raw(p->file, p->tensor, begin * m->panel_bytes, m->owned + begin * m->panel_bytes, (end - begin) * m->panel_bytes,
-                            &p->errors[index]);
-}
-
-static slm_status pack(binder *b, slm_matrix *m, const slm_tensor *t, size_t first)
-{
-    slm_heap *heap = &b->model->heap;
-    const bool packed = b->file->packed;
-    const size_t row_bytes = packed ? 1 : (size_t)(t->bytes / t->rows), n_tasks = slm_min(slm_team_width(b->model->team), slm_matrix_panels(m));
-    const size_t chunk_panels = slm_max(1, CHUNK / (SLM_PANEL_ROWS * row_bytes));
-    packing p = { b->file, t, m, first, row_bytes, chunk_panels, n_tasks,
-                  packed ? NULL : slm_heap_array(heap, n_tasks, chunk_panels * SLM_PANEL_ROWS * row_bytes), slm_heap_zarray(heap, n_tasks, sizeof *p.errors) };
-    slm_status status = SLM_OK;
-    if ((!p.scratch && !packed) || !p.errors)
-        status = slm_fail(b->err, SLM_E_MEMORY, "%s: tensor '%s': scratch to pack it", b->file->path, t->shown);
-    else
-        slm_team_run(b->model->team, n_tasks, packed ? read_part : pack_part, &p);
-    for (size_t i = 0; !status && i < n_tasks; i++)
-        if (p.errors[i].status) {
-            status = (slm_status)p.errors[i].status;
-            if (b->err)
-                *b->err = p.errors[i];
-        }
-    slm_heap_free(heap, p.scratch);
-    slm_heap_free(heap, p.errors);
-    return status;
-}
-
 /* Rows first .. first + rows of tensor `name`, which has `whole` rows of `cols`. */
 static slm_status matrix_part(binder *b, slm_matrix *m, const char *name, size_t cols, size_t whole, size_t first, size_t rows, bool required)
 {
@@ -182,21 +102,17 @@ static slm_status matrix_part(binder *b, slm_matrix *m, const char *name, size_t
     if (b->file->packed && rows != whole)
         return slm_fail(b->err, SLM_E_FORMAT, "%s: tensor '%s': %zu rows of which %zu are wanted: packed files hold what is multiplied with",
                         b->file->path, name, whole, rows);
-    if (b->model->map) {                /* place and size were checked when the file was opened */
-        *m = (slm_matrix){ .type = t->type, .rows = rows, .cols = cols, .panels = slm_map_bytes(b->model->map) + t->offset };
-        slm_matrix_shape(m);
-    } else {
-        status = slm_matrix_alloc(m, &b->model->heap, t->type, rows, cols, b->err);
-        if (!status)
-            status = pack(b, m, t, first);
-    }
-    if (status)
-        return status;
+    *m = (slm_matrix){ .type = t->type, .rows = rows, .cols = cols };
+    slm_matrix_shape(m);
+    if (b->model->map)                  /* place and size were checked when the file was opened */
+        m->panels = slm_map_bytes(b->model->map) + t->offset;
+    else
+        b->panels.wanted[b->panels.n++] = (slm_wanted){ m, t, first };
     const uint64_t bytes = (uint64_t)slm_matrix_panels(m) * m->panel_bytes;
     b->model->parameters += (uint64_t)rows * cols;
     b->model->weight_bytes += bytes;
     b->model->step_bytes += bytes;
-    return report(b, t->bytes / whole * rows);
+    return SLM_OK;
 }
 
 static slm_status matrix(binder *b, slm_matrix *m, const char *name, size_t cols, size_t rows, bool required)
@@ -438,35 +354,51 @@ static slm_status bind_output_norm(binder *b)
     return vector(b, &model->output_norm.b, name, model->config.embedding, a->bias);
 }
 
-slm_status slm_model_bind(slm_model *model, const slm_file *file, slm_progress_fn *progress, void *user, slm_error *err)
+/* Everything but what the matrices hold. */
+static slm_status bind_all(binder *b)
 {
-    binder b = { model, file, progress, user, 0, 0, err };
+    slm_model *model = b->model;
+    const slm_config *c = &model->config;
+    slm_status status = bind_name(b);
+    if (!status)
+        status = bind_ropes(b);
+    if (!status)
+        status = matrix(b, &model->embedding, "token_embd.weight", c->embedding, c->vocab, true);
+    if (!status && c->arch->positions)
+        status = matrix(b, &model->positions, "position_embd.weight", c->embedding, c->context, true);
+    if (!status && c->arch->encoder)
+        status = bind_encoder(b);
+    for (size_t i = 0; !status && i < c->layers; i++)
+        status = bind_layer(b, &model->layers[i], i);
+    if (!status && c->arch->norm_place != SLM_NORM_SUM)
+        status = bind_output_norm(b);
+    if (!status && c->arch->head != SLM_HEAD_TIED && c->arch->head != SLM_HEAD_NONE)
+        status = matrix(b, &model->head, "output.weight", c->embedding, c->vocab, c->arch->head == SLM_HEAD_OWN);
+    if (!status && c->arch->head != SLM_HEAD_NONE)
+        status = vector(b, &model->output_bias, "output.bias", c->vocab, c->arch->head_bias);
+    return status;
+}
+
+slm_status slm_model_bind(slm_model *model, const slm_file *file, slm_progress_fn *progress, void *user, slm_task_fn *beside, void *ctx,
+                          slm_error *err)
+{
+    binder b = { model, file, { .file = file, .heap = &model->heap, .team = model->team, .progress = progress, .user = user,
+                                .beside = beside, .beside_ctx = ctx }, err };
     slm_status status = slm_config_read(&model->config, file, err);
     if (status)
         return status;
     const slm_config *c = &model->config;
     for (size_t i = 0; i < file->n_tensors; i++)
-        b.total += file->tensors[i].bytes;
+        b.panels.total += file->tensors[i].bytes;
     model->layers = slm_heap_zarray(&model->heap, c->layers, sizeof *model->layers);
-    if (!model->layers)
-        return slm_fail(err, SLM_E_MEMORY, "%s: %u layers", file->path, c->layers);
-    if ((status = bind_name(&b)) != SLM_OK || (status = bind_ropes(&b)) != SLM_OK)
-        return status;
-    status = matrix(&b, &model->embedding, "token_embd.weight", c->embedding, c->vocab, true);
-    if (!status && c->arch->positions)
-        status = matrix(&b, &model->positions, "position_embd.weight", c->embedding, c->context, true);
-    if (!status && c->arch->encoder)
-        status = bind_encoder(&b);
-    for (size_t i = 0; !status && i < c->layers; i++)
-        status = bind_layer(&b, &model->layers[i], i);
-    if (!status && c->arch->norm_place != SLM_NORM_SUM)
-        status = bind_output_norm(&b);
-    if (!status && c->arch->head != SLM_HEAD_TIED && c->arch->head != SLM_HEAD_NONE)
-        status = matrix(&b, &model->head, "output.weight", c->embedding, c->vocab, c->arch->head == SLM_HEAD_OWN);
-    if (!status && c->arch->head != SLM_HEAD_NONE)
-        status = vector(&b, &model->output_bias, "output.bias", c->vocab, c->arch->head_bias);
-    if (!status && b.done < b.total)    /* vectors and what nobody reads: the last report is of the whole */
-        status = report(&b, b.total - b.done);
+    b.panels.wanted = slm_heap_array(&model->heap, OF_LAYER * (size_t)c->layers + OF_MODEL, sizeof *b.panels.wanted);
+    if (!model->layers || !b.panels.wanted)
+        status = slm_fail(err, SLM_E_MEMORY, "%s: %u layers", file->path, c->layers);
+    if (!status)
+        status = bind_all(&b);
+    if (!status)
+        status = slm_panels_read(&b.panels, &model->panels, err);
+    slm_heap_free(&model->heap, b.panels.wanted);
     if (status)
         return status;
     const slm_matrix *looked_up[] = { &model->positions, &model->token_types, model->head.type || c->arch->encoder ? &model->embedding : NULL };
@@ -487,20 +419,14 @@ void slm_model_release(slm_model *model)
     slm_heap *heap = &model->heap;
     for (size_t i = 0; model->layers && i < model->config.layers; i++) {
         slm_layer *l = &model->layers[i];
-        slm_matrix *matrices[] = { &l->q, &l->k, &l->v, &l->o, &l->gate, &l->up, &l->down };
         float *vectors[] = { l->attn_norm.w, l->attn_norm.b, l->ffn_norm.w, l->ffn_norm.b, l->post_attn.w, l->post_attn.b, l->post_ffn.w,
                              l->post_ffn.b, l->q_norm, l->k_norm, l->q_bias, l->k_bias, l->v_bias, l->o_bias, l->gate_bias,
                              l->up_bias, l->down_bias };
-        for (size_t j = 0; j < sizeof matrices / sizeof *matrices; j++)
-            slm_matrix_free(matrices[j], heap);
         for (size_t j = 0; j < sizeof vectors / sizeof *vectors; j++)
             slm_heap_free(heap, vectors[j]);
     }
-    slm_matrix_free(&model->embedding, heap);
-    slm_matrix_free(&model->head, heap);
     slm_heap_free(heap, model->layers);
-    slm_matrix_free(&model->positions, heap);
-    slm_matrix_free(&model->token_types, heap);
+    slm_heap_free(heap, model->panels);
     slm_heap_free(heap, model->embedding_norm.w);
     slm_heap_free(heap, model->embedding_norm.b);
     slm_heap_free(heap, model->relative);

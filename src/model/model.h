@@ -35,7 +35,8 @@ struct slm_model {
     unsigned isa;
     slm_team *team;
     slm_log log;
-    slm_map *map;               /* holds the panels; NULL: they are on the heap */
+    slm_map *map;               /* holds the panels of all matrices; NULL: `panels` does */
+    uint8_t *panels;
     slm_tokenizer *tokenizer;   /* NULL: none; made and freed by the floor that knows text */
     slm_matrix embedding, head; /* head.type NULL: tied */
     slm_matrix positions;       /* [context, embedding]; type NULL: none */
@@ -60,10 +61,11 @@ static inline const slm_matrix *slm_model_head(const slm_model *model)
     return model->head.type ? &model->head : &model->embedding;
 }
 
-/* Reads config and weights of an open file into `model`, whose heap, kernels, team and (for a packed
- * file) map are set. progress may be NULL. On failure
+/* Reads config and weights of an open file into `model`, whose heap, kernels, team and (for a packed file) map are set. progress may be
+ * NULL. beside: one more task to be run while weights are read, with index 0 (NULL: none); on failure it may have run. On failure
  * slm_model_release cleans up. */
-slm_status slm_model_bind(slm_model *model, const slm_file *file, slm_progress_fn *progress, void *user, slm_error *err);
+slm_status slm_model_bind(slm_model *model, const slm_file *file, slm_progress_fn *progress, void *user, slm_task_fn *beside, void *ctx,
+                          slm_error *err);
 
 /* Everything but the object and the tokenizer. */
 void slm_model_release(slm_model *model);

@@ -7,7 +7,7 @@
  * q + 128, for the instructions multiply unsigned by signed bytes. Four nibble bytes of Q4_0 on disk are one row's part of a group
  * (k 4g .. 4g+3 low, 16 + 4g .. high), so they are copied as they are. */
 #include "kernels/math.h"
-#include "quant/codec.h"
+#include "quant/lanes.h"
 
 #include <string.h>
 
@@ -33,31 +33,42 @@ static size_t nonfinite_scale(const uint8_t *src, size_t blocks, size_t bytes)
     return SIZE_MAX;
 }
 
-/* Both types' pack: the scale, then `groups` pieces of 4 bytes, each xored with `flip`. */
-static inline __attribute__((always_inline)) bool pack(uint8_t *panel, const uint8_t *src, size_t stride, size_t rows, size_t cols,
-                                                       size_t step_bytes, size_t groups, uint32_t flip, size_t *bad_row,
-                                                       size_t *bad_block)
+/* Both types' pack: the scale, then `groups` pieces of 4 bytes, each xored with `flip`. `lanes` of four rows from row r on. */
+INLINE void pack_block(uint8_t *scale, uint8_t *q, const slm_lanes *blocks, uint64_t d, size_t lanes, size_t groups, uint32_t flip)
+{
+    memcpy(scale, &d, 2 * lanes);
+    for (size_t g = 0; g < groups; g += 4) {
+        slm_word4 words[4];
+        slm_lanes_words(words, blocks, 2 + 4 * g);
+        UNROLL
+        for (size_t i = 0; i < 4; i++) {
+            words[i] ^= flip;
+            memcpy(q + (g + i) * 64, words + i, 4 * lanes);
+        }
+    }
+}
+
+INLINE bool pack(uint8_t *panel, const uint8_t *src, size_t stride, size_t rows, size_t cols, size_t step_bytes, size_t groups, uint32_t flip,
+                 size_t *bad_row, size_t *bad_block)
 {
     const size_t blocks = cols / 32, block_bytes = 2 + 4 * groups;
     if (rows < 16 || blocks % 2)                        /* zero blocks where nothing is copied: scale 0, any q */
         memset(panel, 0, (blocks + 1) / 2 * step_bytes);
-    for (size_t r = 0; r < rows; r++) {
-        const uint8_t *row = src + r * stride;
-        for (size_t b = 0; b < blocks; b++) {
-            const uint8_t *block = row + b * block_bytes;
-            uint8_t *step = panel + b / 2 * step_bytes, *q = step + 64 + b % 2 * groups * 64 + r * 4;
-            if (!slm_half_finite(slm_half_at(block))) {
-                *bad_row = r;
+    for (size_t b = 0; b < blocks; b++) {
+        uint8_t *step = panel + b / 2 * step_bytes, *scale = step + b % 2 * 32, *q = step + 64 + b % 2 * groups * 64;
+        for (size_t r = 0; r < rows; r += SLM_LANES) {
+            const slm_lanes four = slm_lanes_of(src + r * stride + b * block_bytes, stride, rows - r);
+            const uint64_t d = slm_lanes_half(&four, 0);
+            if (!slm_lanes_finite(d)) {
+                for (*bad_row = r; slm_half_finite(slm_half_at(src + *bad_row * stride + b * block_bytes)); ++*bad_row)
+                    ;
                 *bad_block = b;
                 return false;
             }
-            memcpy(step + b % 2 * 32 + r * 2, block, 2);
-            for (size_t g = 0; g < groups; g++) {
-                uint32_t four;
-                memcpy(&four, block + 2 + 4 * g, 4);
-                four ^= flip;
-                memcpy(q + g * 64, &four, 4);
-            }
+            if (rows - r >= SLM_LANES)
+                pack_block(scale + 2 * r, q + 4 * r, &four, d, SLM_LANES, groups, flip);
+            else
+                pack_block(scale + 2 * r, q + 4 * r, &four, d, rows - r, groups, flip);
         }
     }
     return true;

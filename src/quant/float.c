@@ -1,8 +1,6 @@
 /* float.c -- F32, F16 and BF16 weights. A step of a panel is [64 k][16 rows] values. */
 #include "kernels/math.h"
-#include "quant/codec.h"
-
-#include <string.h>
+#include "quant/lanes.h"
 
 static uint32_t word_at(const uint8_t *p)
 {
@@ -37,9 +35,66 @@ size_t slm_nonfinite_f32(const void *src, size_t n)
     return SIZE_MAX;
 }
 
+/* ---- whole panels, four rows at a time. False: something is not finite, and then the panel holds anything. ---- */
+
+/* Not 0 in a lane where an exponent is all ones; `low` is the lowest bit of each exponent. */
+static inline slm_word4 nonfinite_lanes(slm_word4 w, uint32_t exponents, uint32_t low, uint32_t carries)
+{
+    return ((w & exponents) + low) & carries;
+}
+
+static inline bool is_zero(slm_word4 w)
+{
+    return !(w[0] | w[1] | w[2] | w[3]);
+}
+
+static bool pack_words(uint8_t *out, const uint8_t *src, size_t stride, size_t cols)
+{
+    slm_word4 bad = { 0 };
+    for (size_t k = 0; k < cols; k += 4)
+        for (size_t r = 0; r < SLM_PANEL_ROWS; r += SLM_LANES) {
+            const slm_lanes rows = slm_lanes_of(src + r * stride + 4 * k, stride, SLM_LANES);
+            slm_word4 w[4];
+            slm_lanes_words(w, &rows, 0);
+            UNROLL
+            for (size_t i = 0; i < 4; i++) {
+                bad |= nonfinite_lanes(w[i], 0x7f800000u, 0x00800000u, 0x80000000u);
+                memcpy(out + ((k + i) * SLM_PANEL_ROWS + r) * 4, w + i, sizeof *w);
+            }
+        }
+    return is_zero(bad);
+}
+
+/* A word has two values of a row, and is to have those of two rows. */
+static bool pack_halves(uint8_t *out, const uint8_t *src, size_t stride, size_t cols, uint32_t exponent)
+{
+    const uint32_t both = exponent | exponent << 16, low = both & (~both << 1);
+    slm_word4 bad = { 0 };
+    for (size_t k = 0; k < cols; k += 8)
+        for (size_t r = 0; r < SLM_PANEL_ROWS; r += 2 * SLM_LANES) {
+            const uint8_t *at = src + r * stride + 2 * k;
+            const slm_lanes even = slm_lanes_of(at, 2 * stride, SLM_LANES), odd = slm_lanes_of(at + stride, 2 * stride, SLM_LANES);
+            slm_word4 a[4], b[4];
+            slm_lanes_words(a, &even, 0);
+            slm_lanes_words(b, &odd, 0);
+            UNROLL
+            for (size_t i = 0; i < 4; i++) {
+                const slm_word4 first = (a[i] & 0xffffu) | b[i] << 16, second = a[i] >> 16 | (b[i] & 0xffff0000u);
+                bad |= nonfinite_lanes(first, both, low, 0x80008000u) | nonfinite_lanes(second, both, low, 0x80008000u);
+                memcpy(out + ((k + 2 * i) * SLM_PANEL_ROWS + r) * 2, &first, sizeof first);
+                memcpy(out + ((k + 2 * i + 1) * SLM_PANEL_ROWS + r) * 2, &second, sizeof second);
+            }
+        }
+    return is_zero(bad);
+}
+
+/* ---- the types ---- */
+
 bool slm_pack_f32(void *panel, const void *src, size_t stride, size_t rows, size_t cols, size_t *bad_row, size_t *bad_block)
 {
     float *out = panel;
+    if (rows == SLM_PANEL_ROWS && cols % SLM_STEP_COLS == 0 && pack_words(panel, src, stride, cols))
+        return true;
     memset(panel, 0, (cols + 63) / 64 * SLM_STEP_F32);
     for (size_t r = 0; r < rows; r++) {
         const uint8_t *row = (const uint8_t *)src + r * stride;
@@ -67,6 +122,8 @@ static bool pack_half(void *panel, const void *src, size_t stride, size_t rows, 
                       size_t *bad_block)
 {
     uint16_t *out = panel;
+    if (rows == SLM_PANEL_ROWS && cols % SLM_STEP_COLS == 0 && pack_halves(panel, src, stride, cols, exponent))
+        return true;
     memset(panel, 0, (cols + 63) / 64 * SLM_STEP_F16);
     for (size_t r = 0; r < rows; r++) {
         const uint8_t *row = (const uint8_t *)src + r * stride;

@@ -18,23 +18,6 @@ void slm_matrix_shape(slm_matrix *m)
     m->panel_bytes = SLM_PANEL_ROWS * m->type->head + m->steps * m->type->step;
 }
 
-slm_status slm_matrix_alloc(slm_matrix *m, slm_heap *heap, const slm_type *type, size_t rows, size_t cols, slm_error *err)
-{
-    size_t bytes;
-    uint8_t *panels = slm_matrix_bytes(type, rows, cols, &bytes) ? slm_heap_alloc(heap, bytes) : NULL;
-    if (!panels)
-        return slm_fail(err, SLM_E_MEMORY, "matrix of %zu x %zu %s weights", rows, cols, type->name);
-    *m = (slm_matrix){ .type = type, .rows = rows, .cols = cols, .panels = panels, .owned = panels };
-    slm_matrix_shape(m);
-    return SLM_OK;
-}
-
-void slm_matrix_free(slm_matrix *m, slm_heap *heap)
-{
-    slm_heap_free(heap, m->owned);
-    *m = (slm_matrix){ 0 };
-}
-
 void slm_matrix_mul(const slm_matrix *m, const slm_kernels *k, float *y, size_t ldy, const void *x, size_t ldx, size_t tokens,
                     size_t begin, size_t end)
 {

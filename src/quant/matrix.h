@@ -2,15 +2,13 @@
 #ifndef SLM_QUANT_MATRIX_H
 #define SLM_QUANT_MATRIX_H
 
-#include "core/heap.h"
 #include "quant/type.h"
 
 typedef struct slm_matrix {
     const slm_type *type;       /* NULL: no matrix */
     size_t rows, cols, steps;   /* steps = ceil(cols / 64) */
     size_t panel_bytes;
-    const uint8_t *panels;      /* [ceil(rows/16)][panel_bytes], aligned to 64 */
-    uint8_t *owned;             /* the same if they are on the heap; NULL: they lie in a mapped file */
+    const uint8_t *panels;      /* [ceil(rows/16)][panel_bytes], aligned to 64, not owned */
 } slm_matrix;
 
 /* Sets steps and panel_bytes from type, rows and cols. */
@@ -18,10 +16,6 @@ void slm_matrix_shape(slm_matrix *m);
 
 /* Bytes of the panels, checked. */
 bool slm_matrix_bytes(const slm_type *type, size_t rows, size_t cols, size_t *bytes);
-
-/* Owns its panels (not cleared) on heap until slm_matrix_free. */
-slm_status slm_matrix_alloc(slm_matrix *m, slm_heap *heap, const slm_type *type, size_t rows, size_t cols, slm_error *err);
-void slm_matrix_free(slm_matrix *m, slm_heap *heap);
 
 static inline size_t slm_matrix_panels(const slm_matrix *m)
 {

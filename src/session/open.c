@@ -34,6 +34,22 @@ static slm_status keep_template(slm_model *model, const slm_keys *keys, slm_erro
     return SLM_OK;
 }
 
+/* The tokenizer, made while the weights are read: a task of the team. */
+typedef struct making {
+    slm_model *model;
+    const slm_file *file;
+    const char *path;
+    slm_status status;
+    slm_error error;
+} making;
+
+static void make_tokenizer(void *ctx, size_t index)
+{
+    making *m = ctx;
+    (void)index;
+    m->status = slm_tokenizer_load(&m->model->tokenizer, &m->model->heap, &m->file->keys, m->path, &m->error);
+}
+
 static slm_status fill(slm_model *model, const char *path, const slm_model_params *p, slm_error *err)
 {
     slm_file *file = NULL;
@@ -47,10 +63,11 @@ static slm_status fill(slm_model *model, const char *path, const slm_model_param
         status = slm_packed_check(file, err);
     if (!status && slm_model_maps(file, p))
         status = slm_map_open(&model->map, &model->heap, &file->source, err);
+    making m = { .model = model, .file = file, .path = path };
     if (!status)
-        status = slm_model_bind(model, file, p->progress, p->progress_user, err);
-    if (!status)
-        status = slm_tokenizer_load(&model->tokenizer, &model->heap, &file->keys, path, err);
+        status = slm_model_bind(model, file, p->progress, p->progress_user, make_tokenizer, &m, err);
+    if (!status && (status = m.status) != SLM_OK && err)
+        *err = m.error;
     if (!status)
         status = keep_template(model, &file->keys, err);
     slm_tokenizer_info info = SLM_TOKENIZER_INFO_INIT;

@@ -1,5 +1,6 @@
 /* plan.c -- what a model and a session will take, from the tables of the file alone. The metadata and the tokenizer are loaded for
  * real and measured; weights, cache and work memory come from the formulas that size them when they are made. */
+#include "model/panels.h"
 #include "session/encoder.h"
 #include "session/session.h"
 
@@ -9,17 +10,16 @@
 
 #include <string.h>
 
-enum { CHUNK = 256 * 1024 };        /* bind.c reads weights in pieces of about this many bytes a thread */
-
 typedef struct sums {
     uint64_t weights;               /* bytes of panels and vectors */
     uint64_t mapped;                /* of these, those that stay in the file */
-    uint64_t heap;                  /* the others as allocations */
-    uint64_t scratch;               /* the most that packing one tensor takes */
+    uint64_t panels;                /* the others' panels, one allocation */
+    uint64_t vectors;               /* and vectors, as allocations */
+    uint64_t chunk;                 /* what a thread reads at once */
 } sums;
 
 /* Panels for what has rows, floats for what has not. Types this version cannot compute with count as they lie on disk. */
-static void add_tensor(sums *s, const slm_file *file, const slm_tensor *t, size_t width, bool mapped)
+static void add_tensor(sums *s, const slm_file *file, const slm_tensor *t, bool mapped)
 {
     size_t bytes = (size_t)t->bytes;
     if (t->n_dims == 1)
@@ -31,12 +31,13 @@ static void add_tensor(sums *s, const slm_file *file, const slm_tensor *t, size_
         s->mapped += bytes;
         return;
     }
-    s->heap += slm_heap_cost(bytes);
-    if (t->n_dims > 1 && !file->packed) {
-        const uint64_t panel = t->bytes / t->rows * SLM_PANEL_ROWS, tasks = slm_min(width, slm_ceil_div((size_t)t->rows, SLM_PANEL_ROWS));
-        const uint64_t scratch = tasks * (panel >= CHUNK ? panel : CHUNK / panel * panel);
-        s->scratch = scratch > s->scratch ? scratch : s->scratch;
+    if (t->n_dims == 1) {
+        s->vectors += slm_heap_cost(bytes);
+        return;
     }
+    s->panels += bytes;
+    const uint64_t chunk = file->packed ? 0 : slm_panels_chunk(t->bytes / t->rows * SLM_PANEL_ROWS);
+    s->chunk = chunk > s->chunk ? chunk : s->chunk;
 }
 
 static slm_status count_tokenizer(const slm_file *file, const char *path, const slm_model_params *p, uint64_t *bytes, uint64_t *peak,
@@ -96,13 +97,14 @@ static slm_status compute(slm_plan_info *plan, const slm_file *file, const slm_h
         return status;
     for (size_t i = 0; i < file->n_tensors; i++)
         if (strcmp(file->tensors[i].name, "rope_freqs.weight") != 0)      /* lives on in the model's table of angles */
-            add_tensor(&s, file, &file->tensors[i], width, slm_model_maps(file, p));
+            add_tensor(&s, file, &file->tensors[i], slm_model_maps(file, p));
     const uint64_t tables = slm_heap_cost(sizeof(slm_model)) + slm_heap_cost(c.layers * sizeof(slm_layer)) +
                             (c.rope_size ? slm_config_rope_sets(&c) * slm_heap_cost(c.rope_size / 2 * sizeof(double)) : 0);
     plan->weight_bytes = s.weights;
     plan->mapped_bytes = s.mapped;
-    plan->model_bytes = tables + s.heap + tokenizer + (found ? slm_heap_cost(n + 1) : 0);
-    plan->open_peak = most(atomic_load(&heap->peak) + tables, metadata + tables + s.heap + most(s.scratch, tokenizer_peak));
+    const uint64_t heap_bytes = s.vectors + slm_heap_cost(s.panels);
+    plan->model_bytes = tables + heap_bytes + tokenizer + (found ? slm_heap_cost(n + 1) : 0);
+    plan->open_peak = most(atomic_load(&heap->peak) + tables, metadata + tables + heap_bytes + width * s.chunk + tokenizer_peak);
     if (c.arch->encoder) {
         plan->session_bytes = slm_encoder_heap_bytes(&c, shape.context, shape.kv, width, &plan->kv_bytes, &plan->work_bytes);
     } else {
