@@ -16,7 +16,7 @@
 #include <cblas.h>
 #include <time.h>
 
-enum { TOKENS = 512, MOST_ROUNDS = 99, REST_MS = 50 };
+enum { TOKENS = 512, STRIP = 128, MOST_ROUNDS = 99, REST_MS = 50 };      /* STRIP: tokens that a thread takes at once, as in a pass of many */
 
 static const struct { size_t cols, rows; } shapes[] = {
     { 576, 576 },   { 576, 192 },   { 576, 1536 },  { 1536, 576 },      /* smollm2-135m */
@@ -37,8 +37,8 @@ static void product(void *ctx, size_t index)
 {
     job *j = ctx;
     size_t begin, end;
-    slm_team_part(j->rows / 64 ? j->rows / 64 : 1, j->tasks, index, &begin, &end);     /* four panels, as models split them */
-    j->k.mul_f32(j->y + begin * 64, j->rows, (const uint8_t *)(j->panels + begin * 64 * j->cols), j->x, j->cols, TOKENS, (end - begin) * 64, j->cols / 64);
+    slm_team_part(TOKENS, j->tasks, index, &begin, &end);
+    j->k.mul_f32(j->y + begin * j->rows, j->rows, j->panels, j->x + begin * j->cols, j->cols, end - begin, j->rows, j->cols / 64);
 }
 
 static void peak(void *ctx, size_t index)
@@ -93,8 +93,8 @@ static int shape(job *j, size_t rounds)
 {
     double of_peak[MOST_ROUNDS], of_them[MOST_ROUNDS], mine[MOST_ROUNDS], other[MOST_ROUNDS];
     const double macs = (double)j->rows * (double)j->cols * TOKENS;
-    const size_t repeats = 1 + (size_t)(2e9 / macs), units = j->rows / 64;
-    j->tasks = units < 4 * slm_team_width(j->team) ? units : 4 * slm_team_width(j->team);
+    const size_t repeats = 1 + (size_t)(2e9 / macs), width = slm_team_width(j->team);
+    j->tasks = (TOKENS + STRIP * width - 1) / (STRIP * width) * width;
     for (size_t i = 0; i < j->rows * j->cols; i++) {
         const size_t row = i / j->cols, col = i % j->cols;
         j->w[i] = (float)((int)(i * 2654435761u % 2001) - 1000) * 1e-3f;

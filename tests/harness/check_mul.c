@@ -85,6 +85,9 @@ static void mul(check *c, slm_mul_fn *fn, weight type)
                           (check_kind)((tokens + panels) % CHECK_KINDS), check_below(c, CHECK_PLACES)))
                 return;
         }
+    if (!mul_case(c, fn, type, 140, 70, 18, 3, CHECK_RANDOM, check_below(c, CHECK_PLACES)) ||       /* beyond a chunk along k, more than once */
+        !mul_case(c, fn, type, 310, 65, 7, 0, CHECK_RANDOM, check_below(c, CHECK_PLACES)))          /* beyond a block of tokens */
+        return;
     for (size_t rows = 0; rows <= 130; rows++)
         if (!mul_case(c, fn, type, 1 + rows % 5, rows, 1, check_below(c, 5), (check_kind)(rows % CHECK_KINDS),
                       check_below(c, CHECK_PLACES)))
