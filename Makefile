@@ -277,19 +277,20 @@ $(BUILD)/bin/soak: $(BUILD)/tests/harness/soak.o $(BUILD)/libslm.a
 
 # Refused memory: every public call, every allocation. --wrap shows who asks, and covers what comes from the system directly.
 FAIL_WRAP = $(addprefix -Wl$(comma)--wrap=,posix_memalign malloc calloc realloc strdup free slm_heap_alloc slm_heap_zalloc slm_heap_array slm_heap_zarray slm_heap_new_owner)
-$(BUILD)/bin/oom: $(patsubst %,$(BUILD)/tests/oom/%.o,oom world rows) $(BUILD)/libharness.a $(BUILD)/libslm_remote.a $(BUILD)/libslm.a
+FAIL_CALL = $(addprefix -Wl$(comma)--wrap=,open openat fstat stat pread read readlink fcntl mmap write pwrite fallocate ftruncate fchmod fsync renameat close pthread_create clock_gettime)
+$(BUILD)/bin/oom: $(patsubst %,$(BUILD)/tests/oom/%.o,oom world rows) $(BUILD)/tests/remote/rig.o $(BUILD)/libharness.a $(BUILD)/libslm_remote.a $(BUILD)/libslm.a
 	@mkdir -p $(@D)
 	$(if $(V),,@echo '  LD  $@')
-	$(Q)$(CC) $^ $(LINK) $(FAIL_WRAP) -lcmocka $(REMOTE_LIBS) $(LIBS) -o $@
+	$(Q)$(CC) $^ $(LINK) $(FAIL_WRAP) $(FAIL_CALL) -lcmocka $(REMOTE_LIBS) $(LIBS) -o $@
 
 OOM_SHARE ?= 10
-OOM_RUN = @$(BUILD)/bin/oom $(1) > $(BUILD)/oom.log 2>&1; code=$$?; grep -v '^\[ \(RUN\|      OK\)' $(BUILD)/oom.log; exit $$code
-check-oom: $(BUILD)/bin/oom     ## every public call with one refused allocation in 10 (SEED of the day), once and from then on
+OOM_RUN = @$(BUILD)/bin/oom --server $(BUILD)/bin/remote_server $(1) > $(BUILD)/oom.log 2>&1; code=$$?; grep -v '^\[ \(RUN\|      OK\)' $(BUILD)/oom.log; exit $$code
+check-oom: $(BUILD)/bin/oom $(BUILD)/bin/remote_server  ## every public call with one refused allocation in 10 (SEED of the day), once and from then on
 	$(call OOM_RUN,--share $(OOM_SHARE))
 
 oom:                            ## ... with every allocation, under AddressSanitizer, and which places of the library were reached
 	@$(MAKE) --no-print-directory BUILD=$(BUILD)/oom SAN=address PLAIN_KERNELS=1 CFLAGS='-O1 -g -fno-optimize-sibling-calls' oom-run
-oom-run: $(BUILD)/bin/oom
+oom-run: $(BUILD)/bin/oom $(BUILD)/bin/remote_server
 	$(call OOM_RUN,--sites $(BUILD)/sites.txt)
 	python3 tests/oom/sites.py $(BUILD)/bin/oom $(BUILD)/sites.txt
 

@@ -36,7 +36,7 @@ static slm_line *new_line(void)
 /* Waits a tick for a line to be given back. */
 static void wait_tick(slm_remote *r)
 {
-    struct timespec until;
+    struct timespec until = { 0, 0 };
     (void)clock_gettime(CLOCK_MONOTONIC, &until);
     until.tv_nsec += SLM_TICK_MS * 1000000L;
     if (until.tv_nsec >= 1000000000L) {
@@ -49,11 +49,14 @@ static void wait_tick(slm_remote *r)
 slm_line *slm_line_take(slm_remote *r, const slm_cancel *cancel, uint64_t until_ms, slm_fault *fault)
 {
     slm_line *line = NULL;
+    uint64_t now;
     (void)pthread_mutex_lock(&r->lock);
     while (r->busy >= r->p.parallel && fault->class == SLM_CLASS_NONE) {
         if (slm_cancel_is_set(cancel))
             slm_fault_set(fault, SLM_CLASS_CANCELLED, 0, "cancelled by the caller, waiting for one of %u lines", r->p.parallel);
-        else if (slm_retry_now_ms() >= until_ms)
+        else if (!(now = slm_retry_now_ms()))
+            slm_fault_clock(fault);
+        else if (now >= until_ms)
             slm_fault_set(fault, SLM_CLASS_TIMEOUT_TOTAL, 0, "the time is over, waiting for one of %u lines", r->p.parallel);
         else
             wait_tick(r);
