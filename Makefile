@@ -278,10 +278,11 @@ $(BUILD)/bin/soak: $(BUILD)/tests/harness/soak.o $(BUILD)/libslm.a
 # Refused memory: every public call, every allocation. --wrap shows who asks, and covers what comes from the system directly.
 FAIL_WRAP = $(addprefix -Wl$(comma)--wrap=,posix_memalign malloc calloc realloc strdup free slm_heap_alloc slm_heap_zalloc slm_heap_array slm_heap_zarray slm_heap_new_owner)
 FAIL_CALL = $(addprefix -Wl$(comma)--wrap=,open openat fstat stat pread read readlink fcntl mmap write pwrite fallocate ftruncate fchmod fsync renameat close pthread_create clock_gettime)
-$(BUILD)/bin/oom: $(patsubst %,$(BUILD)/tests/oom/%.o,oom world rows) $(BUILD)/tests/remote/rig.o $(BUILD)/libharness.a $(BUILD)/libslm_remote.a $(BUILD)/libslm.a
+FAIL_JSON = $(addprefix -Wl$(comma)--wrap=,json_array json_object json_stringn_nocheck json_integer json_real json_copy json_pack json_loadb json_dumps json_object_set_new json_array_append_new)
+$(BUILD)/bin/oom: $(patsubst %,$(BUILD)/tests/oom/%.o,oom world rows json) $(BUILD)/tests/remote/rig.o $(BUILD)/libharness.a $(BUILD)/libslm_remote.a $(BUILD)/libslm.a
 	@mkdir -p $(@D)
 	$(if $(V),,@echo '  LD  $@')
-	$(Q)$(CC) $^ $(LINK) $(FAIL_WRAP) $(FAIL_CALL) -lcmocka $(REMOTE_LIBS) $(LIBS) -o $@
+	$(Q)$(CC) $^ $(LINK) $(FAIL_WRAP) $(FAIL_CALL) $(FAIL_JSON) -lcmocka $(REMOTE_LIBS) $(LIBS) -o $@
 
 OOM_SHARE ?= 10
 OOM_RUN = @$(BUILD)/bin/oom --server $(BUILD)/bin/remote_server $(1) > $(BUILD)/oom.log 2>&1; code=$$?; grep -v '^\[ \(RUN\|      OK\)' $(BUILD)/oom.log; exit $$code

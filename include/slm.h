@@ -205,7 +205,7 @@ SLM_API slm_status slm_file_tensor(const slm_file *file, size_t index, slm_tenso
 SLM_API slm_status slm_file_key(const slm_file *file, size_t index, slm_key_info *info, slm_error *err);
 
 /* Reads tensor `index` dequantized to f32, row-major in file order.
- *   values  [n] written;  n must be the number of elements, else SLM_E_ARG
+ *   values  [n] written, in part where the read fails half-way;  n must be the number of elements, else SLM_E_ARG
  * Returns SLM_E_UNSUPPORTED for a type this version cannot read, SLM_E_NUMERIC for a non-finite scale or value (names row and
  * block), SLM_E_CHANGED if the file is shorter than when it was opened. Since 0.1.0 */
 SLM_API slm_status slm_file_read(const slm_file *file, size_t index, float *values, size_t n, slm_error *err);

@@ -57,11 +57,12 @@ static bool fails(const char *name, int code, fail_promise promise, const char *
     if (!f->fail_at || (call != f->fail_at && !(f->lasting && call > f->fail_at)))
         return false;
     pthread_mutex_lock(&lock);
-    if (atomic_fetch_add(&f->failed, 1) == 0) {
-        f->name = name;
-        f->code = code;
-        f->promise = promise;
-        (void)snprintf(f->path, sizeof f->path, "%s", path);
+    const size_t n = atomic_fetch_add(&f->failed, 1);
+    if (n < FAIL_LIST) {
+        f->list[n].name = name;
+        f->list[n].code = code;
+        f->list[n].promise = promise;
+        (void)snprintf(f->list[n].path, sizeof f->list[n].path, "%s", path);
     }
     if (caller) {
         fail_alloc_at(caller);

@@ -15,16 +15,20 @@ typedef enum fail_promise {
     FAIL_HARMLESS        /* the result it would have had */
 } fail_promise;
 
+enum { FAIL_LIST = 16 };
+
 typedef struct fail_call {
     atomic_size_t calls;         /* so far */
     size_t fail_at;              /* the call that fails, from 1; 0: none */
     bool lasting;                /* all later ones too */
     bool rough;                  /* none fails, but every other one that may says EINTR first, and few bytes are moved at a time */
     atomic_size_t failed, turns;
-    const char *name;            /* of the first that failed: */
-    int code;                    /* its errno; 0: none to be told */
-    fail_promise promise;
-    char path[600];              /* the file it was about; "" where there is none */
+    struct failed_call {
+        const char *name;
+        int code;                /* errno; 0: none to be told */
+        fail_promise promise;
+        char path[600];          /* the file it was about; "" where there is none */
+    } list[FAIL_LIST];           /* the first ones */
 } fail_call;
 
 /* From now on calls are counted in f and fail as it says; NULL: left alone. */

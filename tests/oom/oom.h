@@ -38,6 +38,7 @@ typedef struct oom_world {
 enum {
     OOM_KEEPS = 1,       /* what was done before the failure is kept, as documented; the next call goes on from there */
     OOM_SURVIVES = 2,    /* may do without the memory: the same status and result as if it had it */
+    OOM_SLOW = 8,        /* makes much anew each time: failures last, and only the first 24 places are tried */
     OOM_NETWORK = 4      /* libcurl may call its own lack of memory a failure of the network, or do without */
 };
 

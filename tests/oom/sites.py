@@ -13,7 +13,7 @@ import sys
 # Function: the test that refuses its memory, for what no row of rows.c comes by.
 ELSEWHERE = {'slm_split_read': 'test_split', 'slm_file_reserve_parts': 'test_split'}
 
-CALL = re.compile(r'\s*([0-9a-f]+):\s+call\s+[0-9a-f]+ <__wrap_(slm_heap_\w+)>')
+CALL = re.compile(r'\s*([0-9a-f]+):\s+call\s+[0-9a-f]+ <__wrap_(\w+)>')
 NEXT = re.compile(r'\s*([0-9a-f]+):\s')
 
 
