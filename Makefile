@@ -14,7 +14,8 @@ SHARED ?= ../shared
 Q      := $(if $(V),,@)         # make V=1 shows the commands
 
 WARN  = -Wall -Wextra -Wconversion -Wsign-conversion -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla $(if $(SAN),,-Wframe-larger-than=8192) -Werror $(if $(SAN),-Wno-error=conversion)   # an instrumented mask is an int to gcc
-HARD  = $(if $(SAN),,-D_FORTIFY_SOURCE=2 -fstack-protector-strong -fstack-clash-protection -fcf-protection)
+HARD  = $(if $(SAN),,-D_FORTIFY_SOURCE=$(FORTIFY) -fstack-protector-strong -fstack-clash-protection -fcf-protection)
+FORTIFY = 3
 FLAGS = -std=c11 -D_GNU_SOURCE -Iinclude -fPIC -fvisibility=hidden -ffp-contract=off $(WARN) $(HARD) \
         $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer) $(CFLAGS)
 LINK  = $(LDFLAGS) $(if $(SAN),-fsanitize=$(SAN),-Wl$(comma)-z$(comma)relro$(comma)-z$(comma)now) $(OPENMP)
@@ -37,7 +38,7 @@ EXAMPLES := $(wildcard examples/*.c)
 FUZZERS := $(wildcard tests/fuzz/fuzz_*.c)
 obj    = $(1:%.c=$(BUILD)/%.o)
 
-.PHONY: all lib deps demo check check-unit check-cli check-readme check-folders check-convert-llamacpp readme-table check-header check-kernels check-determinism check-install asan ubsan tsan fuzz lint bench install uninstall deb clean help fuzz-run fuzz-replay bench-kernels soak FORCE bench-models bench-report bench-short bench-peers deps-peers check-remote check-remote-real bench-remote check-hostile check-oom oom oom-run check-kill check-scaling msan msan-run coverage coverage-run mutation
+.PHONY: all lib deps demo check check-unit check-cli check-readme check-folders check-convert-llamacpp readme-table check-header check-kernels check-determinism check-install asan ubsan tsan fuzz lint bench install install-tests uninstall deb clean help fuzz-run fuzz-replay bench-kernels soak FORCE bench-models bench-report bench-short bench-peers deps-peers check-remote check-remote-real bench-remote check-hostile check-oom oom oom-run check-kill check-scaling msan msan-run coverage coverage-run mutation
 all: lib $(BUILD)/bin/slm $(EXAMPLES:examples/%.c=$(BUILD)/bin/%)  ## the library, the program, the examples
 lib: $(BUILD)/libslm.a $(BUILD)/$(SO) $(BUILD)/libslm_remote.a $(BUILD)/$(REMOTE_SO)
 
@@ -46,6 +47,7 @@ $(BUILD)/src/%.o:                CPP := -Isrc
 $(BUILD)/tests/%.o:              CPP := -Isrc -Itests -Wno-missing-prototypes
 $(BUILD)/bench/%.o:              CPP := -Isrc -Ibench -Wno-missing-prototypes
 $(BUILD)/src/remote/%.o:         CPP :=
+$(BUILD)/src/kernels/%.o:        FORTIFY := 2      # what they copy is of constant size: the third level finds nothing there
 $(BUILD)/src/core/team.o:        ISA := $(OPENMP)
 $(BUILD)/src/kernels/avx2/%.o:   ISA := -mavx2 -mfma -mf16c
 $(BUILD)/src/kernels/avxvnni/%.o: ISA := -mavx2 -mfma -mf16c -mavxvnni
@@ -80,7 +82,7 @@ $(BUILD)/$(REMOTE_SO): $(call obj,$(REMOTE)) $(BUILD)/$(SO)
 $(BUILD)/bin/slm: $(call obj,$(SLM)) $(BUILD)/libslm_remote.a $(BUILD)/libslm.a
 	@mkdir -p $(@D)
 	$(if $(V),,@echo '  LD  $@')
-	$(Q)$(CC) $^ $(LINK) $(REMOTE_LIBS) -ledit $(LIBS) -o $@
+	$(Q)$(CC) $^ -pie $(LINK) $(REMOTE_LIBS) -ledit $(LIBS) -o $@
 
 $(BUILD)/bin/check_kernels: $(call obj,$(CHECKS)) $(BUILD)/libslm.a
 	@mkdir -p $(@D)
@@ -497,9 +499,17 @@ install: lib $(BUILD)/bin/slm $(PAGES)/slm.pc $(PAGES)/slm_remote.pc $(PAGES)/sl
 	@ln -sf $(REMOTE_SO) "$(DESTDIR)$(LIBDIR)/libslm_remote.so"
 	@echo "install: libslm $(VERSION) under $(DESTDIR)$(PREFIX)"
 
+# Hostile files for who embeds the library: the first of each kind of answer, a list of these, and a program that opens them all.
+HOSTILE_TO = $(PREFIX)/share/libslm/tests
+install-tests: $(BUILD)/bin/hostile  ## hostile files and the program tests/try.c, for the build that will be shipped, under PREFIX/share/libslm/tests
+	@mkdir -p "$(DESTDIR)$(HOSTILE_TO)/files" && $(BUILD)/bin/hostile --write "$(DESTDIR)$(HOSTILE_TO)/files" >/dev/null && \
+	mv "$(DESTDIR)$(HOSTILE_TO)/files/answers.txt" "$(DESTDIR)$(HOSTILE_TO)/" && install -m 644 tests/try.c "$(DESTDIR)$(HOSTILE_TO)/try.c"
+	@echo "install-tests: $$(ls "$(DESTDIR)$(HOSTILE_TO)/files" | wc -l) files under $(DESTDIR)$(HOSTILE_TO)"
+
 uninstall:                      ## removes what install put there
 	@for f in $(INSTALL); do IFS=:; set -- $$f; rm -f "$(DESTDIR)$$3"; done
 	@rm -f "$(DESTDIR)$(LIBDIR)/libslm.so" "$(DESTDIR)$(LIBDIR)/libslm_remote.so"
+	@rm -rf "$(DESTDIR)$(HOSTILE_TO)"
 	@for d in $(OWNED); do [ ! -d "$(DESTDIR)$$d" ] || rmdir "$(DESTDIR)$$d"; done
 
 # No Requires.private: a program that links the shared library needs no header and no .pc of utf8proc. `library` is a variable so that
@@ -528,7 +538,7 @@ $(PAGES)/bash $(PAGES)/zsh $(PAGES)/fish: $(BUILD)/bin/slm
 	@mkdir -p $(@D)
 	@$< completion $(@F) > $@
 
-check-install: $(BUILD)/bin/slm lib  ## installs, builds programs against that with pkg-config alone, uninstalls; the same for make deb
+check-install: $(BUILD)/bin/slm $(BUILD)/bin/hostile lib  ## installs, builds programs against that with pkg-config alone, uninstalls; the same for make deb
 	@MAKE='$(MAKE) --no-print-directory' CC='$(CC)' BUILD='$(BUILD)' SO='$(SO)' VERSION='$(VERSION)' sh tests/install.sh
 
 # Whom the package depends on is asked of dpkg, library by library, and glibc's version of the symbols that are used.

@@ -412,7 +412,8 @@ typedef struct slm_model_params {
     void                *progress_user;   /* 0.1.0 */
     const slm_input     *input;           /* read instead of the file at path, which is then a name for messages; NULL: none 0.1.0 */
     uint32_t             openmp;          /* 1: threads of the OpenMP runtime instead, for a host that has them running; slower beside
-                                           * other programs, for they wait by spinning                        0.1.0 */
+                                           * other programs, for they wait by spinning; it ends the process where the system refuses it a
+                                           * thread                                                           0.1.0 */
     /* A packed file is mapped and used where it lies, shared with every process that does so. Whoever may have it cut off in place while it
      * is in use, which kills a process that reads on, sets no_map: it is then read into own memory, as it always is from `input`. */
     uint32_t             no_map;          /* 1: not mapped                                                  0.1.0 */

@@ -33,16 +33,11 @@ static slm_line *new_line(void)
     return NULL;
 }
 
-/* Waits a tick for a line to be given back. */
-static void wait_tick(slm_remote *r)
+/* Waits a tick from now on for a line to be given back. */
+static void wait_tick(slm_remote *r, uint64_t now_ms)
 {
-    struct timespec until = { 0, 0 };
-    (void)clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_nsec += SLM_TICK_MS * 1000000L;
-    if (until.tv_nsec >= 1000000000L) {
-        until.tv_nsec -= 1000000000L;
-        until.tv_sec++;
-    }
+    const uint64_t ms = now_ms + SLM_TICK_MS;
+    const struct timespec until = { (time_t)(ms / 1000), (long)(ms % 1000) * 1000000 };
     (void)pthread_cond_timedwait(&r->freed, &r->lock, &until);
 }
 
@@ -59,7 +54,7 @@ slm_line *slm_line_take(slm_remote *r, const slm_cancel *cancel, uint64_t until_
         else if (now >= until_ms)
             slm_fault_set(fault, SLM_CLASS_TIMEOUT_TOTAL, 0, "the time is over, waiting for one of %u lines", r->p.parallel);
         else
-            wait_tick(r);
+            wait_tick(r, now);
     }
     if (fault->class == SLM_CLASS_NONE) {
         r->busy++;

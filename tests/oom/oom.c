@@ -21,6 +21,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
+#include <unistd.h>
 
 extern const char __executable_start[];
 
@@ -45,11 +46,6 @@ static const char *name_of(const oom_row *row)
     static char name[160];
     (void)snprintf(name, sizeof name, "%s%s%s", row->symbol, row->how ? ", " : "", row->how ? row->how : "");
     return name;
-}
-
-static bool needs_server(const oom_row *row)
-{
-    return row->how && (strncmp(row->how, "openai", 6) == 0 || strncmp(row->how, "anthropic", 9) == 0);
 }
 
 /* How a run fails. */
@@ -210,6 +206,7 @@ static size_t play(const oom_row *row, const trial *t, uint64_t *digest)
                  atomic_load(&w.memory.live_bytes), atomic_load(&w.memory.live_blocks), fail_wrap_live());
     if (descriptors() != open_before)
         fail_msg("%s: %s: %zu descriptors at the end, before %zu", name_of(row), said(&w, t), descriptors(), open_before);
+    (void)unlink(test_path("made"));
     if (test_folder_entries() != files)
         fail_msg("%s: %s: %zu files at the end, before %zu", name_of(row), said(&w, t), test_folder_entries(), files);
     runs++;
@@ -285,7 +282,7 @@ int main(int argc, char **argv)
     share = share ? share : 1;
     seed = test_seed((uint64_t)time(NULL) / 86400);
     for (size_t i = 0; i < oom_count; i++)
-        if ((!only || strcmp(only, oom_rows[i].symbol) == 0) && (server || !needs_server(&oom_rows[i])))
+        if ((!only || strcmp(only, oom_rows[i].symbol) == 0) && (server || !oom_asks(&oom_rows[i])))
             tests[n++] = (struct CMUnitTest){ strdup(name_of(&oom_rows[i])), survives, NULL, NULL, (void *)(uintptr_t)&oom_rows[i] };
     tests[n++] = (struct CMUnitTest){ "what asks for no memory", getters, NULL, NULL, NULL };
     const int failed = _cmocka_run_group_tests("oom", tests, n, prepare, tear_down);

@@ -55,6 +55,9 @@ typedef struct oom_row {
 extern const oom_row oom_rows[];
 extern const size_t oom_count;
 
+/* Does the row ask the server? */
+bool oom_asks(const oom_row *row);
+
 /* Files that the rows read, in test_folder(), and the server that they ask. */
 void oom_prepare(const char *server);
 

@@ -9,11 +9,12 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { FED = 70, MADE = 90 };           /* tokens; the second page of the cache begins at 64, the third at 128 */
 
-static const char chat[] = "{% for m in messages %}{{ m.role }}: {{ m.content | trim }}\n{% endfor %}{% if tools %}<tool_call>{% endif %}";
+static const char chat[] = "{% if tools %}<tool_call> {% endif %}{% for m in messages %}{{ m.role }}: {{ m.content | trim }}\n{% endfor %}";
 static const char talk[] = "{\"messages\":[{\"role\":\"user\",\"content\":\" hi \\u00e9 \"},{\"role\":\"assistant\",\"content\":\"\"}]}";
 static const char schema[] = "{\"type\":\"object\",\"properties\":{\"a\":{\"type\":\"integer\",\"minimum\":1},\"b\":{\"enum\":[\"x\",\"yy\"]},"
                              "\"c\":{\"type\":\"array\",\"items\":{\"type\":\"string\",\"pattern\":\"^[a-c]+$\"}}},\"required\":[\"a\",\"b\",\"c\"],"
@@ -192,8 +193,19 @@ static slm_quantize_params making(oom_world *w, const char *type)
     return p;
 }
 
-/* The file that was made, as its hash (read while nothing is refused). After a failure nothing of it may be there, or all of it if only
- * its folder could not be synced; and nothing beside it, ever. */
+static const char before_it[] = "what was there before";
+
+/* A file is there already, whose mode the new one takes over. */
+static slm_status old_file(oom_world *w, slm_error *err)
+{
+    (void)w;
+    (void)err;
+    test_file_write(test_path("made"), before_it, sizeof before_it - 1);
+    return chmod(test_path("made"), 0640) ? SLM_E_INTERNAL : SLM_OK;
+}
+
+/* The file that was made, as its hash (read while nothing is refused). After a failure what was there before is, or all of the new one
+ * if only its folder could not be synced; and nothing beside it, ever. */
 static slm_status wrote(oom_world *w, slm_status status)
 {
     const char *path = test_path("made");
@@ -207,11 +219,16 @@ static slm_status wrote(oom_world *w, slm_status status)
         uint8_t *bytes = test_file_read(path, &n);
         slm_sha256(hash, bytes, n);
         free(bytes);
-        if (status && (row != w->row || !w->calls.list[0].name || strcmp(w->calls.list[0].name, "fsync") || strcmp(hash, whole)))
+        const bool is_old = n == sizeof before_it - 1 && test_file_is(path, before_it);
+        if (status && !is_old && (row != w->row || !w->calls.list[0].name || strcmp(w->calls.list[0].name, "fsync") || strcmp(hash, whole)))
             fail_msg("%s: a file is there after the failure", w->row->symbol);
-        memcpy(whole, hash, sizeof whole);
-        row = w->row;
-        (void)unlink(path);
+        if (!is_old) {
+            memcpy(whole, hash, sizeof whole);
+            row = w->row;
+            (void)unlink(path);
+        }
+    } else if (status && w->row->how && strstr(w->row->how, "over another")) {
+        fail_msg("%s: the old file is gone", w->row->symbol);
     }
     if (!status)
         memcpy(w->bytes, whole, sizeof whole);
@@ -418,6 +435,8 @@ static slm_status session_step(oom_world *w, slm_error *err)
 
 static slm_status session_save(oom_world *w, slm_error *err)
 {
+    if (is(w, "to a device"))
+        return slm_session_save(w->session, "/dev/null", err);
     return wrote(w, slm_session_save(w->session, test_path("made"), err));
 }
 
@@ -743,15 +762,25 @@ static ptrdiff_t give_key(void *user, char *key, size_t room)
     return 19;
 }
 
-/* "SERVER, ...": of the server that was started; else nobody listens. */
+bool oom_asks(const oom_row *row)
+{
+    static const char *const servers[] = { "openai", "anthropic", "llama-server" };
+    for (size_t i = 0; row->how && i < COUNT(servers); i++)
+        if (strncmp(row->how, servers[i], strlen(servers[i])) == 0)
+            return true;
+    return false;
+}
+
+/* "SERVER, what is asked: what it does there", of the server that was started; else nobody listens. */
 static slm_status engine_remote(oom_world *w, slm_error *err)
 {
     static const char *const hosts[] = { "127.0.0.1", "localhost" }, *const ranges[] = { "10.0.0.0/8" };
     slm_engine_remote_params p = SLM_ENGINE_REMOTE_PARAMS_INIT;
     char url[128] = "http://127.0.0.1:1/v1", server[16] = "";
-    if (w->row->how && (strncmp(w->row->how, "openai", 6) == 0 || strncmp(w->row->how, "anthropic", 9) == 0)) {
-        (void)snprintf(server, sizeof server, "%.*s", (int)strcspn(w->row->how, ","), w->row->how);
-        rig_url(url, sizeof url, "http", "ok");
+    const char *how = w->row->how ? w->row->how : "", *plays = strstr(how, ": ");
+    if (oom_asks(w->row)) {
+        (void)snprintf(server, sizeof server, "%.*s", (int)strcspn(how, ","), how);
+        rig_url(url, sizeof url, "http", plays ? plays + 2 : "ok");
         p.key = give_key;
     }
     p.server = *server ? server : NULL;
@@ -764,6 +793,7 @@ static slm_status engine_remote(oom_world *w, slm_error *err)
     p.n_addresses = COUNT(ranges);
     p.ca_file = "/etc/ssl/certs/ca-certificates.crt";
     p.proxy = is(w, "a proxy") ? "http://127.0.0.1:1" : NULL;
+    p.flags = strncmp(how, "openai", 6) == 0 && strstr(how, "settings") ? SLM_REMOTE_LOGPROBS : 0;
     p.retries = 1;
     p.retry_ms = 1;
     p.allocator = &w->memory.allocator;
@@ -783,12 +813,41 @@ static int hear_server(void *user, const char *said, size_t len)
     return 0;
 }
 
+/* A talk in which a tool was called, all settings that a server has, and stop strings. */
 static slm_status remote_run(oom_world *w, slm_error *err)
 {
+    static const slm_tool_call calls[] = { { "call_1", "f", "{\"a\":1}", 7 } };
+    static const slm_message turns[] = {
+        SLM_MESSAGE("system", "Help.", 5), SLM_MESSAGE("user", "Rain?", 5), { "assistant", "One moment.", 11, calls, 1, NULL, NULL },
+        { "tool", "rain", 4, NULL, 0, "call_1", "f" }, SLM_MESSAGE("user", "call the tool", 13),
+    };
+    static const char *const stops[] = { "zebra" };
+    slm_sampling s = SLM_SAMPLING_INIT;
     slm_request q = request(w);
     q.privacy = SLM_PRIVACY_MAY_LEAVE;
     q.prompt = "one two";
     q.prompt_len = 7;
+    if (q.task == SLM_TASK_CHAT) {
+        q.messages = turns;
+        q.n_messages = COUNT(turns);
+    }
+    s.temperature = 0.5f;
+    s.top_p = 0.5f;
+    if (strstr(w->row->how, "llama-server")) {
+        s.top_k = 5;
+        s.min_p = 0.125f;
+        s.repeat_penalty = 1.5f;
+    }
+    if (!strstr(w->row->how, "anthropic")) {
+        s.seed = 7;
+        s.frequency_penalty = 0.5f;
+        s.presence_penalty = 0.5f;
+    }
+    if (strstr(w->row->how, "settings")) {
+        q.sampling = &s;
+        q.stops = stops;
+        q.n_stops = 1;
+    }
     if (strstr(w->row->how, "streamed"))
         q.text = hear_server;
     return ask(w, w->far, &q, err);
@@ -834,6 +893,7 @@ const oom_row oom_rows[] = {
     KEEPS("slm_file_read", "folder", file_open, file_read),
     READS("slm_sha256"),
     ROW("slm_quantize_file", "tiny.gguf", quantize),
+    ROW("slm_quantize_file", "tiny.gguf, over another", old_file, quantize),
     ROW("slm_quantize_file", "parrot.bin", quantize),
     ROW("slm_convert_file", "folder", convert),
     ROW("slm_convert_file", "parrot.bin", convert),
@@ -842,6 +902,7 @@ const oom_row oom_rows[] = {
     ROW("slm_importance_measure", NULL, decoder, importance_measure),
     ENDS("slm_importance_free"),
     ROW("slm_pack_file", "tiny.gguf", pack),
+    ROW("slm_pack_file", "parrot.bin", pack),
     ROW("slm_check_file", "tiny.packed", check_file),
     ROW("slm_check_file", "saved", check_file),
     VOCABULARIES("slm_tokenizer_open", tokenizer_open),
@@ -897,6 +958,7 @@ const oom_row oom_rows[] = {
     NONE("slm_session_truncate", "forgets"),
     SETS("slm_session_cancel"),
     ROW("slm_session_save", NULL, decoder, session, text, session_save),
+    ROW("slm_session_save", "to a device", decoder, session, text, session_save),
     ROW("slm_session_load", NULL, decoder, session_load),
     ROW("slm_batch_new", NULL, decoder, batch_new),
     ENDS("slm_batch_free"),
@@ -947,9 +1009,16 @@ const oom_row oom_rows[] = {
     ASKS("openai, tools"),
     ASKS("openai, tools streamed"),
     ASKS("openai, a schema"),
-    ASKS("anthropic, generate"),
+    ASKS("openai, tools streamed: tool=again"),
+    ASKS("openai, tools: tool=object"),
+    ASKS("openai, generate: usage=huge"),
+    ASKS("openai, generate with settings"),
+    ASKS("llama-server, generate with settings"),
+    ASKS("llama-server, a schema"),
+    ASKS("anthropic, generate with settings"),
     ASKS("anthropic, choose"),
     ASKS("anthropic, tools streamed"),
+    ASKS("anthropic, a schema"),
     ENDS("slm_engine_free"),
     ROW("slm_engine_local", NULL, parrot, engine_local),
     ROW("slm_schema_check", NULL, schema_check),
