@@ -107,8 +107,8 @@ static void check_call(const oom_world *w, slm_status status, const slm_error *e
             must = &f[i];
     }
     if (must && !found)
-        fail_msg("%s: %s: %s, want SLM_E_IO of %s of '%s', code %d: %d, %s", name_of(w->row), when, slm_status_name(status), must->name, must->path, must->code,
-                 err->code, err->text);
+        fail_msg("%s: %s: %s, want SLM_E_IO of %s of '%s', code %d: %d, %s", name_of(w->row), when, slm_status_name(status), must->name,
+                 must->path, must->code, err->code, err->text);
     if (status != w->row->ends && !found)
         fail_msg("%s: %s: %s of none of the %zu calls that failed: %s", name_of(w->row), when, slm_status_name(status), n, err->text);
 }
@@ -167,7 +167,7 @@ static size_t play(const oom_row *row, const trial *t, uint64_t *digest)
     const uint64_t state = oom_state(&w);
     const size_t open_now = descriptors();
 
-    w.calls = (fail_call){ .calls = 0 };
+    memset(&w.calls, 0, sizeof w.calls);
     fail_alloc_arm(&w.memory, t->kind == MEMORY ? t->at : 0, t->lasting);
     w.calls.fail_at = t->kind == CALLS ? t->at : 0;
     w.calls.lasting = t->lasting;

@@ -793,7 +793,7 @@ static slm_status engine_remote(oom_world *w, slm_error *err)
     p.n_addresses = COUNT(ranges);
     p.ca_file = "/etc/ssl/certs/ca-certificates.crt";
     p.proxy = is(w, "a proxy") ? "http://127.0.0.1:1" : NULL;
-    p.flags = strncmp(how, "openai", 6) == 0 && strstr(how, "settings") ? SLM_REMOTE_LOGPROBS : 0;
+    p.flags = (strncmp(how, "openai", 6) == 0 && strstr(how, "settings") ? SLM_REMOTE_LOGPROBS : 0) | (strstr(how, "streamed") ? 0 : SLM_REMOTE_PLAIN);
     p.retries = 1;
     p.retry_ms = 1;
     p.allocator = &w->memory.allocator;
