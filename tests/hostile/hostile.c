@@ -241,7 +241,7 @@ static size_t n_kinds;
 static char *list;
 static size_t n_list;
 static const char *listed;      /* --list */
-static const char *folder;      /* --write: the first file of each kind of answer goes there */
+static const char *write_to;    /* --write: the first file of each kind of answer goes there */
 static uint8_t *case_bytes;     /* [ARENA] */
 static size_t n_case_bytes;
 static char case_format[64];
@@ -257,11 +257,11 @@ static void write_case(const char *label, slm_status status, const char *text)
     (void)snprintf(name, sizeof name, "%04zu-%s", number++, case_format);
     for (char *at = name; *at; at++)
         *at = *at == '/' || *at == ' ' ? '-' : *at;
-    (void)snprintf(path, sizeof path, "%s/%s", folder, name);
+    (void)snprintf(path, sizeof path, "%s/%s", write_to, name);
     f = fopen(path, "wb");
     if (!f || fwrite(case_bytes, 1, n_case_bytes, f) != n_case_bytes || fclose(f))
         broken("%s: cannot be written", path);
-    (void)snprintf(path, sizeof path, "%s/answers.txt", folder);
+    (void)snprintf(path, sizeof path, "%s/answers.txt", write_to);
     f = fopen(path, number == 1 ? "wb" : "ab");
     if (!f || fprintf(f, "%s | %s | %s%s%s\n", name, slm_status_name(status), label, *text ? " | " : "", text) < 0 || fclose(f))
         broken("%s: cannot be written", path);
@@ -269,7 +269,7 @@ static void write_case(const char *label, slm_status status, const char *text)
 
 void case_file(const uint8_t *bytes, size_t n)
 {
-    if (!folder || n > ARENA)
+    if (!write_to || n > ARENA)
         return;
     if (n)
         memcpy(case_bytes, bytes, n);
@@ -294,7 +294,7 @@ static void keep(const char *label, slm_status status, const char *text)
         k = &kinds[n_kinds++];
         *k = (kind){ .shape = shape, .status = status };
         slm_xxh64_init(&k->hash);
-        if (folder)
+        if (write_to)
             write_case(label, status, text);
         (void)snprintf(k->label, sizeof k->label, "%s", label);
         (void)snprintf(k->text, sizeof k->text, "%s", text);
@@ -571,7 +571,7 @@ int main(int argc, char **argv)
         else if (strcmp(argv[i], "--only") == 0 && i + 1 < argc)
             j.list = argv[++i];
         else if (strcmp(argv[i], "--write") == 0 && i + 1 < argc)
-            folder = argv[++i];
+            write_to = argv[++i];
         else
             path = argv[i];
     (void)sigaltstack(&other, NULL);
@@ -581,8 +581,8 @@ int main(int argc, char **argv)
     arena = mmap(NULL, ARENA + page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     kinds = calloc(MOST_KINDS, sizeof *kinds);
     list = calloc(1, LIST);
-    case_bytes = folder ? malloc(ARENA) : NULL;
-    if (arena == MAP_FAILED || !kinds || !list || (folder && !case_bytes) || mprotect(arena + ARENA, page, PROT_NONE))
+    case_bytes = write_to ? malloc(ARENA) : NULL;
+    if (arena == MAP_FAILED || !kinds || !list || (write_to && !case_bytes) || mprotect(arena + ARENA, page, PROT_NONE))
         broken("no memory");
     (void)test_small_stack(run, &j);
     int bad = failures > 0;
