@@ -14,8 +14,7 @@ SHARED ?= ../shared
 Q      := $(if $(V),,@)         # make V=1 shows the commands
 
 WARN  = -Wall -Wextra -Wconversion -Wsign-conversion -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla $(if $(SAN),,-Wframe-larger-than=8192) -Werror $(if $(SAN),-Wno-error=conversion)   # an instrumented mask is an int to gcc
-HARD  = $(if $(SAN),,-D_FORTIFY_SOURCE=$(FORTIFY) -fstack-protector-strong -fstack-clash-protection -fcf-protection)
-FORTIFY = 2
+HARD  = $(if $(SAN),,-D_FORTIFY_SOURCE=2 -fstack-protector-strong -fstack-clash-protection -fcf-protection)
 FLAGS = -std=c11 -D_GNU_SOURCE -Iinclude -fPIC -fvisibility=hidden -ffp-contract=off $(WARN) $(HARD) \
         $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer) $(CFLAGS)
 LINK  = $(LDFLAGS) $(if $(SAN),-fsanitize=$(SAN),-Wl$(comma)-z$(comma)relro$(comma)-z$(comma)now) $(OPENMP)
@@ -47,7 +46,6 @@ $(BUILD)/src/%.o:                CPP := -Isrc
 $(BUILD)/tests/%.o:              CPP := -Isrc -Itests -Wno-missing-prototypes
 $(BUILD)/bench/%.o:              CPP := -Isrc -Ibench -Wno-missing-prototypes
 $(BUILD)/src/remote/%.o:         CPP :=
-$(BUILD)/src/kernels/%.o:        FORTIFY := 2      # what they copy is of constant size: the third level finds nothing there
 $(BUILD)/src/core/team.o:        ISA := $(OPENMP)
 $(BUILD)/src/kernels/avx2/%.o:   ISA := -mavx2 -mfma -mf16c
 $(BUILD)/src/kernels/avxvnni/%.o: ISA := -mavx2 -mfma -mf16c -mavxvnni
