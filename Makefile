@@ -37,7 +37,7 @@ EXAMPLES := $(wildcard examples/*.c)
 FUZZERS := $(wildcard tests/fuzz/fuzz_*.c)
 obj    = $(1:%.c=$(BUILD)/%.o)
 
-.PHONY: all lib deps demo check check-unit check-cli check-readme check-folders check-convert-llamacpp readme-table check-header check-kernels check-determinism check-install asan ubsan tsan fuzz lint bench install uninstall deb clean help fuzz-run fuzz-replay bench-kernels soak FORCE bench-models bench-report bench-short bench-peers deps-peers check-remote check-remote-real bench-remote check-hostile check-oom oom oom-run check-kill check-scaling msan msan-run coverage coverage-run mutation
+.PHONY: all lib deps demo check check-unit check-cli check-readme check-folders check-convert-llamacpp readme-table check-header check-kernels check-determinism check-install asan ubsan tsan fuzz lint bench install install-tests uninstall deb clean help fuzz-run fuzz-replay bench-kernels soak FORCE bench-models bench-report bench-short bench-peers deps-peers check-remote check-remote-real bench-remote check-hostile check-oom oom oom-run check-kill check-scaling msan msan-run coverage coverage-run mutation
 all: lib $(BUILD)/bin/slm $(EXAMPLES:examples/%.c=$(BUILD)/bin/%)  ## the library, the program, the examples
 lib: $(BUILD)/libslm.a $(BUILD)/$(SO) $(BUILD)/libslm_remote.a $(BUILD)/$(REMOTE_SO)
 
@@ -80,7 +80,7 @@ $(BUILD)/$(REMOTE_SO): $(call obj,$(REMOTE)) $(BUILD)/$(SO)
 $(BUILD)/bin/slm: $(call obj,$(SLM)) $(BUILD)/libslm_remote.a $(BUILD)/libslm.a
 	@mkdir -p $(@D)
 	$(if $(V),,@echo '  LD  $@')
-	$(Q)$(CC) $^ $(LINK) $(REMOTE_LIBS) -ledit $(LIBS) -o $@
+	$(Q)$(CC) $^ -pie $(LINK) $(REMOTE_LIBS) -ledit $(LIBS) -o $@
 
 $(BUILD)/bin/check_kernels: $(call obj,$(CHECKS)) $(BUILD)/libslm.a
 	@mkdir -p $(@D)
@@ -277,19 +277,21 @@ $(BUILD)/bin/soak: $(BUILD)/tests/harness/soak.o $(BUILD)/libslm.a
 
 # Refused memory: every public call, every allocation. --wrap shows who asks, and covers what comes from the system directly.
 FAIL_WRAP = $(addprefix -Wl$(comma)--wrap=,posix_memalign malloc calloc realloc strdup free slm_heap_alloc slm_heap_zalloc slm_heap_array slm_heap_zarray slm_heap_new_owner)
-$(BUILD)/bin/oom: $(patsubst %,$(BUILD)/tests/oom/%.o,oom world rows) $(BUILD)/libharness.a $(BUILD)/libslm_remote.a $(BUILD)/libslm.a
+FAIL_CALL = $(addprefix -Wl$(comma)--wrap=,open openat fstat stat pread read readlink fcntl mmap write pwrite fallocate ftruncate fchmod fsync renameat close pthread_create clock_gettime)
+FAIL_JSON = $(addprefix -Wl$(comma)--wrap=,json_array json_object json_stringn_nocheck json_integer json_real json_copy json_pack json_loadb json_dumps json_object_set_new json_array_append_new)
+$(BUILD)/bin/oom: $(patsubst %,$(BUILD)/tests/oom/%.o,oom world rows json) $(BUILD)/tests/remote/rig.o $(BUILD)/libharness.a $(BUILD)/libslm_remote.a $(BUILD)/libslm.a
 	@mkdir -p $(@D)
 	$(if $(V),,@echo '  LD  $@')
-	$(Q)$(CC) $^ $(LINK) $(FAIL_WRAP) -lcmocka $(REMOTE_LIBS) $(LIBS) -o $@
+	$(Q)$(CC) $^ $(LINK) $(FAIL_WRAP) $(FAIL_CALL) $(FAIL_JSON) -lcmocka $(REMOTE_LIBS) $(LIBS) -o $@
 
 OOM_SHARE ?= 10
-OOM_RUN = @$(BUILD)/bin/oom $(1) > $(BUILD)/oom.log 2>&1; code=$$?; grep -v '^\[ \(RUN\|      OK\)' $(BUILD)/oom.log; exit $$code
-check-oom: $(BUILD)/bin/oom     ## every public call with one refused allocation in 10 (SEED of the day), once and from then on
+OOM_RUN = @$(BUILD)/bin/oom --server $(BUILD)/bin/remote_server $(1) > $(BUILD)/oom.log 2>&1; code=$$?; grep -v '^\[ \(RUN\|      OK\)' $(BUILD)/oom.log; exit $$code
+check-oom: $(BUILD)/bin/oom $(BUILD)/bin/remote_server  ## every public call with one refused allocation in 10 (SEED of the day), once and from then on
 	$(call OOM_RUN,--share $(OOM_SHARE))
 
 oom:                            ## ... with every allocation, under AddressSanitizer, and which places of the library were reached
 	@$(MAKE) --no-print-directory BUILD=$(BUILD)/oom SAN=address PLAIN_KERNELS=1 CFLAGS='-O1 -g -fno-optimize-sibling-calls' oom-run
-oom-run: $(BUILD)/bin/oom
+oom-run: $(BUILD)/bin/oom $(BUILD)/bin/remote_server
 	$(call OOM_RUN,--sites $(BUILD)/sites.txt)
 	python3 tests/oom/sites.py $(BUILD)/bin/oom $(BUILD)/sites.txt
 
@@ -495,9 +497,17 @@ install: lib $(BUILD)/bin/slm $(PAGES)/slm.pc $(PAGES)/slm_remote.pc $(PAGES)/sl
 	@ln -sf $(REMOTE_SO) "$(DESTDIR)$(LIBDIR)/libslm_remote.so"
 	@echo "install: libslm $(VERSION) under $(DESTDIR)$(PREFIX)"
 
+# Hostile files for who embeds the library: the first of each kind of answer, a list of these, and a program that opens them all.
+HOSTILE_TO = $(PREFIX)/share/libslm/tests
+install-tests: $(BUILD)/bin/hostile  ## hostile files and the program tests/try.c, for the build that will be shipped, under PREFIX/share/libslm/tests
+	@mkdir -p "$(DESTDIR)$(HOSTILE_TO)/files" && $(BUILD)/bin/hostile --write "$(DESTDIR)$(HOSTILE_TO)/files" >/dev/null && \
+	mv "$(DESTDIR)$(HOSTILE_TO)/files/answers.txt" "$(DESTDIR)$(HOSTILE_TO)/" && install -m 644 tests/try.c "$(DESTDIR)$(HOSTILE_TO)/try.c"
+	@echo "install-tests: $$(ls "$(DESTDIR)$(HOSTILE_TO)/files" | wc -l) files under $(DESTDIR)$(HOSTILE_TO)"
+
 uninstall:                      ## removes what install put there
 	@for f in $(INSTALL); do IFS=:; set -- $$f; rm -f "$(DESTDIR)$$3"; done
 	@rm -f "$(DESTDIR)$(LIBDIR)/libslm.so" "$(DESTDIR)$(LIBDIR)/libslm_remote.so"
+	@rm -rf "$(DESTDIR)$(HOSTILE_TO)"
 	@for d in $(OWNED); do [ ! -d "$(DESTDIR)$$d" ] || rmdir "$(DESTDIR)$$d"; done
 
 # No Requires.private: a program that links the shared library needs no header and no .pc of utf8proc. `library` is a variable so that
@@ -526,7 +536,7 @@ $(PAGES)/bash $(PAGES)/zsh $(PAGES)/fish: $(BUILD)/bin/slm
 	@mkdir -p $(@D)
 	@$< completion $(@F) > $@
 
-check-install: $(BUILD)/bin/slm lib  ## installs, builds programs against that with pkg-config alone, uninstalls; the same for make deb
+check-install: $(BUILD)/bin/slm $(BUILD)/bin/hostile lib  ## installs, builds programs against that with pkg-config alone, uninstalls; the same for make deb
 	@MAKE='$(MAKE) --no-print-directory' CC='$(CC)' BUILD='$(BUILD)' SO='$(SO)' VERSION='$(VERSION)' sh tests/install.sh
 
 # Whom the package depends on is asked of dpkg, library by library, and glibc's version of the symbols that are used.

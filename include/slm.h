@@ -205,7 +205,7 @@ SLM_API slm_status slm_file_tensor(const slm_file *file, size_t index, slm_tenso
 SLM_API slm_status slm_file_key(const slm_file *file, size_t index, slm_key_info *info, slm_error *err);
 
 /* Reads tensor `index` dequantized to f32, row-major in file order.
- *   values  [n] written;  n must be the number of elements, else SLM_E_ARG
+ *   values  [n] written, in part where the read fails half-way;  n must be the number of elements, else SLM_E_ARG
  * Returns SLM_E_UNSUPPORTED for a type this version cannot read, SLM_E_NUMERIC for a non-finite scale or value (names row and
  * block), SLM_E_CHANGED if the file is shorter than when it was opened. Since 0.1.0 */
 SLM_API slm_status slm_file_read(const slm_file *file, size_t index, float *values, size_t n, slm_error *err);
@@ -411,8 +411,8 @@ typedef struct slm_model_params {
     slm_progress_fn     *progress;        /* bytes of weights read; may be NULL                             0.1.0 */
     void                *progress_user;   /* 0.1.0 */
     const slm_input     *input;           /* read instead of the file at path, which is then a name for messages; NULL: none 0.1.0 */
-    uint32_t             openmp;          /* 1: threads of the OpenMP runtime instead, for a host that has them running; slower beside
-                                           * other programs, for they wait by spinning                        0.1.0 */
+    uint32_t             openmp;          /* 1: threads of the OpenMP runtime instead, for a host that has them running; slower beside other
+                                           * programs, for they spin; it ends the process if the system refuses it one  0.1.0 */
     /* A packed file is mapped and used where it lies, shared with every process that does so. Whoever may have it cut off in place while it
      * is in use, which kills a process that reads on, sets no_map: it is then read into own memory, as it always is from `input`. */
     uint32_t             no_map;          /* 1: not mapped                                                  0.1.0 */
@@ -488,7 +488,7 @@ typedef struct slm_session_params {
     uint32_t context;      /* tokens; 0: what the model was trained for, at most 4096                      0.1.0 */
     uint32_t chunk;        /* tokens per pass over the weights; 0: 512. No result depends on it            0.1.0 */
     uint32_t kv;           /* SLM_KV_F16, _F32, _Q8_0                                                      0.1.0 */
-    uint32_t deadline_ms;  /* for each call; 0: none                                                        0.1.0 */
+    uint32_t deadline_ms;  /* for each call; 0: none. SLM_E_IO if there is no clock to keep it by          0.1.0 */
 } slm_session_params;
 #define SLM_SESSION_PARAMS_INIT { sizeof(slm_session_params), 0, 0, 0, 0 }
 
@@ -649,7 +649,7 @@ typedef struct slm_encoder_params {
     uint32_t context;      /* tokens of the longest sequence; 0: what the model was trained for             0.1.0 */
     uint32_t chunk;        /* tokens of a pass over the weights; 0: 512. A longer sequence has one to itself. No result depends on it 0.1.0 */
     uint32_t kv;           /* SLM_KV_F16, _F32, _Q8_0                                                      0.1.0 */
-    uint32_t deadline_ms;  /* for each call; 0: none                                                        0.1.0 */
+    uint32_t deadline_ms;  /* for each call; 0: none. SLM_E_IO if there is no clock to keep it by          0.1.0 */
 } slm_encoder_params;
 #define SLM_ENCODER_PARAMS_INIT { sizeof(slm_encoder_params), 0, 0, 0, 0 }
 
@@ -952,7 +952,7 @@ typedef struct slm_request {
     uint32_t            n_stops;
     uint32_t            flags;        /* SLM_TEXT_SPECIAL: the prompt may yield control tokens; else 0       0.1.0 */
     uint32_t            max_tokens;   /* generate, chat; 0: until the end or the context is full             0.1.0 */
-    uint32_t            deadline_ms;  /* for the whole call; 0: none                                         0.1.0 */
+    uint32_t            deadline_ms;  /* for the whole call; 0: none. SLM_E_IO if there is no clock            0.1.0 */
     slm_cancel         *cancel;       /* may be NULL                                                         0.1.0 */
     slm_text_fn        *text;         /* generate, chat: receives the answer as it is made; may be NULL      0.1.0 */
     void               *user;         /* of text */

@@ -57,6 +57,14 @@ export PKG_CONFIG_PATH="$root/lib/pkgconfig" PKG_CONFIG_LIBDIR=/nonexistent     
 same "slm.pc: version" "$VERSION" "$(pc --modversion slm)"
 omp=$(nm "$root/lib/libslm.a" 2>/dev/null | sed -n 's/.* U GOMP_.*/libgomp/p; s/.* U __kmpc_.*/libomp/p' | sort -u)
 
+# Hardening: what can be seen of it from outside.
+for f in bin/slm lib/$SO; do
+    readelf -dlW "$root/$f" >"$work/elf" 2>"$work/log"
+    same "$f: read-only after relocation, no executable stack" "NOW RELRO RW" "$(grep -q 'FLAGS_1.*NOW' "$work/elf" && printf 'NOW ')$(grep -q GNU_RELRO "$work/elf" && printf 'RELRO ')$(awk '/GNU_STACK/ { print $7 }' "$work/elf")"
+    same "$f: stack protector, checked calls" "__stack_chk_fail yes" "$(nm -D --undefined-only "$root/$f" | grep -o '__stack_chk_fail') $(nm -D --undefined-only "$root/$f" | grep -q '_chk\(@.*\)*$' && echo yes)"
+done
+same "bin/slm: position-independent" "PIE" "$(readelf -dW "$root/bin/slm" | grep -o 'PIE$')"
+
 if [ -f "$root/share/libslm/tiny-stories/tiny-stories.gguf" ]; then
     program shared-c11   "$root" "c c11"     $(pc --cflags --libs slm)
     program shared-c++11 "$root" "c++ c++11" $(pc --cflags --libs slm)
@@ -72,6 +80,14 @@ if [ -f "$root/share/libslm/tiny-stories/tiny-stories.gguf" ]; then
     else
         skip "static: $CC has no $omp.a"
     fi
+    # Hostile files, opened by a program of the embedder's on the build that he ships.
+    $MAKE install-tests BUILD="$BUILD" CC="$CC" PREFIX="$root" DESTDIR= >"$work/log" 2>&1
+    ok "install-tests" $?
+    # shellcheck disable=SC2046
+    $CC -std=c11 -D_GNU_SOURCE -Wall -Wextra -pedantic -Werror "$root/share/libslm/tests/try.c" $(pc --cflags --libs slm) -o "$work/try" >"$work/log" 2>&1
+    ok "try.c: builds" $?
+    LD_LIBRARY_PATH=$root/lib "$work/try" "$root/share/libslm/tests/files" >"$work/log" 2>&1
+    ok "try.c: no finding in $(ls "$root/share/libslm/tests/files" | wc -l) hostile files" $?
     # The remote library: a program that answers from here, and says what goes wrong with a server that is not there.
     for kind in shared archive; do
         [ $kind = shared ] && flags=$(pc --cflags --libs slm_remote) ||

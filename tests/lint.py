@@ -245,7 +245,7 @@ def check_remote(objs, exported, build):
 # ---- 10: refused memory --------------------------------------------------------------------------------------------------------
 
 def check_refusals():
-    rows = set(re.findall(r'(?m)^    \{ "(slm_\w+)", ', open('tests/oom/rows.c', encoding='utf-8').read()))
+    rows = set(re.findall(r'(?m)^    [A-Z]+\("(slm_\w+)"', open('tests/oom/rows.c', encoding='utf-8').read()))
     listed = set(re.findall(r'(?m)^\|(?: libslm_remote \|)? `(slm_\w+)` \| \d', open('docs/abi.md', encoding='utf-8').read()))
     for name in sorted(listed - rows):
         finding('tests/oom/rows.c', name, 'refusals: no row')

@@ -9,6 +9,7 @@
 #include "core/heap.h"
 #include "core/limits.h"
 #include "core/params.h"
+#include "core/size.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -26,7 +27,7 @@ typedef struct escalate {
 typedef struct course {             /* of one request */
     const escalate    *e;
     const slm_request *q;
-    uint64_t           begin;
+    uint64_t           begin, ends;     /* ends: 0 without a deadline */
     slm_reply          local, remote;
     slm_status         local_status, remote_status;
     slm_error          local_err, remote_err;
@@ -34,17 +35,14 @@ typedef struct course {             /* of one request */
     char               note[400];
 } course;
 
-/* What is left of the request's time: 0 for none left, if there is a deadline at all. */
-static bool time_left(const course *c, uint32_t *left)
+/* What is left of the request's time in *left, in whole ms; 0 if there is no deadline. */
+static slm_status time_left(const course *c, uint32_t *left, slm_error *err)
 {
-    const uint64_t gone = (slm_clock_ns() - c->begin) / 1000000;
-    *left = 0;
-    if (!c->q->deadline_ms)
-        return true;
-    if (gone >= c->q->deadline_ms)
-        return false;
-    *left = c->q->deadline_ms - (uint32_t)gone;
-    return true;
+    const slm_watch watch = { NULL, c->ends, false };
+    const slm_status status = slm_watch_look(&watch, err);
+    if (!status)
+        *left = c->ends ? (uint32_t)slm_max(1, (size_t)(slm_clock_between(slm_clock_ns(), c->ends) / 1000000)) : 0;
+    return status;
 }
 
 /* ---- the first answer ---- */
@@ -132,16 +130,13 @@ static void ask_remote(course *c)
         q.text = NULL;
         q.user = NULL;
     }
-    if (!time_left(c, &q.deadline_ms)) {
-        c->remote_status = slm_fail(&c->remote_err, SLM_E_DEADLINE, "the time is over");
-        return;
-    }
-    if (p->budget) {
+    c->remote_status = time_left(c, &q.deadline_ms, &c->remote_err);
+    if (!c->remote_status && p->budget) {
         const slm_usage most = at_most(c);
         c->remote_status = slm_budget_reserve(p->budget, c->e->model, &most, &reserved, &c->remote_err);
-        if (c->remote_status)
-            return;
     }
+    if (c->remote_status)
+        return;
     c->remote_status = slm_engine_run(c->e->remote, &q, &c->remote, &c->remote_err);
     if (p->budget) {
         const uint64_t spent = price(c, reserved);
@@ -174,7 +169,7 @@ static slm_status give(course *c, slm_reply *from, slm_reply *out, slm_error *er
     } else if (from->note && *from->note) {
         add_note(c, "%s%s%s", from->note, "");
     }
-    inner.total_ns = slm_clock_ns() - c->begin;
+    inner.total_ns = slm_clock_since(c->begin);
     const slm_status status = slm_reply_own(&inner, &c->e->heap.allocator, err);
     if (!status)
         *out = inner;
@@ -225,7 +220,9 @@ static slm_status run(void *user, const slm_request *q, slm_reply *reply, slm_er
 {
     const escalate *e = user;
     course c = { .e = e, .q = q, .begin = slm_clock_ns(), .local = SLM_REPLY_INIT, .remote = SLM_REPLY_INIT };
-    slm_status status = ask_local(&c, err);
+    slm_status status = slm_clock_deadline(&c.ends, q->deadline_ms, err);
+    if (!status)
+        status = ask_local(&c, err);
     if (!status && c.route != SLM_ROUTE_LOCAL)
         ask_remote(&c);
     if (!status)

@@ -3,6 +3,7 @@
 
 #include "core/limits.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
 #include <stdatomic.h>
@@ -97,7 +98,10 @@ unsigned slm_cpu_masked(unsigned mask)
 /* Reads a small text file of the system; its length, 0 if it cannot be read. */
 static size_t read_small(const char *path, char *text, size_t room)
 {
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    int fd;
+    do
+        fd = open(path, O_RDONLY | O_CLOEXEC);
+    while (fd < 0 && errno == EINTR);
     if (fd < 0)
         return 0;
     ssize_t n = read(fd, text, room);

@@ -31,10 +31,12 @@ slm_status slm_source_open(slm_source *out, const char *path, slm_error *err)
     return SLM_OK;
 }
 
-bool slm_source_is_folder(const char *path)
+slm_status slm_source_is_folder(bool *is, const char *path, slm_error *err)
 {
     struct stat st;
-    return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+    const bool known = stat(path, &st) == 0;
+    *is = known && S_ISDIR(st.st_mode);
+    return known || errno == ENOENT || errno == ENOTDIR ? SLM_OK : slm_fail_errno(err, SLM_E_IO, errno, "%s: stat", path);
 }
 
 slm_source slm_source_memory(const void *bytes, size_t n, const char *name)
@@ -86,4 +88,10 @@ slm_status slm_source_read(const slm_source *s, uint64_t offset, void *dst, size
         return SLM_OK;
     }
     return read_file(s, offset, dst, n, err);
+}
+
+slm_status slm_source_head(const slm_source *s, void *head, size_t n, bool *there, slm_error *err)
+{
+    *there = s->size >= n;
+    return *there ? slm_source_read(s, 0, head, n, err) : SLM_OK;
 }

@@ -102,7 +102,7 @@ static void wait_until(slm_team *team, pthread_cond_t *cond, bool (*ready)(slm_t
 {
     const uint64_t until = slm_clock_ns() + SPIN_NS;
     while (!ready(team, seen)) {
-        if (slm_clock_ns() < until) {
+        if (slm_clock_before(until)) {
             pause_once();
             continue;
         }
@@ -163,7 +163,7 @@ static void run_pthread(slm_team *team, size_t n, slm_task_fn *fn, void *ctx)
         return;
     const uint64_t start = slm_clock_ns();
     wait_until(team, &team->done, all_left, 0);
-    atomic_fetch_add_explicit(&team->waited_ns, slm_clock_ns() - start, memory_order_relaxed);
+    atomic_fetch_add_explicit(&team->waited_ns, slm_clock_since(start), memory_order_relaxed);
 }
 
 static slm_status start_threads(slm_team *team, slm_error *err)

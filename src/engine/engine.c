@@ -96,7 +96,7 @@ slm_status slm_engine_run(const slm_engine *engine, const slm_request *request, 
     if (!full.note)
         full.note = "";
     if (!full.total_ns)
-        full.total_ns = slm_clock_ns() - begin;
+        full.total_ns = slm_clock_since(begin);
     full.partial = status != SLM_OK;
     if (!status || full.release)
         (void)slm_params_write(reply, &full, sizeof full, NULL);    /* its size was looked at */

@@ -148,7 +148,7 @@ static slm_status feed_prompt(run *r, const int32_t *tokens, size_t n, slm_error
     if (!status)
         status = feed(r, tokens + r->reply.cached_tokens, n - (size_t)r->reply.cached_tokens, NULL, err);
     r->reply.prompt_tokens = n;
-    r->reply.prompt_ns = slm_clock_ns() - r->begin;
+    r->reply.prompt_ns = slm_clock_since(r->begin);
     return status;
 }
 
@@ -412,7 +412,7 @@ static slm_status score(run *r, slm_error *err)
     if (!status && cached < before)
         status = feed(r, r->joined.at + cached, before - cached, NULL, err);
     r->reply.prompt_tokens = r->first;
-    r->reply.prompt_ns = slm_clock_ns() - r->begin;
+    r->reply.prompt_ns = slm_clock_since(r->begin);
     if (!status)
         status = feed(r, r->joined.at + before, n - r->first, score_row, err);
     r->reply.tokens = n - r->first;
@@ -508,13 +508,8 @@ static slm_status grow(run *r, const slm_buf *tails, const size_t *ends, size_t 
         size_t same;
         memcpy(&same, tails->data + at, sizeof same);
         const size_t n = (ends[i] - at - sizeof same) / each, extra = same - common;
-        if (r->joined.room < n + extra) {
-            slm_heap_free(r->heap, r->joined.at);
-            r->joined.room = n + extra;
-            r->joined.at = slm_heap_array(r->heap, r->joined.room, each);
-        }
-        if (!r->joined.at)
-            return slm_fail(err, SLM_E_MEMORY, "choose: %zu tokens", n + extra);
+        if ((status = SLM_CHECK(n + extra <= r->joined.room, err)) != SLM_OK)       /* a part of what was there when all were encoded */
+            return status;
         memcpy(r->joined.at, r->prompt.at + common, extra * each);
         memcpy(r->joined.at + extra, tails->data + at + sizeof same, n * each);
         at = ends[i];
@@ -644,7 +639,7 @@ static slm_status fill(run *r, slm_reply *reply, slm_status status, slm_error *e
     r->reply.text_len = r->text.data ? r->text.size : 0;
     r->reply.engine = r->l->name;
     r->reply.model = r->model->name;
-    r->reply.total_ns = slm_clock_ns() - r->begin;
+    r->reply.total_ns = slm_clock_since(r->begin);
     const slm_status owned = slm_reply_own(&r->reply, &r->heap->allocator, status ? NULL : err);
     if (!owned)
         *reply = r->reply;
@@ -656,11 +651,14 @@ static slm_status run_local(void *user, const slm_request *q, slm_reply *reply, 
     local *l = user;
     const uint64_t begin = slm_clock_ns();
     run r = { .l = l, .heap = &l->model->heap, .model = l->model, .q = q, .begin = begin, .confidence = SLM_CONFIDENCE_INIT, .reply = SLM_REPLY_INIT };
-    r.watch = (slm_watch){ q->cancel ? (atomic_int *)&q->cancel->flag : NULL, q->deadline_ms ? begin + q->deadline_ms * UINT64_C(1000000) : 0, false };
+    r.watch.cancel = q->cancel ? (atomic_int *)&q->cancel->flag : NULL;
+    slm_status status = slm_clock_deadline(&r.watch.deadline_ns, q->deadline_ms, err);
+    if (status)
+        return status;
     slm_buf_init(&r.text, r.heap, SLM_LIMIT_TEXT_BYTES);
     slm_buf_init(&r.scores, r.heap, SIZE_MAX / 2);
     const unsigned saved = slm_fp_enter();
-    slm_status status = answer(&r, err);
+    status = answer(&r, err);
     if (status == SLM_E_CANCELLED && q->cancel)
         slm_cancel_set(q->cancel);                      /* who saw it cleared it; it is the caller's, and stays set */
     status = fill(&r, reply, status, err);

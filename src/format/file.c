@@ -264,7 +264,7 @@ void slm_file_free(slm_file *file)
 }
 
 /* A tokenizer without a model: keys and no tensor. What stands beside it counts if it is a file of that folder and no memory of the caller's. */
-static slm_status read_tokenizer(slm_file *file, slm_error *err)
+static slm_status read_tokenizer(slm_file *file, const char *format, slm_error *err)
 {
     const char *slash = strrchr(file->path, '/');
     slm_status status = slm_tokenizer_source_read(&file->keys, &file->source, 0, err);
@@ -272,7 +272,7 @@ static slm_status read_tokenizer(slm_file *file, slm_error *err)
         status = slm_tokenizer_beside_read(&file->keys, file->path, slash ? (size_t)(slash - file->path) + 1 : 0, err);
     if (!status)
         status = slm_file_reserve(file, 0, err);
-    (void)snprintf(file->format, sizeof file->format, "%s", slm_tokenizer_json_is(&file->source) ? "tokenizer.json" : "SentencePiece");
+    (void)snprintf(file->format, sizeof file->format, "%s", format);
     return status ? status : slm_file_index(file, err);
 }
 
@@ -296,6 +296,14 @@ const char *slm_file_formats(void)
            "`tokenizer.json` and SentencePiece models";
 }
 
+/* What a file can be; whatever is none of the others is read as GGUF, which says why it is not. */
+enum kind { LLAMA2C, PACKED, SAFETENSORS, TOKENIZER_JSON, TOKENIZER_MODEL, GGUF };
+
+static slm_status (*const known[GGUF])(bool *is, const slm_source *source, slm_error *err) = {
+    [LLAMA2C] = slm_llama2c_is, [PACKED] = slm_packed_is, [SAFETENSORS] = slm_safetensors_is, [TOKENIZER_JSON] = slm_tokenizer_json_is,
+    [TOKENIZER_MODEL] = slm_tokenizer_model_is,
+};
+
 /* Everything but the object itself. from_disk: the source is the file at `name`. */
 static slm_status fill(slm_file *file, slm_source *source, const char *name, const char *tokenizer_path, bool from_disk, slm_error *err)
 {
@@ -304,16 +312,24 @@ static slm_status fill(slm_file *file, slm_source *source, const char *name, con
     slm_status status = name_file(file, name, err);
     if (status)
         return status;
-    if (slm_llama2c_is(&file->source))
+    enum kind kind = LLAMA2C;
+    for (bool is = false; !status && kind < GGUF; kind++) {
+        status = known[kind](&is, &file->source, err);
+        if (is)
+            break;
+    }
+    if (status)
+        return status;
+    if (kind == LLAMA2C)
         return slm_llama2c_read(file, tokenizer_path, err);
     if (tokenizer_path)
         return slm_fail(err, SLM_E_MISMATCH, "%s: has its own tokenizer, '%s' goes with llama2.c checkpoints only", name, tokenizer_path);
-    if (slm_packed_is(&file->source))
+    if (kind == PACKED)
         return slm_packed_read(file, err);
-    if (slm_safetensors_is(&file->source))
+    if (kind == SAFETENSORS)
         return slm_safetensors_read(file, err);
-    if (slm_tokenizer_json_is(&file->source) || slm_tokenizer_model_is(&file->source))
-        return read_tokenizer(file, err);
+    if (kind != GGUF)
+        return read_tokenizer(file, kind == TOKENIZER_JSON ? "tokenizer.json" : "SentencePiece", err);
     status = slm_gguf_read(file, err);
     return status ? status : slm_split_read(file, from_disk, err);
 }
@@ -337,14 +353,16 @@ static slm_status load(slm_file *file, const char *path, const slm_input *input,
 {
     slm_source source = { .fd = -1 };
     file->source.fd = -1;
-    if (!input && slm_source_is_folder(path)) {
-        const slm_status status = name_file(file, path, err);
-        if (status)
-            return status;
+    bool folder = false;
+    slm_status status = input ? SLM_OK : slm_source_is_folder(&folder, path, err);
+    if (!status && folder)
+        status = name_file(file, path, err);
+    if (status)
+        return status;
+    if (folder)
         return tokenizer_path ? slm_fail(err, SLM_E_MISMATCH, "%s: a folder has its own tokenizer, '%s' goes with llama2.c checkpoints only",
                                          path, tokenizer_path) : slm_folder_read(file, err);
-    }
-    const slm_status status = input ? source_of_input(&source, input, path, err) : slm_source_open(&source, path, err);
+    status = input ? source_of_input(&source, input, path, err) : slm_source_open(&source, path, err);
     return status ? status : fill(file, &source, path, tokenizer_path, !input, err);
 }
 

@@ -101,13 +101,13 @@ slm_status slm_file_reserve_parts(struct slm_file *file, size_t n, slm_error *er
 slm_status slm_file_take_part(struct slm_file *file, struct slm_file *shard, slm_error *err);
 
 /* Does it begin as safetensors do: 8 bytes of length, then '{'? */
-bool slm_safetensors_is(const slm_source *source);
+slm_status slm_safetensors_is(bool *is, const slm_source *source, slm_error *err);
 
 /* One key behind the cursor, appended to the file's. SLM_E_FORMAT with c->bad set if it is cut off. */
 slm_status slm_gguf_read_key(struct slm_file *file, slm_cursor *c, uint64_t index, slm_error *err);
 
 /* Is it a llama2.c checkpoint? By its magic, or (legacy) by header ranges and exact size. */
-bool slm_llama2c_is(const slm_source *source);
+slm_status slm_llama2c_is(bool *is, const slm_source *source, slm_error *err);
 
 /* Room for n tensors, zeroed; slm_file_forget gives it back, and the keys. */
 void slm_file_forget(struct slm_file *file);

@@ -418,18 +418,24 @@ static slm_status add_keys(slm_keys *keys, const shape *s, const char *path, slm
     return status;
 }
 
-bool slm_llama2c_is(const slm_source *source)
+slm_status slm_llama2c_is(bool *is, const slm_source *source, slm_error *err)
 {
     shape s;
     size_t n;
     uint64_t end;
-    uint8_t magic[4];
+    uint8_t head[HEAD_V0];
+    slm_error own = { 0 };
     slm_file none = { .source = *source };
-    if (source->size < HEAD_V0 || slm_source_read(source, 0, magic, 4, NULL) != SLM_OK)
-        return false;
-    if (slm_le(magic, 4) == MAGIC)
-        return true;
-    return read_head(&s, source, NULL) == SLM_OK && walk(&s, &none, NULL, &n, &end, NULL) == SLM_OK && end == source->size;
+    slm_status status = slm_source_head(source, head, sizeof head, is, err);
+    if (status || !*is || slm_le(head, 4) == MAGIC)
+        return status;
+    status = read_head(&s, source, &own);
+    *is = !status && walk(&s, &none, NULL, &n, &end, NULL) == SLM_OK && end == source->size;
+    if (status != SLM_E_IO && status != SLM_E_CHANGED)     /* numbers that no checkpoint has: it is something else */
+        return SLM_OK;
+    if (err)
+        *err = own;
+    return status;
 }
 
 slm_status slm_llama2c_read(slm_file *file, const char *tokenizer_path, slm_error *err)

@@ -170,11 +170,12 @@ slm_status slm_packed_front(slm_packed_tensor *tensors, size_t n, const slm_keys
 
 /* ---- reading ---- */
 
-bool slm_packed_is(const slm_source *source)
+slm_status slm_packed_is(bool *is, const slm_source *source, slm_error *err)
 {
-    uint8_t bytes[sizeof magic];
-    return source->size >= sizeof magic && slm_source_read(source, 0, bytes, sizeof bytes, NULL) == SLM_OK &&
-           memcmp(bytes, magic, sizeof magic) == 0;
+    uint8_t bytes[sizeof magic] = { 0 };
+    const slm_status status = slm_source_head(source, bytes, sizeof bytes, is, err);
+    *is = *is && memcmp(bytes, magic, sizeof magic) == 0;
+    return status;
 }
 
 static section get_section(slm_cursor *c)

@@ -6,7 +6,7 @@
 #include "format/file.h"
 
 /* By its magic. */
-bool slm_packed_is(const slm_source *source);
+slm_status slm_packed_is(bool *is, const slm_source *source, slm_error *err);
 
 /* Fills a file whose source is set: keys, tensors (type, place and size recomputed), format. Reads no weight. */
 slm_status slm_packed_read(struct slm_file *file, slm_error *err);

@@ -27,15 +27,15 @@ static const struct dtype { const char *name; uint32_t bits, type_id; } dtypes[]
     { "F4", 4, NO_TYPE },
 };
 
-bool slm_safetensors_is(const slm_source *source)
+slm_status slm_safetensors_is(bool *is, const slm_source *source, slm_error *err)
 {
-    uint8_t head[HEAD + 1];
+    uint8_t head[HEAD + 1] = { 0 };
     size_t text = 0;
-    if (source->size <= HEAD || slm_source_read(source, 0, head, sizeof head, NULL) != SLM_OK || head[HEAD] != '{')
-        return false;
+    const slm_status status = slm_source_head(source, head, sizeof head, is, err);
     while (text < HEAD && (head[text] == '\t' || head[text] == '\n' || head[text] == '\r' || (head[text] >= ' ' && head[text] <= '~')))
         text++;
-    return text < HEAD && memcmp(head, "GGUF", 4) != 0;     /* eight letters are no length but the start of a text */
+    *is = *is && head[HEAD] == '{' && text < HEAD && memcmp(head, "GGUF", 4) != 0;     /* eight letters are no length but the start of a text */
+    return status;
 }
 
 /* ---- one tensor ------------------------------------------------------------------------------------------------------------ */

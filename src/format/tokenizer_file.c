@@ -27,11 +27,16 @@ static slm_status read_file(const slm_source *source, slm_heap *heap, uint8_t **
 slm_status slm_tokenizer_source_read(slm_keys *keys, const slm_source *source, size_t least, slm_error *err)
 {
     uint8_t *bytes = NULL;
-    const bool json = slm_tokenizer_json_is(source);
-    if (!json && !slm_tokenizer_model_is(source))
+    bool json = false, model = false;
+    slm_status status = slm_tokenizer_json_is(&json, source, err);
+    if (!status)
+        status = slm_tokenizer_model_is(&model, source, err);
+    if (status)
+        return status;
+    if (!json && !model)
         return slm_fail(err, SLM_E_FORMAT, "%s: %llu bytes that are neither a tokenizer.json nor a SentencePiece model", source->name,
                         (unsigned long long)source->size);
-    slm_status status = read_file(source, keys->heap, &bytes, err);
+    status = read_file(source, keys->heap, &bytes, err);
     if (status)
         return status;
     status = json ? slm_tokenizer_json_read(keys, bytes, (size_t)source->size, source->name, least, err)
@@ -53,6 +58,19 @@ static slm_status join(char out[PATH_BYTES], const char *folder, size_t n, const
     return SLM_OK;
 }
 
+/* Opens a file that need not be there: *there. One that is and cannot be opened is an error, or another would be taken for it. */
+static slm_status open_optional(slm_source *source, bool *there, const char *path, slm_error *err)
+{
+    slm_error own = { 0 };
+    const slm_status status = slm_source_open(source, path, &own);
+    *there = !status;
+    if (!status || status == SLM_E_NOT_FOUND)
+        return SLM_OK;
+    if (err)
+        *err = own;
+    return status;
+}
+
 slm_status slm_tokenizer_beside_read(slm_keys *keys, const char *folder, size_t n, slm_error *err)
 {
     static const char *const names[] = { "special_tokens_map.json", "tokenizer_config.json", "chat_template.jinja" };
@@ -63,7 +81,8 @@ slm_status slm_tokenizer_beside_read(slm_keys *keys, const char *folder, size_t 
         uint8_t *bytes = NULL;
         if ((status = join(path, folder, n, names[i], err)))
             return status;
-        if (slm_source_open(&source, path, NULL) != SLM_OK)
+        bool there;
+        if ((status = open_optional(&source, &there, path, err)) || !there)
             continue;
         status = read_file(&source, keys->heap, &bytes, err);
         if (!status)
@@ -82,32 +101,33 @@ slm_status slm_tokenizer_file_read(slm_keys *keys, const char *path, size_t leas
     size_t folder = strlen(path);
     char inner[PATH_BYTES];
     slm_source source;
-    slm_status status = slm_source_open(&source, path, err);
-    if (!status)                                    /* a file: its folder is what stands before its name */
+    bool is_folder, there;
+    slm_status status = slm_source_is_folder(&is_folder, path, err);
+    there = !is_folder;
+    if (!status && there)
+        status = slm_source_open(&source, path, err);
+    if (there)                                      /* a file: its folder is what stands before its name */
         folder = slash ? (size_t)(slash - path) + 1 : 0;
-    for (size_t i = 0; status && status != SLM_E_NOT_FOUND && i < sizeof names / sizeof *names; i++) {
-        if (join(inner, path, folder, names[i], err))
-            return SLM_E_LIMIT;
-        if (slm_source_open(&source, inner, NULL) == SLM_OK)
-            status = SLM_OK;
-    }
-    if (status == SLM_E_NOT_FOUND)
-        return status;
+    for (size_t i = 0; !status && !there && i < sizeof names / sizeof *names; i++)
+        if (!(status = join(inner, path, folder, names[i], err)))
+            status = open_optional(&source, &there, inner, err);
     if (status)
+        return status;
+    if (!there)
         return slm_fail(err, SLM_E_NOT_FOUND, "%s: none of its files is a tokenizer: looked for tokenizer.json, tokenizer.model and %d others", path, 2);
     status = slm_tokenizer_source_read(keys, &source, least, err);
     slm_source_close(&source);
     return status ? status : slm_tokenizer_beside_read(keys, path, folder, err);
 }
 
-bool slm_tokenizer_json_is(const slm_source *source)
+slm_status slm_tokenizer_json_is(bool *is, const slm_source *source, slm_error *err)
 {
-    uint8_t head[64];
+    uint8_t head[64] = { 0 };
     const size_t n = source->size < sizeof head ? (size_t)source->size : sizeof head;
-    if (slm_source_read(source, 0, head, n, NULL) != SLM_OK)
-        return false;
-    for (size_t i = 0; i < n; i++)
-        if (head[i] != ' ' && head[i] != '\t' && head[i] != '\n' && head[i] != '\r')
-            return head[i] == '{';
-    return false;
+    const slm_status status = slm_source_head(source, head, n, is, err);
+    size_t i = 0;
+    while (i < n && (head[i] == ' ' || head[i] == '\t' || head[i] == '\n' || head[i] == '\r'))
+        i++;
+    *is = !status && i < n && head[i] == '{';
+    return status;
 }

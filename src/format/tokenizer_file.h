@@ -42,7 +42,7 @@ slm_status slm_tokenizer_model_read(slm_keys *keys, const uint8_t *bytes, size_t
 slm_status slm_tokenizer_config_read(slm_keys *keys, const uint8_t *text, size_t n, const char *name, slm_error *err);
 
 /* Does it look like tokenizer.json (an object), like a SentencePiece model (a protobuf that begins with a piece)? */
-bool slm_tokenizer_json_is(const slm_source *source);
-bool slm_tokenizer_model_is(const slm_source *source);
+slm_status slm_tokenizer_json_is(bool *is, const slm_source *source, slm_error *err);
+slm_status slm_tokenizer_model_is(bool *is, const slm_source *source, slm_error *err);
 
 #endif

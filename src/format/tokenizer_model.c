@@ -198,14 +198,14 @@ slm_status slm_tokenizer_model_read(slm_keys *keys, const uint8_t *bytes, size_t
     return status;
 }
 
-bool slm_tokenizer_model_is(const slm_source *source)
+slm_status slm_tokenizer_model_is(bool *is, const slm_source *source, slm_error *err)
 {
-    uint8_t head[16];
+    uint8_t head[16] = { 0 };
     field f;
-    if (source->size < sizeof head || slm_source_read(source, 0, head, sizeof head, NULL) != SLM_OK || head[0] != 0x0a || head[1] < 2)
-        return false;
+    const slm_status status = slm_source_head(source, head, sizeof head, is, err);
     /* the first piece, if it is a short one, as all first pieces (<unk>, <pad>) are */
     const size_t n = head[1] < sizeof head - 2 ? head[1] : sizeof head - 2;
     slm_cursor c = slm_cursor_over(head + 2, n);
-    return head[1] < 0x80 && head[2] == 0x0a && next(&c, &f) && f.n > 0;
+    *is = *is && head[0] == 0x0a && head[1] >= 2 && head[1] < 0x80 && head[2] == 0x0a && next(&c, &f) && f.n > 0;
+    return status;
 }

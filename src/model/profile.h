@@ -40,7 +40,7 @@ static inline void slm_profile_lap(slm_profile *p, slm_team *team, slm_op op, ui
     const uint64_t now = slm_clock_ns(), waited = slm_team_waited_ns(team);
     slm_op_sum *sum = &p->ops[op];
     sum->runs++;
-    sum->ns += now - p->lap;
+    sum->ns += slm_clock_between(p->lap, now);
     sum->bytes += bytes;
     sum->macs += macs;
     p->waited_ns += waited - p->waited;

@@ -36,12 +36,21 @@ typedef struct call {
 
 static double chance(const call *c)
 {
-    struct timespec t;
+    struct timespec t = { 0, 0 };
     (void)clock_gettime(CLOCK_MONOTONIC, &t);
     uint64_t x = (uint64_t)t.tv_nsec * UINT64_C(0x9e3779b97f4a7c15) ^ (uint64_t)(uintptr_t)c ^ (uint64_t)t.tv_sec;
     x = (x ^ x >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
     x = (x ^ x >> 27) * UINT64_C(0x94d049bb133111eb);
     return (double)((x ^ x >> 31) >> 11) * 0x1p-53;
+}
+
+/* All is to be over in `ms`. */
+static void start_clock(call *c, uint32_t ms)
+{
+    const uint64_t now = slm_retry_now_ms();
+    if (!now)
+        slm_fault_clock(&c->fault);
+    c->ends_ms = now + ms;
 }
 
 /* ---- the body ---- */
@@ -310,6 +319,8 @@ static bool look_after(call *c, uint64_t *wait)
         return false;
     if (slm_cancel_is_set(c->q->cancel))
         slm_fault_set(&c->fault, SLM_CLASS_CANCELLED, 0, "cancelled by the caller");
+    else if (!now)
+        slm_fault_clock(&c->fault);
     else if (now >= c->ends_ms)
         slm_fault_set(&c->fault, SLM_CLASS_TIMEOUT_TOTAL, 0, "the time is over");
     return c->fault.class == SLM_CLASS_NONE;
@@ -399,7 +410,7 @@ static void end_flights(call *c)
 static void pause_ms(call *c, uint64_t length)
 {
     const uint64_t until = slm_retry_now_ms() + length;
-    for (uint64_t now; (now = slm_retry_now_ms()) < until && c->fault.class == SLM_CLASS_NONE;) {
+    for (uint64_t now; (now = slm_retry_now_ms()) != 0 && now < until && c->fault.class == SLM_CLASS_NONE;) {
         const uint64_t step = c->q->cancel && until - now > SLM_TICK_MS ? SLM_TICK_MS : until - now;
         const struct timespec t = { (time_t)(step / 1000), (long)(step % 1000) * 1000000 };
         (void)nanosleep(&t, NULL);
@@ -557,7 +568,7 @@ slm_status slm_call_run(slm_remote *r, const slm_request *q, slm_reply *reply, s
         return slm_remote_fail(err, SLM_E_MEMORY, "%s: INTERNAL: no memory for a call", r->url.host);
     c->r = r;
     c->q = q;
-    c->ends_ms = slm_retry_now_ms() + (q->deadline_ms && q->deadline_ms < r->p.total_ms ? q->deadline_ms : r->p.total_ms);
+    start_clock(c, q->deadline_ms && q->deadline_ms < r->p.total_ms ? q->deadline_ms : r->p.total_ms);
     if (q->privacy != SLM_PRIVACY_MAY_LEAVE)        /* slm_engine_run has looked; whoever calls the table himself gets here */
         slm_fault_set(&c->fault, SLM_CLASS_POLICY, 0, "the request's privacy class is %u; only %d may leave", q->privacy, SLM_PRIVACY_MAY_LEAVE);
     slm_remote_admit(r, &c->fault);
@@ -595,8 +606,9 @@ slm_status slm_call_ping(slm_remote *r, int32_t *code, slm_error *err)
         return slm_remote_fail(err, SLM_E_MEMORY, "%s: INTERNAL: no memory for a call", r->url.host);
     c->r = r;
     c->q = &q;
-    c->ends_ms = slm_retry_now_ms() + r->p.total_ms;
-    c->line = slm_line_take(r, NULL, c->ends_ms, &c->fault);
+    start_clock(c, r->p.total_ms);
+    if (c->fault.class == SLM_CLASS_NONE)
+        c->line = slm_line_take(r, NULL, c->ends_ms, &c->fault);
     if (c->line) {
         slm_pipe_begin(&pipe);
         get_key(c);

@@ -4,6 +4,7 @@
 #include "fault.h"
 
 #include <curl/curl.h>
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -39,6 +40,11 @@ void slm_fault_set(slm_fault *fault, slm_class class, int32_t code, const char *
     (void)vsnprintf(fault->text, sizeof fault->text, format, args);
     va_end(args);
     tidy(fault->text);
+}
+
+void slm_fault_clock(slm_fault *fault)
+{
+    slm_fault_set(fault, SLM_CLASS_CLOCK, errno, "clock_gettime: errno %d", errno);
 }
 
 static void put_error(slm_error *err, slm_status status, int32_t code)

@@ -34,6 +34,9 @@ typedef struct slm_fault {
 /* Sets it, unless something is set already: the first cause wins. The text is made printable. */
 void slm_fault_set(slm_fault *fault, slm_class class, int32_t code, const char *format, ...) __attribute__((format(printf, 4, 5)));
 
+/* CLOCK, with the errno of the clock that just was asked: without one no limit of time can be kept. */
+void slm_fault_clock(slm_fault *fault);
+
 /* Into the caller's error as "HOST: CLASS: text"; returns the status of the class. */
 slm_status slm_fault_give(const slm_fault *fault, const char *host, slm_error *err);
 

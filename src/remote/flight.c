@@ -83,12 +83,19 @@ static size_t stop(slm_flight *f)
     return 0;
 }
 
+/* Something that means anything came now, if the clock says when that is. */
+static void note_move(slm_flight *f)
+{
+    const uint64_t now = slm_retry_now_ms();
+    f->moved_ms = now ? now : f->moved_ms;
+}
+
 static size_t on_header(char *bytes, size_t one, size_t n, void *user)
 {
     slm_flight *f = user;
     char line[1024];
     if (!f->got_headers)
-        f->moved_ms = slm_retry_now_ms();
+        note_move(f);
     f->got_headers = true;
     f->header_bytes += n;
     (void)one;
@@ -122,7 +129,7 @@ static int on_event(void *user, const char *name, const char *data, size_t n)
     const uint64_t before = f->answer.events;
     const int stop = f->wire->event(&f->answer, name, data, n, &f->fault);
     if (f->answer.events != before)
-        f->moved_ms = slm_retry_now_ms();
+        note_move(f);
     return stop;
 }
 
@@ -167,7 +174,7 @@ static size_t on_body(char *bytes, size_t one, size_t n, void *user)
     (void)atomic_fetch_add(&f->remote->counts.received, n);
     if (f->received - f->progress >= PLAIN_STEP && !f->stream) {
         f->progress = f->received;
-        f->moved_ms = slm_retry_now_ms();
+        note_move(f);
     }
     if (slm_cancel_is_set(f->cancel))
         slm_fault_set(&f->fault, SLM_CLASS_CANCELLED, 0, "cancelled by the caller");
@@ -264,6 +271,8 @@ void slm_flight_begin(slm_flight *f, slm_remote *r, slm_line *line, size_t which
     slm_sse_init(&f->sse, r->p.max_event, on_event, f);
     slm_answer_init(&f->answer);
     f->begun_ms = f->moved_ms = slm_retry_now_ms();
+    if (!f->begun_ms)
+        slm_fault_clock(&f->fault);
     add_header(f, &headers, "User-Agent: libslm/" SLM_VERSION);
     add_header(f, &headers, "Accept: application/json, text/event-stream");
     if (body) {
@@ -275,7 +284,7 @@ void slm_flight_begin(slm_flight *f, slm_remote *r, slm_line *line, size_t which
     if (r->server->wire->extra)
         add_header(f, &headers, r->server->wire->extra);
     (void)snprintf(url, sizeof url, "%s%s", r->url.base, path);
-    if (!set_options(f, url, body, n) || curl_multi_add_handle(line->multi, f->easy) != CURLM_OK) {
+    if (!f->begun_ms || !set_options(f, url, body, n) || curl_multi_add_handle(line->multi, f->easy) != CURLM_OK) {
         slm_fault_set(&f->fault, SLM_CLASS_INTERNAL, 0, "no memory for a request of %zu bytes", n);
         f->done = true;
         return;

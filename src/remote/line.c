@@ -33,30 +33,28 @@ static slm_line *new_line(void)
     return NULL;
 }
 
-/* Waits a tick for a line to be given back. */
-static void wait_tick(slm_remote *r)
+/* Waits a tick from now on for a line to be given back. */
+static void wait_tick(slm_remote *r, uint64_t now_ms)
 {
-    struct timespec until;
-    (void)clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_nsec += SLM_TICK_MS * 1000000L;
-    if (until.tv_nsec >= 1000000000L) {
-        until.tv_nsec -= 1000000000L;
-        until.tv_sec++;
-    }
+    const uint64_t ms = now_ms + SLM_TICK_MS;
+    const struct timespec until = { (time_t)(ms / 1000), (long)(ms % 1000) * 1000000 };
     (void)pthread_cond_timedwait(&r->freed, &r->lock, &until);
 }
 
 slm_line *slm_line_take(slm_remote *r, const slm_cancel *cancel, uint64_t until_ms, slm_fault *fault)
 {
     slm_line *line = NULL;
+    uint64_t now;
     (void)pthread_mutex_lock(&r->lock);
     while (r->busy >= r->p.parallel && fault->class == SLM_CLASS_NONE) {
         if (slm_cancel_is_set(cancel))
             slm_fault_set(fault, SLM_CLASS_CANCELLED, 0, "cancelled by the caller, waiting for one of %u lines", r->p.parallel);
-        else if (slm_retry_now_ms() >= until_ms)
+        else if (!(now = slm_retry_now_ms()))
+            slm_fault_clock(fault);
+        else if (now >= until_ms)
             slm_fault_set(fault, SLM_CLASS_TIMEOUT_TOTAL, 0, "the time is over, waiting for one of %u lines", r->p.parallel);
         else
-            wait_tick(r);
+            wait_tick(r, now);
     }
     if (fault->class == SLM_CLASS_NONE) {
         r->busy++;

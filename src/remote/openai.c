@@ -139,8 +139,11 @@ static void read_calls(slm_answer *a, const json_t *list, slm_fault *fault)
             return;
         /* All of it a second time, id and name and whole arguments: one of the two is kept. */
         if (*id && *slm_scan_text(function, "name") && *call->id && call->arguments.size && !slm_scan(call->arguments.data, call->arguments.size)) {
-            json_t *whole = json_loadb(call->arguments.data, call->arguments.size, 0, NULL);
+            json_error_t error;
+            json_t *whole = json_loadb(call->arguments.data, call->arguments.size, 0, &error);
             json_decref(whole);
+            if (!whole && slm_scan_no_memory(&error))
+                slm_fault_set(fault, SLM_CLASS_INTERNAL, 0, "no memory for the arguments of a tool call");
             if (whole)
                 continue;
         }

@@ -29,6 +29,6 @@ int64_t slm_retry_after_ms(const char *value);
 /* "12ms", "1s", "6m0s", "1h2m3.5s" of x-ratelimit-reset-...: milliseconds, or -1. */
 int64_t slm_retry_duration(const char *value);
 
-uint64_t slm_retry_now_ms(void);        /* monotonic */
+uint64_t slm_retry_now_ms(void);        /* monotonic; 0: the system does not say */
 
 #endif

@@ -37,6 +37,11 @@ const char *slm_scan(const char *bytes, size_t n)
     return NULL;
 }
 
+bool slm_scan_no_memory(const json_error_t *error)
+{
+    return json_error_code(error) == json_error_out_of_memory || !*error->text;
+}
+
 json_t *slm_scan_load(const char *bytes, size_t n, const char *what, slm_fault *fault)
 {
     json_error_t error;
@@ -45,10 +50,14 @@ json_t *slm_scan_load(const char *bytes, size_t n, const char *what, slm_fault *
         slm_fault_set(fault, SLM_CLASS_PROTOCOL, 0, "%s of %zu bytes %s", what, n, much);
         return NULL;
     }
-    json_t *json = json_loadb(bytes, n, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &error);
-    if (!json && json_error_code(&error) == json_error_numeric_overflow)
-        json = json_loadb(bytes, n, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL | JSON_DECODE_INT_AS_REAL, &error);
-    if (!json && json_error_code(&error) == json_error_out_of_memory)
+    json_t *json = NULL;
+    size_t flags = JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL;
+    for (bool again = true; again && !json;) {
+        json = json_loadb(bytes, n, flags, &error);
+        again = !(flags & JSON_DECODE_INT_AS_REAL) && !json && json_error_code(&error) == json_error_numeric_overflow;
+        flags |= JSON_DECODE_INT_AS_REAL;
+    }
+    if (!json && slm_scan_no_memory(&error))
         slm_fault_set(fault, SLM_CLASS_INTERNAL, 0, "%s: no memory for %zu bytes of JSON", what, n);
     else if (!json)
         slm_fault_set(fault, SLM_CLASS_PROTOCOL, 0, "%s of %zu bytes is no JSON: byte %d: %.100s", what, n, error.position, error.text);

@@ -29,21 +29,41 @@ const slm_server *slm_server_find(const char *name)
     return NULL;
 }
 
+/* jansson says the same of what is none and of no memory. RFC 3629: no overlong forms, no surrogates. */
+static bool is_utf8(const char *text, size_t n)
+{
+    const unsigned char *p = (const unsigned char *)text;
+    for (size_t i = 0; i < n;) {
+        const unsigned b = p[i++];
+        size_t more = b < 0x80 ? 0 : b >= 0xc2 && b < 0xe0 ? 1 : b >= 0xe0 && b < 0xf0 ? 2 : b >= 0xf0 && b < 0xf5 ? 3 : SIZE_MAX;
+        const unsigned least = b == 0xe0 ? 0xa0 : b == 0xf0 ? 0x90 : 0x80, most = b == 0xed ? 0x9f : b == 0xf4 ? 0x8f : 0xbf;
+        if (more > n - i || (more && (p[i] < least || p[i] > most)))
+            return false;
+        while (more--)
+            if ((p[i++] & 0xc0) != 0x80)
+                return false;
+    }
+    return true;
+}
+
 json_t *slm_wire_caller_json(const char *what, const char *text, size_t n, slm_fault *fault)
 {
     json_error_t error;
     const char *much = slm_scan(text, n);
     json_t *json = much ? NULL : json_loadb(text, n, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &error);
     if (!json)
-        slm_fault_set(fault, SLM_CLASS_BAD_ARGUMENT, 0, "%s of %zu bytes: %s", what, n, much ? much : error.text);
+        slm_fault_set(fault, !much && slm_scan_no_memory(&error) ? SLM_CLASS_INTERNAL : SLM_CLASS_BAD_ARGUMENT, 0, "%s of %zu bytes: %s", what, n,
+                      much ? much : *error.text ? error.text : "no memory");
     return json;
 }
 
 json_t *slm_wire_string(const char *what, const char *text, size_t n, slm_fault *fault)
 {
-    json_t *v = json_stringn(n ? text : "", n);
-    if (!v)
-        slm_fault_set(fault, SLM_CLASS_BAD_ARGUMENT, 0, "%s: its %zu bytes are not UTF-8, or no memory", what, n);
+    json_t *v = is_utf8(text, n) ? json_stringn_nocheck(n ? text : "", n) : NULL;
+    if (!v && is_utf8(text, n))
+        slm_fault_set(fault, SLM_CLASS_INTERNAL, 0, "%s: no memory for %zu bytes", what, n);
+    else if (!v)
+        slm_fault_set(fault, SLM_CLASS_BAD_ARGUMENT, 0, "%s: its %zu bytes are not UTF-8", what, n);
     return v;
 }
 
@@ -59,13 +79,6 @@ void slm_wire_push(json_t *array, json_t *value, slm_fault *fault)
         slm_fault_set(fault, SLM_CLASS_INTERNAL, 0, "no memory for the request");
 }
 
-static bool is_utf8(const char *text)
-{
-    json_t *v = json_string(text);
-    json_decref(v);
-    return v != NULL;
-}
-
 bool slm_wire_role(const slm_message *m, slm_fault *fault)
 {
     const bool assistant = !strcmp(m->role, "assistant"), tool = !strcmp(m->role, "tool");
@@ -73,10 +86,10 @@ bool slm_wire_role(const slm_message *m, slm_fault *fault)
         slm_fault_set(fault, SLM_CLASS_BAD_ARGUMENT, 0, "request: role '%.40s' (known: system, user, assistant, tool)", m->role);
     else if (m->n_calls && !assistant)
         slm_fault_set(fault, SLM_CLASS_BAD_ARGUMENT, 0, "request: a message of role '%s' calls %zu tools", m->role, m->n_calls);
-    else if (tool && (!m->call_id || !*m->call_id || !is_utf8(m->call_id)))
+    else if (tool && (!m->call_id || !*m->call_id || !is_utf8(m->call_id, strlen(m->call_id))))
         slm_fault_set(fault, SLM_CLASS_BAD_ARGUMENT, 0, "request: a tool's answer without the id of its call");
     for (size_t i = 0; i < m->n_calls; i++)
-        if (m->calls[i].id && !is_utf8(m->calls[i].id))
+        if (m->calls[i].id && !is_utf8(m->calls[i].id, strlen(m->calls[i].id)))
             slm_fault_set(fault, SLM_CLASS_BAD_ARGUMENT, 0, "request: the id of call %zu is not UTF-8", i);
     return fault->class == SLM_CLASS_NONE;
 }

@@ -11,15 +11,17 @@ static slm_status check(slm_check_info *info, const char *path, slm_heap *heap, 
     if (status)
         return status;
     info->bytes = source.size;
-    if (slm_session_is(&source)) {
+    bool session = false, packed = false;
+    status = slm_session_is(&session, &source, err);
+    if (!status && session) {
         info->kind = "session";
         status = slm_session_check(&source, heap, &info->sections, err);
-        slm_source_close(&source);
-        return status;
+    } else if (!status) {
+        status = slm_packed_is(&packed, &source, err);
     }
-    if (!slm_packed_is(&source)) {
+    if (status || session || !packed) {
         slm_source_close(&source);
-        return slm_fail(err, SLM_E_UNSUPPORTED, "%s: has no hashes to check in its %llu bytes (packed and session files have)", path,
+        return status || session ? status : slm_fail(err, SLM_E_UNSUPPORTED, "%s: has no hashes to check in its %llu bytes (packed and session files have)", path,
                         (unsigned long long)info->bytes);
     }
     status = slm_file_load_source(&file, heap, &source, path, NULL, err);

@@ -65,7 +65,8 @@ struct slm_constraint {
     uint32_t stamp;
     uint32_t *path;             /* [longest + 1] states along a walk */
     table way;                  /* of the way out: steps */
-    uint64_t work;
+    uint64_t work, most_work;
+    size_t most_cache;
     slm_status failed;
 };
 
@@ -233,7 +234,7 @@ static uint32_t intern(slm_constraint *c, const uint32_t *set, size_t n)
     const size_t at = slot_of(c, set, n);
     if (c->slots[at] != UNSEEN)
         return c->slots[at];
-    if (cached(c) > SLM_LIMIT_GRAMMAR_CACHE || c->work > SLM_LIMIT_GRAMMAR_WORK) {
+    if (cached(c) > c->most_cache || c->work > c->most_work) {
         c->failed = SLM_E_LIMIT;
         return REFUSED;
     }
@@ -346,7 +347,7 @@ static const uint64_t *mask_of(slm_constraint *c, uint32_t number)
 {
     const size_t words = c->trie->words;
     if (state_at(c, number)->mask == UNSEEN) {
-        if (cached(c) > SLM_LIMIT_GRAMMAR_CACHE)
+        if (cached(c) > c->most_cache)
             c->failed = SLM_E_LIMIT;
         uint64_t *mask = c->failed ? NULL : extend(c, &c->masks, words);
         if (!mask)
@@ -419,8 +420,8 @@ static slm_status failure(slm_constraint *c, slm_error *err)
     const slm_status status = c->failed;
     c->failed = SLM_OK;
     if (status == SLM_E_LIMIT)
-        return slm_fail(err, status, "%s: %" PRIu64 " steps and %zu bytes of cache for one token (allowed %d and %d)", c->what, c->work,
-                        cached(c), SLM_LIMIT_GRAMMAR_WORK, SLM_LIMIT_GRAMMAR_CACHE);
+        return slm_fail(err, status, "%s: %" PRIu64 " steps and %zu bytes of cache for one token (allowed %" PRIu64 " and %zu)", c->what, c->work,
+                        cached(c), c->most_work, c->most_cache);
     return slm_fail(err, status, "%s: %zu states in %zu bytes of cache", c->what, c->states.n, cached(c));
 }
 
@@ -430,7 +431,7 @@ static uint32_t enter(slm_place *p)
     slm_constraint *c = p->constraint;
     (void)pthread_mutex_lock(&c->lock);
     c->work = 0;
-    if (cached(c) > SLM_LIMIT_GRAMMAR_CACHE / 2)
+    if (cached(c) > c->most_cache / 2)
         forget(c);
     if (p->epoch != c->epoch) {
         p->state = intern(c, p->set, p->n);
@@ -475,7 +476,7 @@ slm_status slm_place_init(slm_place *p, slm_constraint *c, slm_error *err)
     *p = (slm_place){ .constraint = c };
     (void)pthread_mutex_lock(&c->lock);
     c->work = 0;
-    if (cached(c) > SLM_LIMIT_GRAMMAR_CACHE / 2)
+    if (cached(c) > c->most_cache / 2)
         forget(c);
     new_stamp(c);
     c->stack[0] = SLM_NFA_START;
@@ -604,6 +605,8 @@ slm_status slm_constraint_new(slm_constraint **out, const slm_tokenizer *tokeniz
         return slm_fail(err, SLM_E_MEMORY, "%s: %zu bytes", what, sizeof *c);
     c->heap = tokenizer->heap;
     c->what = what;
+    c->most_work = SLM_LIMIT_GRAMMAR_WORK;
+    c->most_cache = SLM_LIMIT_GRAMMAR_CACHE;
     (void)pthread_mutex_init(&c->lock, NULL);
     slm_nfa_init(&c->nfa, c->heap);
     slm_status status = language(&c->nfa, source, err);
@@ -619,6 +622,18 @@ slm_status slm_constraint_new(slm_constraint **out, const slm_tokenizer *tokeniz
     }
     *out = c;
     return SLM_OK;
+}
+
+void slm_constraint_bound(slm_constraint *c, int64_t work, int64_t cache)
+{
+    c->most_work = (uint64_t)(SLM_LIMIT_GRAMMAR_WORK + work);
+    c->most_cache = (size_t)(SLM_LIMIT_GRAMMAR_CACHE + cache);
+}
+
+void slm_constraint_taken(const slm_constraint *c, uint64_t *work, size_t *cache)
+{
+    *work = c->work;
+    *cache = cached(c);
 }
 
 void slm_constraint_free(slm_constraint *c)

@@ -15,6 +15,10 @@ slm_status slm_constraint_new(slm_constraint **out, const slm_tokenizer *tokeniz
 /* SLM_E_MISMATCH unless the constraint was made for this vocabulary. */
 slm_status slm_constraint_belongs(const slm_constraint *constraint, const slm_tokenizer *tokenizer, slm_error *err);
 
+/* Makes the limits on steps and bytes larger by so much, or smaller; and what the last call took of them. */
+void slm_constraint_bound(slm_constraint *constraint, int64_t work, int64_t cache);
+void slm_constraint_taken(const slm_constraint *constraint, uint64_t *work, size_t *cache);
+
 /* A place: the nodes of the automaton where the text so far may have led. It stays valid when the constraint forgets its cache. */
 typedef struct slm_place {
     slm_constraint *constraint;

@@ -67,10 +67,14 @@ slm_status slm_encoder_enter(slm_encoder *e, slm_watch *watch, unsigned *saved, 
 {
     if (!e)
         return slm_fail(err, SLM_E_ARG, "encoder is NULL");
+    uint64_t deadline;
+    const slm_status status = slm_clock_deadline(&deadline, e->deadline_ms, err);
+    if (status)
+        return status;
     if (atomic_flag_test_and_set(&e->busy))
         return slm_fail(err, SLM_E_STATE, "encoder: another call is running on it");
     *saved = slm_fp_enter();
-    *watch = (slm_watch){ &e->cancel, e->deadline_ms ? slm_clock_ns() + e->deadline_ms * UINT64_C(1000000) : 0, true };
+    *watch = (slm_watch){ &e->cancel, deadline, true };
     return SLM_OK;
 }
 

@@ -6,6 +6,7 @@
 #include "core/team.h"
 #include "kernels/kernels.h"
 
+#include <errno.h>
 #include <string.h>
 
 enum { ROUNDS = 5, PIECE = 1 << 20 };
@@ -45,7 +46,7 @@ static void read_memory(void *ctx, size_t index)
         t->sum += j->kernels->read_sum(j->buffer + at * PIECE, PIECE);
         t->work += PIECE;
         at = at + 1 < end ? at + 1 : begin;
-    } while (slm_clock_ns() < until);
+    } while (slm_clock_before(until));
 }
 
 static void run_peak(const job *j, size_t index, double (*loop)(size_t))
@@ -54,7 +55,7 @@ static void run_peak(const job *j, size_t index, double (*loop)(size_t))
     double work = 0;
     do
         work += loop(2000);
-    while (slm_clock_ns() < until);
+    while (slm_clock_before(until));
     j->tasks[index].work += work;
 }
 
@@ -70,17 +71,17 @@ static void fma_f32(void *ctx, size_t index)
     run_peak(j, index, j->kernels->peak_fma_f32);
 }
 
-/* Work per nanosecond of all tasks together: 1e9 units per second. */
+/* Work per nanosecond of all tasks together: 1e9 units per second. 0: no clock to measure by. */
 static double rate(slm_team *team, job *j, slm_task_fn *fn)
 {
     double work = 0;
     memset(j->tasks, 0, j->n * sizeof *j->tasks);
     const uint64_t start = slm_clock_ns();
     slm_team_run(team, j->n, fn, j);
-    const uint64_t end = slm_clock_ns();
+    const uint64_t ns = slm_clock_since(start);
     for (size_t i = 0; i < j->n; i++)
         work += j->tasks[i].work;
-    return work / (double)(end > start ? end - start : 1);
+    return ns ? work / (double)ns : 0;
 }
 
 static double median(double *v)
@@ -123,9 +124,11 @@ slm_status slm_peaks_measure(slm_peaks *peaks, uint32_t threads, unsigned isa, d
         goto out;
     }
     slm_team_run(team, j.n, touch, &j);
-    for (size_t round = 0; round < ROUNDS; round++)
-        for (size_t i = 0; i < 3; i++)
-            rates[i][round] = rate(team, &j, loops[i]);
+    for (size_t k = 0; k < 3 * ROUNDS; k++)
+        if ((rates[k % 3][k / 3] = rate(team, &j, loops[k % 3])) <= 0) {
+            status = slm_fail_errno(err, SLM_E_IO, errno, "peaks: clock_gettime");
+            goto out;
+        }
     result.read_gb_s = median(rates[0]);
     result.vnni_gmac_s = median(rates[1]);
     result.fma_gflop_s = median(rates[2]);

@@ -404,10 +404,12 @@ slm_status slm_session_load(slm_session **out, slm_model *model, const char *pat
 
 /* ---- checking without a model ---- */
 
-bool slm_session_is(const slm_source *src)
+slm_status slm_session_is(bool *is, const slm_source *src, slm_error *err)
 {
-    uint8_t bytes[sizeof magic];
-    return src->size >= sizeof magic && slm_source_read(src, 0, bytes, sizeof bytes, NULL) == SLM_OK && memcmp(bytes, magic, sizeof magic) == 0;
+    uint8_t bytes[sizeof magic] = { 0 };
+    const slm_status status = slm_source_head(src, bytes, sizeof bytes, is, err);
+    *is = *is && memcmp(bytes, magic, sizeof magic) == 0;
+    return status;
 }
 
 slm_status slm_session_check(const slm_source *src, slm_heap *heap, uint64_t *sections, slm_error *err)

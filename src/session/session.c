@@ -147,10 +147,14 @@ slm_status slm_session_enter(slm_session *s, slm_watch *watch, unsigned *saved, 
 {
     if (!s)
         return slm_fail(err, SLM_E_ARG, "session is NULL");
+    uint64_t deadline;
+    const slm_status status = slm_clock_deadline(&deadline, s->deadline_ms, err);
+    if (status)
+        return status;
     if (atomic_flag_test_and_set(&s->busy))
         return slm_fail(err, SLM_E_STATE, "session: another call is running on it at position %zu", s->position);
     *saved = slm_fp_enter();
-    *watch = (slm_watch){ &s->cancel, s->deadline_ms ? slm_clock_ns() + s->deadline_ms * UINT64_C(1000000) : 0, false };
+    *watch = (slm_watch){ &s->cancel, deadline, false };
     return SLM_OK;
 }
 

@@ -50,7 +50,7 @@ bool slm_model_maps(const slm_file *file, const slm_model_params *params);
 slm_status slm_model_identity(slm_model *model, char id[65], slm_error *err);
 
 /* A session file by its magic; all its hashes, without its model. */
-bool slm_session_is(const slm_source *source);
+slm_status slm_session_is(bool *is, const slm_source *source, slm_error *err);
 slm_status slm_session_check(const slm_source *source, slm_heap *heap, uint64_t *sections, slm_error *err);
 
 /* Begins and ends a call: one at a time, with the floating-point state of the contract. `watch` gets cancel flag and deadline. */

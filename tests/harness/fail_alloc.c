@@ -7,7 +7,6 @@
 
 enum { HEADER = 64, MOST_CALLS = 3000, MOST_SITES = 4096, FILLED = 1 << 20 };
 
-
 typedef struct header {
     uint64_t magic;
     size_t size;
@@ -26,7 +25,7 @@ void fail_alloc_at(const void *address)
     site = address;
 }
 
-static void note_site(void)
+void fail_alloc_note(void)
 {
     size_t i = 0;
     while (i < n_sites && sites[i] != site)
@@ -47,7 +46,7 @@ bool fail_alloc_refuses(fail_alloc *f)
     if (!f->fail_at || (call != f->fail_at && !(f->lasting && call > f->fail_at)))
         return false;
     atomic_fetch_add(&f->refused, 1);
-    note_site();
+    fail_alloc_note();
     return true;
 }
 

@@ -40,6 +40,7 @@ bool fail_alloc_refuses(fail_alloc *f);
 /* The address of the code that asks next, on this thread; and those that were refused so far, each once. Only one thread at a time may
  * be refused if they are to be counted. */
 void fail_alloc_at(const void *address);
+void fail_alloc_note(void);              /* that code is refused now */
 size_t fail_alloc_sites(const void *const **list);
 
 /* make: builds *out with memory from allocator alone; on failure *out must be untouched. drop: undoes a success; may be NULL. */

@@ -39,7 +39,7 @@ size_t fail_wrap_live(void)
     return n_blocks;
 }
 
-static bool refused(const void *caller)
+bool fail_wrap_refuses(const void *caller)
 {
     if (!counted)
         return false;
@@ -70,7 +70,7 @@ static void forget(const void *block)
 
 WRAP(int, posix_memalign, (void **out, size_t align, size_t size))
 {
-    if (refused(NULL))                           /* heap.c: its caller is known already */
+    if (fail_wrap_refuses(NULL))                           /* heap.c: its caller is known already */
         return ENOMEM;
     const int code = __real_posix_memalign(out, align, size);
     if (!code)
@@ -80,17 +80,17 @@ WRAP(int, posix_memalign, (void **out, size_t align, size_t size))
 
 WRAP(void *, malloc, (size_t size))
 {
-    return refused(CALLER) ? NULL : known(__real_malloc(size));
+    return fail_wrap_refuses(CALLER) ? NULL : known(__real_malloc(size));
 }
 
 WRAP(void *, calloc, (size_t n, size_t each))
 {
-    return refused(CALLER) ? NULL : known(__real_calloc(n, each));
+    return fail_wrap_refuses(CALLER) ? NULL : known(__real_calloc(n, each));
 }
 
 WRAP(void *, realloc, (void *old, size_t size))
 {
-    if (refused(CALLER))
+    if (fail_wrap_refuses(CALLER))
         return NULL;
     forget(old);
     return known(__real_realloc(old, size));
@@ -98,7 +98,7 @@ WRAP(void *, realloc, (void *old, size_t size))
 
 WRAP(char *, strdup, (const char *text))
 {
-    return refused(CALLER) ? NULL : known(__real_strdup(text));
+    return fail_wrap_refuses(CALLER) ? NULL : known(__real_strdup(text));
 }
 
 WRAP(void, free, (void *block))

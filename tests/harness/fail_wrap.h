@@ -13,6 +13,9 @@ void fail_wrap_to(fail_alloc *f);
 /* The test itself asks for memory, which is not counted and never refused. */
 void fail_wrap_pause(bool pause);
 
+/* The code at `caller` asks for memory in another way; true: it is to be refused. */
+bool fail_wrap_refuses(const void *caller);
+
 /* Blocks taken while counted and not freed yet. */
 size_t fail_wrap_live(void);
 

@@ -24,8 +24,8 @@ typedef struct tensor_part {
 } tensor_part;
 
 /* What stands once, then what each layer has; all but vectors of the type. Returns how many. */
-static size_t list_tensors(slm_gguf_tensor t[TENSORS], char names[TENSORS][64], const slm_type *type, const tensor_part *once, size_t n_once,
-                           const tensor_part *each, size_t n_each)
+static size_t list_tensors(slm_gguf_tensor t[TENSORS], char names[TENSORS][64], const slm_type *type, const char *prefix, const tensor_part *once,
+                           size_t n_once, const tensor_part *each, size_t n_each)
 {
     const slm_type *f32 = slm_type_by_option("f32");
     size_t n = 0;
@@ -35,7 +35,7 @@ static size_t list_tensors(slm_gguf_tensor t[TENSORS], char names[TENSORS][64], 
         if (i < n_once)
             (void)snprintf(names[n], sizeof names[n], "%s", p->name);
         else
-            (void)snprintf(names[n], sizeof names[n], "blk.%zu.%s", (i - n_once) / n_each, p->name);
+            (void)snprintf(names[n], sizeof names[n], "%sblk.%zu.%s", prefix, (i - n_once) / n_each, p->name);
         t[n] = (slm_gguf_tensor){ names[n], p->rows ? type : f32, p->rows ? 2 : 1, { p->cols, p->rows ? p->rows : 1, 1, 1 }, 0, 0 };
     }
     return n;
@@ -127,7 +127,7 @@ uint8_t *tiny_file(uint64_t seed, const char *type, size_t *n)
     slm_heap_init(&heap, NULL, 0);
     slm_keys_init(&keys, &heap, "tiny");
     add_numbers(&keys, "llama", 2, "layer_norm_rms_epsilon");
-    const size_t count = list_tensors(tensors, names, slm_type_by_option(type), once, COUNT(once), each, COUNT(each));
+    const size_t count = list_tensors(tensors, names, slm_type_by_option(type), "", once, COUNT(once), each, COUNT(each));
     return write_file(&keys, &heap, tensors, count, seed, n);
 }
 
@@ -154,7 +154,31 @@ uint8_t *tiny_encoder_file(uint64_t seed, const char *type, uint32_t pooling, si
     add_numbers(&keys, "bert", 4, "layer_norm_epsilon");
     must(slm_keys_add_u32(&keys, "bert.pooling_type", pooling, &err), &err);
     add_wordpieces(&keys, &heap);
-    const size_t count = list_tensors(tensors, names, slm_type_by_option(type), once, COUNT(once), each, COUNT(each));
+    const size_t count = list_tensors(tensors, names, slm_type_by_option(type), "", once, COUNT(once), each, COUNT(each));
+    return write_file(&keys, &heap, tensors, count, seed, n);
+}
+
+uint8_t *tiny_relative_file(uint64_t seed, size_t *n)
+{
+    static const tensor_part once[] = {
+        { "token_embd.weight", WIDTH, TINY_VOCAB }, { "enc.output_norm.weight", WIDTH, 0 }, { "enc.blk.0.attn_rel_b.weight", 4, 32 },
+    };
+    static const tensor_part each[] = {
+        { "attn_norm.weight", WIDTH, 0 }, { "attn_q.weight", WIDTH, WIDTH }, { "attn_k.weight", WIDTH, WIDTH }, { "attn_v.weight", WIDTH, WIDTH },
+        { "attn_o.weight", WIDTH, WIDTH }, { "ffn_norm.weight", WIDTH, 0 }, { "ffn_gate.weight", WIDTH, FORWARD },
+        { "ffn_up.weight", WIDTH, FORWARD }, { "ffn_down.weight", FORWARD, WIDTH },
+    };
+    slm_gguf_tensor tensors[TENSORS];
+    char names[TENSORS][64];
+    slm_error err = { 0 };
+    slm_heap heap;
+    slm_keys keys;
+    slm_heap_init(&heap, NULL, 0);
+    slm_keys_init(&keys, &heap, "tiny");
+    add_numbers(&keys, "t5encoder", 4, "layer_norm_rms_epsilon");
+    must(slm_keys_add_u32(&keys, "t5encoder.attention.relative_buckets_count", 32, &err), &err);
+    add_wordpieces(&keys, &heap);
+    const size_t count = list_tensors(tensors, names, slm_type_by_option("f32"), "enc.", once, COUNT(once), each, COUNT(each));
     return write_file(&keys, &heap, tensors, count, seed, n);
 }
 

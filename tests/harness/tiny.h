@@ -14,6 +14,9 @@ uint8_t *tiny_file(uint64_t seed, const char *type, size_t *n);
 /* An encoder; pooling: its key pooling_type. */
 uint8_t *tiny_encoder_file(uint64_t seed, const char *type, uint32_t pooling, size_t *n);
 
+/* An encoder whose attention knows distances (t5encoder), in f32. */
+uint8_t *tiny_relative_file(uint64_t seed, size_t *n);
+
 /* A file in memory, opened; params may be NULL. The test fails if it cannot be. */
 slm_model *tiny_open_file(const uint8_t *file, size_t n, const slm_model_params *params);
 

@@ -241,6 +241,40 @@ static size_t n_kinds;
 static char *list;
 static size_t n_list;
 static const char *listed;      /* --list */
+static const char *write_to;    /* --write: the first file of each kind of answer goes there */
+static uint8_t *case_bytes;     /* [ARENA] */
+static size_t n_case_bytes;
+static char case_format[64];
+
+/* Who wants to try them on a program of his own finds status and message in the list beside them. */
+static void write_case(const char *label, slm_status status, const char *text)
+{
+    static size_t number;
+    char name[128], path[600];
+    FILE *f;
+    if (!n_case_bytes)
+        return;
+    (void)snprintf(name, sizeof name, "%04zu-%s", number++, case_format);
+    for (char *at = name; *at; at++)
+        *at = *at == '/' || *at == ' ' ? '-' : *at;
+    (void)snprintf(path, sizeof path, "%s/%s", write_to, name);
+    f = fopen(path, "wb");
+    if (!f || fwrite(case_bytes, 1, n_case_bytes, f) != n_case_bytes || fclose(f))
+        broken("%s: cannot be written", path);
+    (void)snprintf(path, sizeof path, "%s/answers.txt", write_to);
+    f = fopen(path, number == 1 ? "wb" : "ab");
+    if (!f || fprintf(f, "%s | %s | %s%s%s\n", name, slm_status_name(status), label, *text ? " | " : "", text) < 0 || fclose(f))
+        broken("%s: cannot be written", path);
+}
+
+void case_file(const uint8_t *bytes, size_t n)
+{
+    if (!write_to || n > ARENA)
+        return;
+    if (n)
+        memcpy(case_bytes, bytes, n);
+    n_case_bytes = n;
+}
 
 static void keep(const char *label, slm_status status, const char *text)
 {
@@ -260,6 +294,8 @@ static void keep(const char *label, slm_status status, const char *text)
         k = &kinds[n_kinds++];
         *k = (kind){ .shape = shape, .status = status };
         slm_xxh64_init(&k->hash);
+        if (write_to)
+            write_case(label, status, text);
         (void)snprintf(k->label, sizeof k->label, "%s", label);
         (void)snprintf(k->text, sizeof k->text, "%s", text);
     }
@@ -351,6 +387,7 @@ static void run_case(const char *prefix, const char *label, const uint8_t *bytes
         broken("%s: %zu bytes", label, n);
     (void)snprintf(now_label, sizeof now_label, "%s%s", prefix, label);
     (void)alarm(HANGS);
+    case_file(bytes, n);
     const double begin = seconds();
     const slm_status status = now->read(bytes, n, &err);
     const double took = seconds() - begin;
@@ -379,6 +416,7 @@ static void run_format(const format *f, int full)
     specimen s = { .head = 0 };
     slm_heap heap;
     now = f;
+    (void)snprintf(case_format, sizeof case_format, "%s", f->name);
     slm_heap_init(&heap, NULL, 0);
     slm_buf_init(&s.file, &heap, ARENA);
     s.fields = slm_heap_zarray(&heap, MOST_SPANS, sizeof *s.fields);
@@ -422,6 +460,8 @@ static void run_accidents(void)
         slm_error err = { 0 };
         const accident *a = &accidents[i];
         now = &shell;
+        case_file(NULL, 0);
+        (void)snprintf(case_format, sizeof case_format, "made");
         (void)snprintf(now_label, sizeof now_label, "%s", a->name);
         (void)alarm(HANGS);
         const double begin = seconds();
@@ -530,6 +570,8 @@ int main(int argc, char **argv)
             j.list = listed = argv[++i];
         else if (strcmp(argv[i], "--only") == 0 && i + 1 < argc)
             j.list = argv[++i];
+        else if (strcmp(argv[i], "--write") == 0 && i + 1 < argc)
+            write_to = argv[++i];
         else
             path = argv[i];
     (void)sigaltstack(&other, NULL);
@@ -539,7 +581,8 @@ int main(int argc, char **argv)
     arena = mmap(NULL, ARENA + page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     kinds = calloc(MOST_KINDS, sizeof *kinds);
     list = calloc(1, LIST);
-    if (arena == MAP_FAILED || !kinds || !list || mprotect(arena + ARENA, page, PROT_NONE))
+    case_bytes = write_to ? malloc(ARENA) : NULL;
+    if (arena == MAP_FAILED || !kinds || !list || (write_to && !case_bytes) || mprotect(arena + ARENA, page, PROT_NONE))
         broken("no memory");
     (void)test_small_stack(run, &j);
     int bad = failures > 0;

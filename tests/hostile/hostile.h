@@ -79,6 +79,9 @@ void bend_bits(const specimen *s, bent_fn *each, void *user);
 const slm_allocator *case_memory(void);
 void case_peak(const char *what, size_t metadata);
 
+/* What the case that runs reads; so said for those that are no bent files. */
+void case_file(const uint8_t *bytes, size_t n);
+
 /* The message of a part that failed is looked at, and kept if it is the first. file: what it must begin with. */
 void case_answer(slm_status *first, slm_error *kept, const char *file, slm_status status, const slm_error *err);
 

@@ -158,6 +158,8 @@ slm_status read_model_file(const uint8_t *bytes, size_t n, const char *path, con
     slm_status first = SLM_OK;
     slm_input in;
     slm_file_params params = SLM_FILE_PARAMS_INIT;
+    if (bytes)
+        case_file(bytes, n);
     set_input(&in, bytes, n);
     params.allocator = case_memory();
     params.threads = 1;

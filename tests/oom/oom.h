@@ -1,16 +1,19 @@
-/* oom.h -- public calls as scenarios that must survive every refused allocation: the world a scenario is played in, and its row. */
+/* oom.h -- public calls as scenarios that must survive every refused allocation and every failed system call: the world a scenario is
+ * played in, and its row. */
 #ifndef TESTS_OOM_OOM_H
 #define TESTS_OOM_OOM_H
 
 #include "harness/fail_alloc.h"
+#include "harness/fail_call.h"
 #include "harness/test.h"
 #include "slm_remote.h"
 
-enum { OOM_ITEMS = 3 };                  /* of a call that takes several */
+enum { OOM_ITEMS = 3, OOM_STEPS = 6 };   /* of a call that takes several; of a row */
 
-/* What the call under test works on (made by `before`, with memory that is never refused) and what it makes. */
+/* What the call under test works on (made by the steps before it, with nothing refused) and what it makes. */
 typedef struct oom_world {
     fail_alloc memory;
+    fail_call calls;
     const struct oom_row *row;
     slm_file *file;
     slm_model *model;
@@ -34,23 +37,32 @@ typedef struct oom_world {
 
 enum {
     OOM_KEEPS = 1,       /* what was done before the failure is kept, as documented; the next call goes on from there */
-    OOM_SURVIVES = 2     /* may do without the memory: the same status and result as if it had it */
+    OOM_SURVIVES = 2,    /* may do without the memory: the same status and result as if it had it */
+    OOM_SLOW = 8,        /* makes much anew each time: failures last, and only the first 24 places are tried */
+    OOM_NETWORK = 4      /* libcurl may call its own lack of memory a failure of the network, or do without */
 };
 
+typedef slm_status oom_step(oom_world *w, slm_error *err);
+
 typedef struct oom_row {
-    const char *symbol;                                      /* the public call */
-    const char *how;                                         /* which of several ways to it, or the file it reads; may be NULL */
-    void (*before)(oom_world *);
-    slm_status (*call)(oom_world *, slm_error *);            /* NULL: it asks for no memory, and `how` says why */
-    unsigned flags;                                          /* OOM_... */
-    slm_status ends;                                         /* what it returns when nothing is refused */
+    const char *symbol;              /* the public call */
+    const char *how;                 /* the file it reads, up to a comma, or which of several ways to it; may be NULL */
+    oom_step *steps[OOM_STEPS];      /* in this order; the last is the call under test. None: it asks for nothing, and `how` says why */
+    unsigned flags;                  /* OOM_... */
+    slm_status ends;                 /* what it returns when nothing is refused */
 } oom_row;
 
 extern const oom_row oom_rows[];
 extern const size_t oom_count;
 
-/* Files that the rows read, in test_folder(). */
-void oom_prepare(void);
+/* Does the row ask the server? */
+bool oom_asks(const oom_row *row);
+
+/* Files that the rows read, in test_folder(), and the server that they ask. */
+void oom_prepare(const char *server);
+
+/* Ends the test if that is not SLM_OK. */
+void oom_must(slm_status status, const slm_error *err);
 
 /* What can be seen of the world without asking for memory; and all, by using what there is. */
 uint64_t oom_state(const oom_world *w);

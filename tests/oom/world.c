@@ -3,13 +3,14 @@
 
 #include "harness/parrot.h"
 #include "harness/tiny.h"
+#include "remote/rig.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-static void must(slm_status status, const slm_error *err)
+void oom_must(slm_status status, const slm_error *err)
 {
     if (status)
         fail_msg("%s: %s", slm_status_name(status), err->text);
@@ -87,36 +88,67 @@ static void write_folder(const char *path, bool sharded)
     write_text(file, "{\"bos_token\":\"<s>\",\"eos_token\":\"<s>\",\"add_bos_token\":true,\"chat_template\":\"{{ messages }}\"}");
 }
 
-void oom_prepare(void)
+/* BPE with byte fallback of more tokens and bytes than a table begins with. */
+static void write_fallback(const char *path)
+{
+    enum { MORE = 1100 };
+    static char json[65536];
+    size_t n = (size_t)snprintf(json, sizeof json, "{\"pre_tokenizer\":{\"type\":\"Metaspace\",\"replacement\":\"\xe2\x96\x81\",\"prepend_scheme\":"
+                                "\"always\"},\"model\":{\"type\":\"BPE\",\"byte_fallback\":true,\"unk_token\":\"<unk>\",\"vocab\":{\"<unk>\":0,"
+                                "\"a\":1,\"b\":2,\"ab\":3,\"\xe2\x96\x81\":4");
+    for (size_t i = 5; i < MORE; i++)
+        n += (size_t)snprintf(json + n, sizeof json - n, ",\"unused-%zu\":%zu", i, i);
+    (void)snprintf(json + n, sizeof json - n, "},\"merges\":[\"a b\"]}}");
+    write_text(path, json);
+}
+
+static void write_made(const char *name, uint8_t *bytes, size_t n)
+{
+    test_file_write(test_path(name), bytes, n);
+    free(bytes);
+}
+
+static void write_parrot(const char *name, const char *tokens, const char *const *pieces, size_t n)
+{
+    slm_model_free(parrot_open(pieces, n));
+    (void)rename(test_path("parrot.bin"), test_path(name));
+    (void)rename(test_path("parrot.tok"), test_path(tokens));
+}
+
+void oom_prepare(const char *server)
 {
     static const char *const pieces[] = { "The", " cat", " sat", " down", "." };
+    static const char *const calling[] = { "Let me see.", "<tool_call>", "{\"name\":\"f\",", "\"arguments\":{\"a\":[1]}}", "</tool_call>" };
     slm_error err = { 0 };
     slm_quantize_params q = SLM_QUANTIZE_PARAMS_INIT;
     slm_session *session;
     size_t n;
     uint8_t *bytes = tiny_file(1, "f32", &n);
-    test_file_write(test_path("tiny.gguf"), bytes, n);
-    free(bytes);
+    write_made("tiny.gguf", bytes, n);
     bytes = tiny_encoder_file(3, "q8_0", SLM_POOLING_MEAN, &n);
-    test_file_write(test_path("encoder.gguf"), bytes, n);
-    free(bytes);
+    write_made("encoder.gguf", bytes, n);
+    bytes = tiny_relative_file(4, &n);
+    write_made("relative.gguf", bytes, n);
+    write_parrot("caller.bin", "caller.tok", calling, COUNT(calling));
     slm_model_free(parrot_open(pieces, COUNT(pieces)));
+    write_fallback(test_path("fallback.json"));
+    if (server && !rig_start(server, test_folder()))
+        fail_msg("%s does not start", server);
     write_safetensors(test_path("one.safetensors"), NULL);
     write_text(test_path("bpe.json"), bpe_json);
     write_text(test_path("wordpiece.json"), wordpiece_json);
     bytes = test_file_read("tests/fuzz/seeds/spm_model/unigram", &n);
-    test_file_write(test_path("unigram.model"), bytes, n);
-    free(bytes);
+    write_made("unigram.model", bytes, n);
     write_folder(test_path("folder"), false);
     write_folder(test_path("shards"), true);
     q.threads = 1;
     q.type = "q8_0";
-    must(slm_pack_file(test_path("tiny.gguf"), test_path("tiny.packed"), &q, &err), &err);
-    must(slm_pack_file(test_path("tiny.gguf"), test_path("mapped"), &q, &err), &err);
+    oom_must(slm_pack_file(test_path("tiny.gguf"), test_path("tiny.packed"), &q, &err), &err);
+    oom_must(slm_pack_file(test_path("tiny.gguf"), test_path("mapped"), &q, &err), &err);
     slm_model *model = tiny_open(1, "f32", NULL);
     session = tiny_session(model, 200);
     tiny_feed(session, 6, 0, 70);
-    must(slm_session_save(session, test_path("saved"), &err), &err);
+    oom_must(slm_session_save(session, test_path("saved"), &err), &err);
     slm_session_free(session);
     slm_model_free(model);
 }
@@ -170,12 +202,12 @@ static uint64_t use_file(uint64_t h, const slm_file *file)
     slm_error err = { 0 };
     for (size_t i = 0; i < slm_file_keys(file); i++) {
         slm_key_info key = SLM_KEY_INFO_INIT;
-        must(slm_file_key(file, i, &key, &err), &err);
+        oom_must(slm_file_key(file, i, &key, &err), &err);
         h = add(add(h, key.name, strlen(key.name)), &key.number, sizeof key.number);
     }
     for (size_t i = 0; i < slm_file_tensors(file); i++) {
         slm_tensor_info t = SLM_TENSOR_INFO_INIT;
-        must(slm_file_tensor(file, i, &t, &err), &err);
+        oom_must(slm_file_tensor(file, i, &t, &err), &err);
         const size_t n = (size_t)(t.dims[0] * t.dims[1] * t.dims[2] * t.dims[3]);
         float *values = calloc(n, sizeof *values);
         const slm_status status = slm_file_read(file, i, values, n, &err);
@@ -191,7 +223,7 @@ static uint64_t use_tokenizer(uint64_t h, const slm_tokenizer *tokenizer)
     slm_error err = { 0 };
     int32_t ids[64];
     size_t n;
-    must(slm_tokenizer_encode(tokenizer, ids, COUNT(ids), &n, "ab a cat", 8, SLM_TEXT_BOS_EOS, &err), &err);
+    oom_must(slm_tokenizer_encode(tokenizer, ids, COUNT(ids), &n, "ab a cat", 8, SLM_TEXT_BOS_EOS, &err), &err);
     return add(h, ids, n * sizeof *ids);
 }
 
@@ -200,11 +232,11 @@ static uint64_t use_model(uint64_t h, slm_model *model)
     slm_error err = { 0 };
     slm_model_info info = SLM_MODEL_INFO_INIT;
     const int32_t tokens[4] = { 1, 2, 3, 1 };
-    must(slm_model_get_info(model, &info, &err), &err);
+    oom_must(slm_model_get_info(model, &info, &err), &err);
     if (info.encoder)
         return h;
     slm_session *s = tiny_session(model, 16);
-    must(slm_session_feed(s, tokens, 4, &err), &err);
+    oom_must(slm_session_feed(s, tokens, 4, &err), &err);
     h = add_session(h, s, model);
     slm_session_free(s);
     return h;
@@ -218,7 +250,7 @@ static uint64_t use_engine(uint64_t h, const slm_engine *engine)
     q.prompt = "\n";
     q.prompt_len = 1;
     q.max_tokens = 3;
-    must(slm_engine_run(engine, &q, &reply, &err), &err);
+    oom_must(slm_engine_run(engine, &q, &reply, &err), &err);
     h = add(add(h, reply.text, reply.text_len), reply.scores, reply.n_scores * sizeof *reply.scores);
     slm_reply_free(&reply);
     return h;
@@ -234,8 +266,9 @@ static uint64_t use_importance(uint64_t h, const slm_importance *importance)
     p.type = "q4_0";
     p.threads = 1;
     p.importance = importance;
-    must(slm_quantize_file(test_path("tiny.gguf"), test_path("used"), &p, &err), &err);
+    oom_must(slm_quantize_file(test_path("tiny.gguf"), test_path("used"), &p, &err), &err);
     uint8_t *bytes = test_file_read(test_path("used"), &n);
+    (void)unlink(test_path("used"));
     slm_sha256(hex, bytes, n);
     free(bytes);
     return add(h, hex, sizeof hex);
@@ -253,14 +286,14 @@ uint64_t oom_digest(oom_world *w)
         h = use_model(h, w->model);
     if (w->encoder) {
         static float states[4][64];
-        must(slm_encoder_states(w->encoder, states[0], (const int32_t[]){ 2, 4, 5, 3 }, 4, &err), &err);
+        oom_must(slm_encoder_states(w->encoder, states[0], (const int32_t[]){ 2, 4, 5, 3 }, 4, &err), &err);
         h = add(h, states, sizeof states);
     }
     if (w->tmpl) {
         static const char talk[] = "{\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}]}";
         slm_rendered *r = NULL;
         size_t n;
-        must(slm_template_render(&r, w->tmpl, talk, sizeof talk - 1, NULL, &err), &err);
+        oom_must(slm_template_render(&r, w->tmpl, talk, sizeof talk - 1, NULL, &err), &err);
         const char *text = slm_rendered_text(r, &n);
         h = add(h, text, n);
         slm_rendered_free(r);
