@@ -82,7 +82,8 @@ slm_status slm_tokenizer_file_read(slm_keys *keys, const char *path, size_t leas
     size_t folder = strlen(path);
     char inner[PATH_BYTES];
     slm_source source;
-    slm_status status = slm_source_open(&source, path, err);
+    slm_error own = { 0 };
+    slm_status status = slm_source_open(&source, path, &own);
     if (!status)                                    /* a file: its folder is what stands before its name */
         folder = slash ? (size_t)(slash - path) + 1 : 0;
     for (size_t i = 0; status && status != SLM_E_NOT_FOUND && i < sizeof names / sizeof *names; i++) {
@@ -91,6 +92,8 @@ slm_status slm_tokenizer_file_read(slm_keys *keys, const char *path, size_t leas
         if (slm_source_open(&source, inner, NULL) == SLM_OK)
             status = SLM_OK;
     }
+    if (status == SLM_E_NOT_FOUND && err)
+        *err = own;
     if (status == SLM_E_NOT_FOUND)
         return status;
     if (status)

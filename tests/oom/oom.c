@@ -93,6 +93,8 @@ static size_t play(const oom_row *row, size_t fail_at, bool lasting, uint64_t *d
     }
     if (status != row->ends)
         fail_msg("%s: %s, then not: %s: %s", name_of(row), when, slm_status_name(status), err.text);
+    if (!status && err.status)
+        fail_msg("%s: %s: it succeeds and leaves a message: %s", name_of(row), when, err.text);
     const uint64_t after = oom_digest(&w);
     if (!fail_at)
         *digest = after;
