@@ -31,19 +31,20 @@ REMOTE_SO := libslm_remote.so.$(firstword $(subst ., ,$(VERSION)))
 LIB   := $(wildcard $(FLOORS:%=src/%/*.c) src/kernels/*/*.c)
 TESTS := $(wildcard tests/test_*.c)
 CHECKS := $(wildcard tests/harness/check_*.c)               # the kernel checker
-HARNESS := $(filter-out $(CHECKS),$(shell grep -Ls '^int main' tests/harness/*.c))  # what tests share
+HARNESS := $(filter-out $(CHECKS) tests/harness/msan.c,$(shell grep -Ls '^int main' tests/harness/*.c))  # what tests share
 SLM   := $(wildcard examples/slm/*.c)
 EXAMPLES := $(wildcard examples/*.c)
 FUZZERS := $(wildcard tests/fuzz/fuzz_*.c)
 obj    = $(1:%.c=$(BUILD)/%.o)
 
-.PHONY: all lib deps demo check check-unit check-cli check-readme check-folders check-convert-llamacpp readme-table check-header check-kernels check-determinism check-install asan ubsan tsan fuzz lint bench install install-tests uninstall deb clean help fuzz-run fuzz-replay bench-kernels soak FORCE bench-models bench-report bench-short bench-peers deps-peers check-remote check-remote-real bench-remote check-hostile check-oom oom oom-run check-kill check-scaling msan msan-run coverage coverage-run mutation
+.PHONY: all lib deps demo check check-unit check-cli check-readme check-folders check-convert-llamacpp readme-table check-header check-kernels check-determinism check-install asan ubsan tsan fuzz lint bench install install-tests uninstall deb clean help fuzz-replay bench-kernels soak FORCE bench-models bench-report bench-short bench-peers deps-peers check-remote check-remote-real bench-remote check-hostile check-oom oom oom-run check-kill check-scaling msan programs coverage coverage-run mutation
 all: lib $(BUILD)/bin/slm $(EXAMPLES:examples/%.c=$(BUILD)/bin/%)  ## the library, the program, the examples
 lib: $(BUILD)/libslm.a $(BUILD)/$(SO) $(BUILD)/libslm_remote.a $(BUILD)/$(REMOTE_SO)
 
 CPP   =                         # of the folder; make's own default is a compiler
 $(BUILD)/src/%.o:                CPP := -Isrc
 $(BUILD)/tests/%.o:              CPP := -Isrc -Itests -Wno-missing-prototypes
+$(BUILD)/tests/fuzz/%.o:         CPP := -Isrc -Itests -Isrc/remote -Wno-missing-prototypes
 $(BUILD)/bench/%.o:              CPP := -Isrc -Ibench -Wno-missing-prototypes
 $(BUILD)/src/remote/%.o:         CPP :=
 $(BUILD)/src/core/team.o:        ISA := $(OPENMP)
@@ -214,21 +215,26 @@ check-header:                   ## each public header alone, as C99, C11 and C++
 	for std in 'c -std=c99 -Wstrict-prototypes' 'c -std=c11' 'c++ -std=c++11'; do \
 	echo "== $$h as $$std"; $(CC) -x $$std -pedantic -Wall -Wextra -Wshadow -Werror -fsyntax-only $$h || exit 1; done; done
 
-SANITIZE = $(MAKE) --no-print-directory CFLAGS='-O1 -g' check-unit
-asan:                           ## the tests under AddressSanitizer
-	$(SANITIZE) check-remote BUILD=$(BUILD)/asan SAN=address EXCHANGES=1000
-ubsan:                          ## ... under UndefinedBehaviorSanitizer
-	$(SANITIZE) BUILD=$(BUILD)/ubsan SAN=undefined,float-cast-overflow
-tsan:                           ## ... under ThreadSanitizer, with the pthread team: it does not understand libgomp
-	$(SANITIZE) BUILD=$(BUILD)/tsan SAN=thread OPENMP=
+# Under a sanitizer: the suites of `check` but for lint, check-install, bench-short and the second compiler of check-determinism, which are about
+# the plain build. docs/testing.md says what else each leaves out. The programs are built first, by two.
+programs: all lib $(TESTS:tests/%.c=$(BUILD)/bin/%) $(FUZZERS:tests/fuzz/fuzz_%.c=$(BUILD)/bin/replay_%) \
+        $(addprefix $(BUILD)/bin/,hostile check_kernels determinism oom soak supported remote_server test_remote remote_exchanges)
+	@mkdir -p $(BUILD)/share && ln -sfn $(CURDIR)/models $(BUILD)/share/libslm    # where the program looks for the model that comes with it
 
+SUITES   = check-unit check-readme check-hostile check-kernels check-cli check-remote check-oom check-shared check-folders check-determinism fuzz-replay
+SANITIZE = @MAKE='$(MAKE) --no-print-directory CFLAGS="-O1 -g" OTHER_CC= EXCHANGES=1000 $(1)' BUILD=$(BUILD)/$@ sh tests/sanitize.sh $@
+asan:                           ## `check` under AddressSanitizer
+	$(call SANITIZE,BUILD=$(BUILD)/asan SAN=address) $(SUITES)
+ubsan:                          ## ... under UndefinedBehaviorSanitizer
+	$(call SANITIZE,BUILD=$(BUILD)/ubsan SAN=undefined$(comma)float-cast-overflow) $(SUITES)
+tsan:                           ## ... under ThreadSanitizer, with the pthread team, for it does not understand libgomp; what has threads, and a soak
+	$(call SANITIZE,BUILD=$(BUILD)/tsan SAN=thread OPENMP= SOAK_SECONDS=60) $(filter-out check-hostile check-kernels check-oom fuzz-replay,$(SUITES)) soak
+
+# MemorySanitizer has to see every byte written: the scalar kernels alone, and tests/harness/msan.c for what other libraries write. The remote
+# suite is left out: curl's own frames lie among ours, and the sanitizer takes what it leaves there for unwritten.
 MSAN_CC ?= clang-14
-msan:                           ## ... under MemorySanitizer, for what neither libcurl nor utf8proc nor a kernel has written: they are not instrumented
-	@$(MAKE) --no-print-directory CFLAGS='-O1 -g' BUILD=$(BUILD)/msan CC='$(MSAN_CC)' SAN=memory OPENMP= PLAIN_KERNELS=1 msan-run
-MSAN_TESTS = buf clock config cursor folder gguf gguf_write heap json log params random regex safetensors sha256 size source split status writer xxh64
-msan-run: $(MSAN_TESTS:%=$(BUILD)/bin/test_%)
-	@failed=; for t in $^; do echo "== $$(basename $$t)"; $$t 2>&1 || failed="$$failed $$(basename $$t)"; done; \
-	if [ -n "$$failed" ]; then echo "failed:$$failed"; exit 1; fi
+msan:                           ## ... under MemorySanitizer, with scalar kernels
+	$(call SANITIZE,BUILD=$(BUILD)/msan CC="$(MSAN_CC)" SAN=memory OPENMP=) $(filter-out check-remote,$(SUITES))
 
 ifneq (,$(COVERAGE))            # of three floors, unoptimised; the rest is as ever
 $(BUILD)/src/core/%.o $(BUILD)/src/format/%.o $(BUILD)/src/text/%.o: ISA += --coverage -O0 -U_FORTIFY_SOURCE
@@ -438,37 +444,46 @@ check-convert-llamacpp: $(BUILD)/bin/slm $(PEER)  ## llama.cpp opens what slm co
 check-cli: $(BUILD)/bin/slm $(BUILD)/bin/remote_server  ## what the program prints, says and exits with, against the files in tests/cli
 	@SHARED='$(SHARED)' sh tests/cli/run.sh $<
 
-# The whole library again with clang and its sanitizers, without OpenMP, which they do not understand.
+# The whole library again with clang and its sanitizers, without OpenMP, which they do not understand. Two targets run at a time.
 FUZZ_CC      ?= clang-14
 FUZZ_SECONDS ?= 60
-fuzz:                           ## libFuzzer on each target for FUZZ_SECONDS=60; finds go on in build/fuzz/corpus
-	@$(MAKE) --no-print-directory BUILD=$(BUILD)/fuzz CC=$(FUZZ_CC) OPENMP= SAN=address,undefined,fuzzer-no-link CFLAGS='-O2 -g' fuzz-run
+FUZZ_RUNS    ?=
+FUZZ_JOBS    ?= 2
+FUZZ_TARGETS ?= $(FUZZERS:tests/fuzz/fuzz_%.c=%)
+fuzz:                           ## libFuzzer on each target for FUZZ_SECONDS=60, or FUZZ_RUNS=n times; FUZZ_TARGETS='gguf json'; finds go on in build/fuzz/corpus
+	@MAKE='$(MAKE) --no-print-directory BUILD=$(BUILD)/fuzz CC="$(FUZZ_CC)" OPENMP= SAN=address,undefined,fuzzer-no-link CFLAGS="-O2 -g"' \
+	    BUILD=$(BUILD)/fuzz sh tests/fuzz/run.sh $(FUZZ_JOBS) $(or $(FUZZ_RUNS:%=runs=%),max_total_time=$(FUZZ_SECONDS)) $(FUZZ_TARGETS)
 
 # The kernels see no byte of a file unchecked, have a checker of their own with unmapped pages around every operand, and take many
-# minutes to compile sanitized: the block products under AddressSanitizer, all of them for fuzzing and for oom.
+# minutes to compile sanitized: the block products under AddressSanitizer, all of them for fuzzing and for oom. MemorySanitizer must see all
+# that is written, which it cannot in vector code: there the library knows no CPU but a plain one.
 ifneq (,$(findstring fuzzer,$(SAN))$(PLAIN_KERNELS))
 $(BUILD)/src/kernels/%.o: override SAN :=
 $(BUILD)/src/kernels/%.o: override CFLAGS := -O2 -g
 else ifneq (,$(findstring address,$(SAN)))
 $(BUILD)/src/kernels/avx2/mul_block.o $(BUILD)/src/kernels/avxvnni/mul_block.o $(BUILD)/src/kernels/avx512/mul_block.o: override SAN :=
+else ifeq ($(SAN),memory)
+$(BUILD)/src/kernels/avx%.o $(BUILD)/bin/remote_server: override SAN :=
+$(BUILD)/src/kernels/%.o: override CFLAGS := -O2 -g
+$(BUILD)/src/core/cpu.o $(BUILD)/tests/test_cpu.o: CPP += -DSLM_SCALAR_ONLY=1
+$(BUILD)/libslm.a: | $(BUILD)/tests/harness/msan.o
+$(BUILD)/bin/remote_server: override LINK := $(LDFLAGS)
+LINK += $(BUILD)/tests/harness/msan.o $(addprefix -Wl$(comma)--wrap=,utf8proc_encode_char utf8proc_decompose_char curl_global_init_mem json_loadb)
 endif
-
-fuzz-run: $(FUZZERS:tests/fuzz/%.c=$(BUILD)/bin/%)
-	@for f in $^; do n=$$(basename $$f | sed s/fuzz_//); mkdir -p $(BUILD)/corpus/$$n; echo "== fuzz_$$n"; \
-	$$f -max_total_time=$(FUZZ_SECONDS) -rss_limit_mb=1024 -timeout=10 -dict=tests/fuzz/$$n.dict -artifact_prefix=$(BUILD)/ \
-	    -verbosity=0 -print_final_stats=1 $(BUILD)/corpus/$$n tests/fuzz/seeds/$$n || exit 1; done
 
 fuzz-replay: $(FUZZERS:tests/fuzz/fuzz_%.c=$(BUILD)/bin/replay_%)  ## the fuzz targets over their seeds, with any compiler
 	@for f in $^; do n=$$(basename $$f | sed s/replay_//); $$f tests/fuzz/seeds/$$n || exit 1; done
 
-$(BUILD)/bin/fuzz_%: $(BUILD)/tests/fuzz/fuzz_%.o $(BUILD)/libslm.a
+FUZZ_LIBS = $(BUILD)/libharness.a $(BUILD)/libslm_remote.a $(BUILD)/libslm.a
+$(BUILD)/bin/fuzz_%: $(BUILD)/tests/fuzz/fuzz_%.o $(FUZZ_LIBS)
 	@mkdir -p $(@D)
 	$(if $(V),,@echo '  LD  $@')
-	$(Q)$(CC) $^ $(LINK) -fsanitize=fuzzer $(LIBS) -o $@
+	$(Q)$(CC) $^ $(LINK) -fsanitize=fuzzer -lcmocka $(REMOTE_LIBS) $(LIBS) -o $@
 
-$(BUILD)/bin/replay_%: $(BUILD)/tests/fuzz/fuzz_%.o $(BUILD)/tests/fuzz/replay.o $(BUILD)/libslm.a
+$(BUILD)/bin/replay_%: $(BUILD)/tests/fuzz/fuzz_%.o $(BUILD)/tests/fuzz/replay.o $(FUZZ_LIBS)
 	@mkdir -p $(@D)
-	$(CC) $^ $(LINK) $(LIBS) -o $@
+	$(if $(V),,@echo '  LD  $@')
+	$(Q)$(CC) $^ $(LINK) -lcmocka $(REMOTE_LIBS) $(LIBS) -o $@
 
 # What is installed: MODE:FROM:TO. The program finds its model from where it lies itself, so that it may be moved with share/.
 PAGES   = $(BUILD)/pages

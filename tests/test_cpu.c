@@ -39,8 +39,11 @@ static void detection_agrees_with_the_kernel(void **state)
         found = strncmp(line, "flags", 5) == 0;
     if (f)
         (void)fclose(f);
+#ifdef SLM_SCALAR_ONLY
+    found = false;
+#endif
     if (!found) {
-        print_message("skipped: no flags in /proc/cpuinfo\n");
+        print_message("skipped: no flags in /proc/cpuinfo, or a build that looks at none\n");
         return;
     }
     const bool avx2 = flag(line, "avx2") && flag(line, "fma") && flag(line, "f16c");

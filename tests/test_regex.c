@@ -108,7 +108,7 @@ static void random_patterns_match_as_the_c_library_does(void **state)
             text[n] = 0;
             const bool want = regexec(&posix, text, 0, NULL, 0) == 0, got = stories_fit(c, text, n) == 1;
             if (want != got)
-                fail_msg("seed %" PRIu64 ": %s on '%s': %d, want %d", seed, pattern, got, want);
+                fail_msg("seed %" PRIu64 ": %s on '%s': %d, want %d", seed, pattern, text, got, want);
             fits += want;
         }
         regfree(&posix);

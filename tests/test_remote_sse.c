@@ -84,6 +84,20 @@ static void lines_and_events_have_a_bound(void **state)
     assert_int_equal(s.events, 1);
 }
 
+/* It was handed out where the line came in one piece, for the line that was not kept looked like an empty one. */
+static void a_line_too_long_sends_nothing_off(void **state)
+{
+    (void)state;
+    seen s;
+    char bytes[96] = "data: a\n";
+    memset(bytes + 8, 'y', 80);
+    bytes[88] = bytes[89] = '\n';
+    for (size_t cut = 0; cut <= 90; cut++) {
+        assert_int_equal(feed(&s, bytes, 90, cut, false), SLM_SSE_BIG);
+        assert_int_equal(s.events, 0);
+    }
+}
+
 static void a_reader_that_has_enough_ends_it(void **state)
 {
     (void)state;
@@ -101,6 +115,7 @@ int main(void)
         cmocka_unit_test(any_cut_says_the_same),
         cmocka_unit_test(an_unfinished_event_is_given_at_the_end_alone),
         cmocka_unit_test(lines_and_events_have_a_bound),
+        cmocka_unit_test(a_line_too_long_sends_nothing_off),
         cmocka_unit_test(a_reader_that_has_enough_ends_it),
     };
     return cmocka_run_group_tests_name("remote_sse", tests, NULL, NULL) != 0;

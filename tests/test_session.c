@@ -2,7 +2,8 @@
  * stop strings, memory. */
 #include "harness/fail_alloc.h"
 #include "harness/tiny.h"
-#include "harness/tiny.h"
+
+#include "core/limits.h"
 
 #include <math.h>
 #include <pthread.h>
@@ -47,6 +48,20 @@ static void feed_story(slm_session *s)
 {
     slm_error err = { 0 };
     check_status(slm_session_feed_text(s, story, sizeof story - 1, 0, &err), SLM_OK, &err);
+    if (err.status)
+        fail_msg("a feed that succeeds leaves a message: %s", err.text);
+}
+
+/* It was taken for an empty text once. */
+static void a_text_beyond_the_limit_is_refused(void **state)
+{
+    (void)state;
+    slm_session *s = start(64);
+    slm_error err = { 0 };
+    check_status(slm_session_feed_text(s, story, (size_t)SLM_LIMIT_TEXT_BYTES + 1, 0, &err), SLM_E_LIMIT, &err);
+    check_text(&err, "allowed 67108864");
+    assert_int_equal(slm_session_position(s), 0);
+    slm_session_free(s);
 }
 
 static float *copy_logits(const slm_session *s)
@@ -489,6 +504,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_cannot_be_fed_changes_nothing),
+        cmocka_unit_test(a_text_beyond_the_limit_is_refused),
         cmocka_unit_test(a_cache_of_eight_bits_is_near_and_smaller),
         cmocka_unit_test(a_row_callback_that_stops_leaves_the_session_unchanged),
         cmocka_unit_test(a_truncated_sequence_must_be_fed_before_it_goes_on),

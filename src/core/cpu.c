@@ -11,6 +11,10 @@
 #include <string.h>
 #include <unistd.h>
 
+#ifndef SLM_SCALAR_ONLY
+#define SLM_SCALAR_ONLY 0       /* 1: a build whose tools cannot follow vector code (make msan) */
+#endif
+
 #if defined(__x86_64__)
 #include <cpuid.h>
 #include <immintrin.h>
@@ -24,7 +28,7 @@ __attribute__((target("xsave"))) static uint64_t saved_by_system(void)
 static unsigned detect(void)
 {
     unsigned a, b, c, d, found = SLM_ISA_SCALAR;
-    if (!__get_cpuid(1, &a, &b, &c, &d) || !(c & bit_OSXSAVE) || !(c & bit_FMA) || !(c & bit_F16C) || !(c & bit_AVX))
+    if (SLM_SCALAR_ONLY || !__get_cpuid(1, &a, &b, &c, &d) || !(c & bit_OSXSAVE) || !(c & bit_FMA) || !(c & bit_F16C) || !(c & bit_AVX))
         return found;
     const uint64_t low = saved_by_system();
     if ((low & 0x06) != 0x06 || !__get_cpuid_count(7, 0, &a, &b, &c, &d) || !(b & bit_AVX2))

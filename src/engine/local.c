@@ -160,6 +160,7 @@ static slm_status encode(run *r, ids *out, const char *text, size_t len, slm_err
     const slm_tokenizer_info *v = &r->l->vocabulary;
     const size_t bos = v->add_bos && v->bos >= 0;
     size_t n = len / 2 + 16;
+    slm_error own = { 0 };                          /* too little room at first is no failure of the caller's */
     slm_status status;
     do {
         if (out->room < n + bos) {
@@ -169,8 +170,10 @@ static slm_status encode(run *r, ids *out, const char *text, size_t len, slm_err
         }
         if (!out->at)
             return slm_fail(err, SLM_E_MEMORY, "request: %zu tokens", out->room);
-        status = slm_tokenizer_encode(r->model->tokenizer, out->at + bos, out->room - bos, &n, text, len, r->q->flags, err);
+        status = slm_tokenizer_encode(r->model->tokenizer, out->at + bos, out->room - bos, &n, text, len, r->q->flags, &own);
     } while (status == SLM_E_LIMIT && n > out->room - bos);
+    if (status && err)
+        *err = own;
     if (bos)
         out->at[0] = v->bos;
     out->n = n + bos;
@@ -197,8 +200,12 @@ static slm_status encode_chat(run *r, ids *out, slm_error *err)
     if (!status)
         status = slm_template_render(&rendered, r->l->tmpl, (const char *)json.data, json.size, &params, err);
     slm_buf_free(&json);
-    if (!status)
-        status = slm_tokenizer_encode_rendered(tokenizer, NULL, 0, &n, rendered, SLM_TEXT_BOS_EOS, err);
+    if (!status) {
+        slm_error own = { 0 };
+        status = slm_tokenizer_encode_rendered(tokenizer, NULL, 0, &n, rendered, SLM_TEXT_BOS_EOS, &own);
+        if (status && !n && err)
+            *err = own;
+    }
     if (status == SLM_E_LIMIT && n) {
         out->at = slm_heap_array(r->heap, n, sizeof *out->at);
         out->room = out->n = n;

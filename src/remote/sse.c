@@ -111,7 +111,8 @@ slm_sse_end slm_sse_feed(slm_sse *s, const char *bytes, size_t n)
         while (k < n && bytes[k] != '\n' && bytes[k] != '\r')
             k++;
         (void)slm_bytes_add(&s->line, bytes + i, k - i);
-        if (k < n) {
+        end = trouble(s);                           /* a line that was too long is not an empty one */
+        if (k < n && end == SLM_SSE_MORE) {
             s->cr = bytes[k] == '\r';
             end = one_line(s);
             s->line.size = 0;

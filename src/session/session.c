@@ -271,8 +271,11 @@ static slm_status encode(slm_session *s, int32_t **ids, size_t *n, const char *t
         return status;
     const size_t bos = s->position == 0 && info.add_bos && info.bos >= 0;
     size_t count = 0;
-    status = slm_tokenizer_encode(tokenizer, NULL, 0, &count, text, len, flags, err);
-    if (status && status != SLM_E_LIMIT)
+    slm_error own = { 0 };                          /* no room is no failure of the caller's */
+    status = slm_tokenizer_encode(tokenizer, NULL, 0, &count, text, len, flags, &own);
+    if (status && !count && err)
+        *err = own;
+    if (status && !count)
         return status;
     *ids = slm_heap_array(&s->model->heap, slm_max(1, count + bos), sizeof **ids);
     if (!*ids)

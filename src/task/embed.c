@@ -138,9 +138,11 @@ static slm_status tokenize(const embedding *e, part *p, size_t *used)
     slm_status status = slm_watch_look(e->watch, &p->err);
     if (!status)
         status = more_ids(encoder, *used, slm_min(len, SIZE_MAX / 2) / 2 + AROUND, &p->err);
+    const slm_error before = p->err;                /* too little room at first is no failure of the caller's */
     if (!status)
         status = slm_tokenizer_encode(tokenizer, encoder->ids + *used, encoder->ids_room - *used, &n, p->item->text, len, flags, &p->err);
     if (status == SLM_E_LIMIT && n > encoder->ids_room - *used) {
+        p->err = before;
         status = more_ids(encoder, *used, n, &p->err);
         if (!status)
             status = slm_tokenizer_encode(tokenizer, encoder->ids + *used, n, &n, p->item->text, len, flags, &p->err);

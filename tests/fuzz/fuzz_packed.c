@@ -3,28 +3,16 @@
  * The file is the shipped model, packed here. The input is a flag byte (1: the hashes are made right afterwards, as an enemy would; 2: the
  * hashes are looked at), how many bytes are cut off the end (u16), and changes of 3 bytes each: offset (u16, little-endian), a byte that
  * is added to the one there. What is changed is put back at the end, so that no copy is made. */
+#include "fuzz.h"
+
 #include "core/xxh64.h"
-#include "slm.h"
 
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 enum { HEAD = 256, SECTIONS = 104, SECTIONS_END = 152, EACH = 24, SAYS = 88, ID_AT = 24 };
 
 static uint8_t *bytes, saved[HEAD];
 static size_t n_bytes;
-
-static void must(int fine, const char *what)
-{
-    if (!fine) {
-        (void)fprintf(stderr, "fuzz_packed: %s\n", what);
-        abort();
-    }
-}
 
 static void begin(void)
 {

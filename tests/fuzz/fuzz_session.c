@@ -3,16 +3,12 @@
  * The file is one that was saved here (5 tokens of the shipped model). The input is a flag byte (1: the hashes are made right afterwards,
  * as an enemy would), how many bytes are cut off the end (u16), and changes of 3 bytes each: offset (u16, little-endian), a byte that is
  * added to the one there. */
-#include "core/xxh64.h"
-#include "slm.h"
+#include "fuzz.h"
 
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
+#include "core/xxh64.h"
+
 #include <sys/mman.h>
 #include <unistd.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 enum { HEAD = 256, SECTIONS = 136, EACH = 24 };
 
@@ -21,14 +17,6 @@ static uint8_t *saved, *bent;
 static size_t saved_bytes;
 static char path[64];
 static int fd = -1;
-
-static void must(int fine, const char *what)
-{
-    if (!fine) {
-        (void)fprintf(stderr, "fuzz_session: %s\n", what);
-        abort();
-    }
-}
 
 /* Sizes once: the model, and a good file to start from. memfd: no disk is written a million times. */
 static void begin(void)

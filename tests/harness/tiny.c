@@ -58,6 +58,31 @@ static void add_numbers(slm_keys *keys, const char *architecture, uint32_t kv_he
     must(slm_keys_add_f32(keys, key, 1e-5f, &err), &err);
 }
 
+/* SentencePiece: <unk> <s> </s>, a newline, the blank, the rest of ASCII that is seen, what nobody writes. */
+static void add_letters(slm_keys *keys, slm_heap *heap)
+{
+    static const char *const first[] = { "<unk>", "<s>", "</s>", "\n", "\xe2\x96\x81" };
+    slm_error err = { 0 };
+    slm_buf tokens, types;
+    char text[2] = "";
+    slm_buf_init(&tokens, heap, 1 << 16);
+    slm_buf_init(&types, heap, 1 << 16);
+    for (uint32_t i = 0; i < TINY_VOCAB; i++) {
+        text[0] = (char)('!' + i - COUNT(first));
+        const char *name = i < COUNT(first) ? first[i] : i < COUNT(first) + '~' - '!' + 1 ? text : "<unused>";
+        slm_buf_str(&tokens, name, strlen(name));
+        slm_buf_u32(&types, i == 0 ? 2 : i < 3 ? 3 : name == first[3] || name == first[4] || name == text ? 1 : 5);
+    }
+    must(slm_keys_add_str(keys, "tokenizer.ggml.model", "llama", &err), &err);
+    must(slm_keys_add(keys, "tokenizer.ggml.tokens", SLM_KEY_STRING, true, TINY_VOCAB, tokens.data, tokens.size, &err), &err);
+    must(slm_keys_add(keys, "tokenizer.ggml.token_type", SLM_KEY_I32, true, TINY_VOCAB, types.data, types.size, &err), &err);
+    must(slm_keys_add_u32(keys, "tokenizer.ggml.unknown_token_id", 0, &err), &err);
+    must(slm_keys_add_u32(keys, "tokenizer.ggml.bos_token_id", 1, &err), &err);
+    must(slm_keys_add_u32(keys, "tokenizer.ggml.eos_token_id", 2, &err), &err);
+    slm_buf_free(&tokens);
+    slm_buf_free(&types);
+}
+
 /* WordPiece: [PAD] [UNK] [CLS] [SEP], a .. z at the beginning of a word, a .. z within one, and what nobody writes. */
 static void add_wordpieces(slm_keys *keys, slm_heap *heap)
 {
@@ -112,7 +137,8 @@ static uint8_t *write_file(slm_keys *keys, slm_heap *heap, slm_gguf_tensor *tens
     return file;
 }
 
-uint8_t *tiny_file(uint64_t seed, const char *type, size_t *n)
+/* speaks: it has a vocabulary. */
+static uint8_t *decoder_file(uint64_t seed, const char *type, bool speaks, size_t *n)
 {
     static const tensor_part once[] = { { "token_embd.weight", WIDTH, TINY_VOCAB }, { "output_norm.weight", WIDTH, 0 } };
     static const tensor_part each[] = {
@@ -127,8 +153,20 @@ uint8_t *tiny_file(uint64_t seed, const char *type, size_t *n)
     slm_heap_init(&heap, NULL, 0);
     slm_keys_init(&keys, &heap, "tiny");
     add_numbers(&keys, "llama", 2, "layer_norm_rms_epsilon");
+    if (speaks)
+        add_letters(&keys, &heap);
     const size_t count = list_tensors(tensors, names, slm_type_by_option(type), "", once, COUNT(once), each, COUNT(each));
     return write_file(&keys, &heap, tensors, count, seed, n);
+}
+
+uint8_t *tiny_file(uint64_t seed, const char *type, size_t *n)
+{
+    return decoder_file(seed, type, false, n);
+}
+
+uint8_t *tiny_speaker_file(uint64_t seed, const char *type, size_t *n)
+{
+    return decoder_file(seed, type, true, n);
 }
 
 uint8_t *tiny_encoder_file(uint64_t seed, const char *type, uint32_t pooling, size_t *n)

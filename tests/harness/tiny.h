@@ -11,6 +11,9 @@ enum { TINY_VOCAB = 100, TINY_CONTEXT = 600 };
 /* A GGUF file for free(); the same bytes for the same seed. type: of the matrices, as in slm_quantize_params. */
 uint8_t *tiny_file(uint64_t seed, const char *type, size_t *n);
 
+/* The same with a vocabulary of the letters of ASCII, for what reads and makes text. */
+uint8_t *tiny_speaker_file(uint64_t seed, const char *type, size_t *n);
+
 /* An encoder; pooling: its key pooling_type. */
 uint8_t *tiny_encoder_file(uint64_t seed, const char *type, uint32_t pooling, size_t *n);
 

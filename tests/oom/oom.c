@@ -192,6 +192,8 @@ static size_t play(const oom_row *row, const trial *t, uint64_t *digest)
     }
     if (status != row->ends)
         fail_msg("%s: %s, then not: %s: %s", name_of(row), said(&w, t), slm_status_name(status), err.text);
+    if (!status && err.status)
+        fail_msg("%s: %s: it succeeds and leaves a message: %s", name_of(row), said(&w, t), err.text);
     const uint64_t after = oom_digest(&w);
     if (!*digest)
         *digest = after;
