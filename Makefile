@@ -231,7 +231,7 @@ msan-run: $(MSAN_TESTS:%=$(BUILD)/bin/test_%)
 	if [ -n "$$failed" ]; then echo "failed:$$failed"; exit 1; fi
 
 ifneq (,$(COVERAGE))            # of three floors, unoptimised; the rest is as ever
-$(BUILD)/src/core/%.o $(BUILD)/src/format/%.o $(BUILD)/src/text/%.o: ISA += --coverage -O0 -U_FORTIFY_SOURCE
+$(BUILD)/src/core/%.o $(BUILD)/src/format/%.o $(BUILD)/src/text/%.o: ISA += --coverage -fprofile-update=atomic -O0 -U_FORTIFY_SOURCE
 LDFLAGS += --coverage
 endif
 coverage:                       ## branches of core, format, text that the unit tests take (gcov); each file under 95 %
@@ -242,8 +242,8 @@ coverage-run: $(TESTS:tests/%.c=$(BUILD)/bin/%)
 	@python3 tests/coverage.py $(BUILD)
 
 MUTANTS ?= 50
-mutation:                       ## MUTANTS=50 changed tokens of core and format, SEED=1; which of them no unit test notices
-	@mkdir -p $(BUILD)/mutation && python3 tests/mutate.py $(BUILD)/mutation/tree --count $(MUTANTS) --seed $(or $(SEED),1) --cc '$(CC)'
+mutation: $(BUILD)/libslm.a $(BUILD)/libslm_remote.a $(BUILD)/libharness.a $(call obj,$(TESTS) $(HOSTILE))  ## MUTANTS=50 changed tokens of core and format, SEED=1; which of them no test notices
+	@python3 tests/mutate.py $(BUILD) --count $(MUTANTS) --seed $(or $(SEED),1) --cc '$(CC) $(FLAGS) -Isrc $(OPENMP)' --ld '$(LINK) -lcmocka $(REMOTE_LIBS) $(LIBS)'
 
 # One hash a model over all ways to compute it, the same from two compilers at two levels of optimisation, and equal to the stored one.
 FAMILIES = qwen3 granite smollm3 olmo2 gemma gemma2 gemma3 gemma3-pattern starcoder2 phi2 phi3 phi3-window phi3-longrope stablelm \
