@@ -735,11 +735,47 @@ static void memory_may_end_at_any_place(void **state)
             }
 }
 
+/* What a caller may get wrong, beside the template. */
+static void arguments_are_looked_at(void **state)
+{
+    (void)state;
+    slm_template_params params = SLM_TEMPLATE_PARAMS_INIT;
+    slm_render_params how = SLM_RENDER_PARAMS_INIT;
+    slm_template *t = NULL;
+    slm_rendered *r = NULL;
+    slm_error err = { 0 };
+    size_t n = 7;
+    int32_t ids[4];
+    check_status(slm_template_new(NULL, "x", 1, NULL, &err), SLM_E_ARG, &err);
+    check_text(&err, "out is NULL");
+    check_status(slm_template_new(&t, NULL, 1, NULL, &err), SLM_E_ARG, &err);
+    check_text(&err, "text is NULL");
+    params.size = 3;
+    check_status(slm_template_new(&t, "x", 1, &params, &err), SLM_E_ARG, &err);
+    assert_null(t);
+    check_status(slm_template_new(&t, NULL, 0, NULL, &err), SLM_OK, &err);
+    check_status(slm_template_render(NULL, t, "{}", 2, NULL, &err), SLM_E_ARG, &err);
+    check_text(&err, "out is NULL");
+    check_status(slm_template_render(&r, NULL, "{}", 2, NULL, &err), SLM_E_ARG, &err);
+    check_text(&err, "tmpl is NULL");
+    check_status(slm_template_render(&r, t, NULL, 2, NULL, &err), SLM_E_ARG, &err);
+    check_text(&err, "json is NULL");
+    how.size = 3;
+    check_status(slm_template_render(&r, t, "{}", 2, &how, &err), SLM_E_ARG, &err);
+    check_status(slm_tokenizer_encode_rendered(NULL, ids, 4, &n, NULL, 0, &err), SLM_E_ARG, &err);
+    check_text(&err, "tokenizer is NULL");
+    assert_null(r);
+    assert_int_equal(n, 7);
+    slm_template_free(t);
+    slm_template_free(NULL);
+    slm_rendered_free(NULL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rows_render_as_jinja_does), cmocka_unit_test(rows_are_refused_by_name), cmocka_unit_test(fuel_may_end_at_any_step),
-        cmocka_unit_test(memory_may_end_at_any_place),
+        cmocka_unit_test(memory_may_end_at_any_place), cmocka_unit_test(arguments_are_looked_at),
     };
     return cmocka_run_group_tests_name("template_jinja", tests, NULL, NULL) != 0;
 }
