@@ -20,7 +20,7 @@ enum { NONE = -1 };
 static const char gpt2[] = WHOLE(BYTES, "\"type\":\"BPE\"," VOCAB ",\"merges\":[[\"a\",\"b\"]]"),
                   posted[] = WHOLE(BYTES ENDS, "\"type\":\"BPE\"," VOCAB ",\"merges\":[[\"a\",\"b\"]]"),
                   llama[] = WHOLE(MARKS ENDS, "\"type\":\"BPE\",\"byte_fallback\":true," VOCAB ",\"merges\":[[\"a\",\"b\"]]"),
-                  bert[] = WHOLE(BERT ENDS, "\"type\":\"WordPiece\"," VOCAB);
+                  bert[] = WHOLE(BERT ENDS ",\"added_tokens\":[{\"id\":3,\"content\":\"[M]\",\"special\":true}]", "\"type\":\"WordPiece\"," VOCAB);
 
 /* key: of the token's id, of the switch, or none; value: what it is after the configuration was read, NONE: not there. */
 static const struct { const char *tokenizer, *config; slm_status status; const char *key; int64_t value; } rows[] = {
@@ -45,9 +45,9 @@ static const struct { const char *tokenizer, *config; slm_status status; const c
     { posted, "{\"bos_token\":\"ab\"}", SLM_OK, "bos_token_id", 0 },
     { posted, "{\"eos_token\":\"ab\"}", SLM_OK, "eos_token_id", 1 },
     { posted, "{\"cls_token\":\"ab\"}", SLM_OK, "cls_token_id", 2 },
-    { bert, "{\"cls_token\":\"ab\"}", SLM_OK, "cls_token_id", 0 },
-    { bert, "{\"sep_token\":\"ab\"}", SLM_OK, "seperator_token_id", 1 },
-    { bert, "{\"mask_token\":\"ab\"}", SLM_OK, "mask_token_id", 2 },
+    { bert, "{\"cls_token\":\"[M]\"}", SLM_OK, "cls_token_id", 0 },
+    { bert, "{\"sep_token\":\"[M]\"}", SLM_OK, "seperator_token_id", 1 },
+    { bert, "{\"mask_token\":\"[M]\"}", SLM_OK, "mask_token_id", 3 },
     /* switches */
     { gpt2, "{\"bos_token\":\"a\",\"add_bos_token\":true}", SLM_OK, "add_bos_token", 1 },
     { gpt2, "{\"add_bos_token\":true}", SLM_OK, "add_bos_token", 0 },
