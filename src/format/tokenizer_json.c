@@ -108,16 +108,17 @@ static slm_status check_rules(reader *r)
     slm_status status;
     switch (r->kind) {
     case GPT2:
-        if (u->bert || u->mark_spaces || u->prefix || u->charsmap.kind != SLM_JSON_END)
-            return slm_fail(r->err, SLM_E_UNSUPPORTED, "%s: BPE of bytes with a normalizer of another kind (1 allowed: NFC)", r->name);
+        if (u->bert || u->words || u->one_space || u->mark_spaces || u->prefix || u->charsmap.kind != SLM_JSON_END)
+            return slm_fail(r->err, SLM_E_UNSUPPORTED, "%s: BPE of bytes with a normalizer or pre_tokenizer of another kind (1 allowed: NFC)", r->name);
         break;
     case LLAMA:
-        if (u->bert || u->one_space || u->n_stages || u->charsmap.kind != SLM_JSON_END)
+        if (u->bert || u->words || u->one_space || u->n_stages || u->charsmap.kind != SLM_JSON_END)
             return slm_fail(r->err, SLM_E_UNSUPPORTED, "%s: BPE with byte fallback and %zu expressions or a normalizer of another kind (0 allowed)",
                             r->name, u->n_stages);
         break;
     case BERT:
-        if (!u->bert || !u->words || u->n_stages || u->mark_spaces)
+        if (!u->bert || !u->words || u->n_stages || u->mark_spaces || u->one_space || u->prefix || u->byte_level ||
+            u->charsmap.kind != SLM_JSON_END)
             return slm_fail(r->err, SLM_E_UNSUPPORTED, "%s: WordPiece without BertNormalizer and BertPreTokenizer, or with more (%zu expressions)",
                             r->name, u->n_stages);
         if (!is_none(&r->field[PREFIX]) && !is_text(&r->field[PREFIX], "##"))
@@ -128,7 +129,7 @@ static slm_status check_rules(reader *r)
             return slm_fail(r->err, SLM_E_UNSUPPORTED, "%s: max_input_chars_per_word is %llu (known: 100)", r->name, (unsigned long long)most);
         break;
     case T5:
-        if (!u->mark_spaces || u->bert || u->n_stages)
+        if (!u->mark_spaces || u->bert || u->words || u->n_stages || u->byte_level)
             return slm_fail(r->err, SLM_E_UNSUPPORTED, "%s: Unigram without a Metaspace, or with more (%zu expressions)", r->name, u->n_stages);
         break;
     }
@@ -284,6 +285,8 @@ static slm_status write_merges(reader *r)
     while (!status) {
         const size_t at = out.size;
         slm_buf_u64(&out, 0);
+        if (out.failed)
+            break;
         if ((status = next_merge(r, &json, &out, &n_left, &more)) || !more) {
             out.size = at;
             break;
@@ -294,6 +297,8 @@ static slm_status write_merges(reader *r)
         if (++count > SLM_LIMIT_ARRAY_COUNT)
             status = slm_fail(r->err, SLM_E_LIMIT, "%s: more than %d merges", r->name, SLM_LIMIT_ARRAY_COUNT);
     }
+    if (!status)
+        status = slm_buf_status(&out, "merges", r->err);
     if (!status)
         status = slm_keys_add(r->keys, "tokenizer.ggml.merges", SLM_KEY_STRING, true, count, out.data, out.size, r->err);
     slm_buf_free(&out);

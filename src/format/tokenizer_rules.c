@@ -157,8 +157,9 @@ static slm_status normalize(step *s)
     } else if (type_is(s, "Replace")) {
         return replace(s);
     } else if (type_is(s, "Precompiled")) {
-        if (s->f[CHARSMAP].kind == SLM_JSON_STRING && r->charsmap.kind == SLM_JSON_END)
-            r->charsmap = s->f[CHARSMAP];
+        if (s->f[CHARSMAP].kind != SLM_JSON_STRING || r->charsmap.kind != SLM_JSON_END)
+            return unknown(s, "a second precompiled_charsmap, or none, in", &s->f[TYPE]);
+        r->charsmap = s->f[CHARSMAP];
     } else if (!type_is(s, "NFC")) {                /* readers of GGUF do not normalize either: docs/tokenizers.md */
         return unknown(s, "normalizer", &s->f[TYPE]);
     }

@@ -29,7 +29,7 @@ static bool number_of(const slm_value *v, slm_value *out)
         *out = *v;
         return true;
     }
-    if (v->type != SLM_V_STRING)
+    if (v->type != SLM_V_STRING && v->type != SLM_V_BIG)
         return false;
     const slm_value text = slm_string_strip(v, NULL, 3);
     const bool plus = text.n && text.as.text[0] == '+';
@@ -54,6 +54,10 @@ static slm_status f_int(slm_call *c, const slm_value *self, slm_value *out)
     slm_value v;
     if (self->type == SLM_V_UNDEFINED)
         return slm_call_undefined(c->store, self);
+    if (self->type == SLM_V_BIG) {
+        *out = *self;
+        return SLM_OK;
+    }
     if (!number_of(self, &v)) {
         *out = c->arg[0] ? *c->arg[0] : slm_int(0);
         return SLM_OK;
@@ -89,7 +93,7 @@ static slm_status f_round(slm_call *c, const slm_value *self, slm_value *out)
         return slm_call_wrong(c, "round", self);
     if (c->arg[1] || (c->arg[0] && !(slm_is_int(c->arg[0]) && c->arg[0]->as.i == 0)))
         return slm_store_fail(c->store, SLM_E_UNSUPPORTED, "round to digits is not supported");
-    *out = slm_float(nearbyint(slm_number(self)));
+    *out = slm_is_int(self) ? slm_int(self->as.i) : slm_float(nearbyint(self->as.d));
     return SLM_OK;
 }
 

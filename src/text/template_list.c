@@ -171,9 +171,10 @@ static slm_status sort_key(slm_call *c, const slm_value *v, const slm_value *pat
 /* Merge sort from the bottom up: stable, n log n. keys and items move together. */
 static slm_status merge_sort(slm_call *c, slm_value *items, slm_value *keys, size_t n, bool down)
 {
-    slm_value *more = slm_store_take(c->store, 2 * n, sizeof *more), *moved = more + n;
+    slm_value *more = slm_store_take(c->store, 2 * n, sizeof *more);
     if (!more)
         return SLM_E_MEMORY;
+    slm_value *moved = more + n;
     for (size_t width = 1; width < n; width *= 2) {
         for (size_t from = 0; from < n; from += 2 * width) {
             const size_t middle = slm_min(from + width, n), end = slm_min(from + 2 * width, n);
@@ -223,7 +224,7 @@ static slm_status f_dictsort(slm_call *c, const slm_value *self, slm_value *out)
 {
     slm_value pairs;
     const bool by_value = c->arg[1] && slm_string_is(c->arg[1], "value");
-    slm_status status = f_items(c, self, &pairs);
+    slm_status status = self->type == SLM_V_UNDEFINED ? slm_call_undefined(c->store, self) : f_items(c, self, &pairs);
     const slm_value index = slm_int(by_value);
     return status ? status : sorted(c, &pairs, &index, c->arg[0] && slm_value_true(c->arg[0]), c->arg[2] && slm_value_true(c->arg[2]), out);
 }
@@ -329,6 +330,8 @@ static slm_status f_map(slm_call *c, const slm_value *self, slm_value *out)
     slm_status status = slm_value_items(c->store, self, &items, &n);
     if (!status && !path && !c->arg[0])
         status = slm_store_fail(c->store, SLM_E_FORMAT, "map wants a filter or an attribute");
+    if (!status && path && c->arg[0])           /* a third argument that stands without a name is one more of the filter */
+        status = slm_store_fail(c->store, SLM_E_UNSUPPORTED, "map with a filter of more than one argument is not supported");
     for (size_t i = 0; !status && i < n; i++) {
         slm_value v = slm_none();
         status = path ? by_path(c, &items[i], path, &v) : slm_call_on(c, SLM_CALL_FILTER, c->arg[0], c->arg[1], &items[i], &v);

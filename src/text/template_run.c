@@ -319,7 +319,7 @@ static slm_status slice(machine *m, int32_t mask)
     if (v.type == SLM_V_UNDEFINED)
         return slm_value_attr(m->store, &v, &(slm_value){ .type = SLM_V_STRING, .n = 5, .as.text = (const uint8_t *)"slice" }, &out);
     if (v.type != SLM_V_LIST && v.type != SLM_V_STRING)
-        return push(m, slm_undefined("a slice", 7));
+        return slm_store_fail(m->store, SLM_E_FORMAT, "a slice of %s", slm_type_name(&v));
     int64_t n = v.type == SLM_V_LIST ? v.as.list->n : (int64_t)slm_string_points(&v), step = 1;
     slm_status status = slm_store_spend(m->store, v.n);
     if (!status && part[2].type != SLM_V_NONE) {
@@ -420,6 +420,39 @@ static slm_status add(machine *m, const slm_value *a, const slm_value *b, slm_va
     return status ? status : slm_list_adopt(m->store, items, n + more, a->as.list->tuple, out);
 }
 
+/* As in Python: // and % belong together, and the remainder has the sign of the divisor, zero too. */
+static slm_status floats(machine *m, slm_op op, double a, double b, slm_value *out)
+{
+    double v, rest;
+    if ((op == SLM_OP_DIV || op == SLM_OP_FLOORDIV || op == SLM_OP_MOD) && b == 0)
+        return slm_store_fail(m->store, SLM_E_FORMAT, "division by zero");
+    switch ((int)op) {
+    case SLM_OP_ADD: v = a + b; break;
+    case SLM_OP_SUB: v = a - b; break;
+    case SLM_OP_MUL: v = a * b; break;
+    case SLM_OP_DIV: v = a / b; break;
+    case SLM_OP_FLOORDIV:
+    case SLM_OP_MOD:
+        rest = fmod(a, b);
+        v = nearbyint((a - rest) / b) - (rest != 0 && (rest < 0) != (b < 0));     /* (a - rest) / b is whole but for its rounding */
+        if (rest != 0 && (rest < 0) != (b < 0))
+            rest += b;
+        v = op == SLM_OP_MOD ? rest != 0 ? rest : copysign(0, b) : v;
+        break;
+    default:
+        if (a == 0 && b < 0)
+            return slm_store_fail(m->store, SLM_E_FORMAT, "division by zero");
+        v = pow(a, b);
+        if (isnan(v) && !isnan(a) && !isnan(b))
+            return slm_store_fail(m->store, SLM_E_UNSUPPORTED, "a power that is a complex number");
+        if (isinf(v) && !isinf(a) && !isinf(b))
+            return slm_store_fail(m->store, SLM_E_LIMIT, "a power beyond a double");
+        break;
+    }
+    *out = slm_float(v);
+    return SLM_OK;
+}
+
 /* Integers as in Python, where // and % round downwards; beyond 64 bits is an error. */
 static slm_status integers(machine *m, slm_op op, int64_t a, int64_t b, slm_value *out)
 {
@@ -443,10 +476,8 @@ static slm_status integers(machine *m, slm_op op, int64_t a, int64_t b, slm_valu
             v += b;
         break;
     default:
-        if (b < 0) {
-            *out = slm_float(pow((double)a, (double)b));
-            return SLM_OK;
-        }
+        if (b < 0)
+            return floats(m, op, (double)a, (double)b, out);
         for (v = 1; b > 0 && !over && (a < -1 || a > 1 || b < 64); b--)
             over = __builtin_mul_overflow(v, a, &v);
         if (b > 0 && !over)
@@ -456,28 +487,6 @@ static slm_status integers(machine *m, slm_op op, int64_t a, int64_t b, slm_valu
     if (over)
         return slm_store_fail(m->store, SLM_E_LIMIT, "an integer beyond 64 bits");
     *out = slm_int(v);
-    return SLM_OK;
-}
-
-static slm_status floats(machine *m, slm_op op, double a, double b, slm_value *out)
-{
-    double v;
-    if ((op == SLM_OP_DIV || op == SLM_OP_FLOORDIV || op == SLM_OP_MOD) && b == 0)
-        return slm_store_fail(m->store, SLM_E_FORMAT, "division by zero");
-    switch ((int)op) {
-    case SLM_OP_ADD: v = a + b; break;
-    case SLM_OP_SUB: v = a - b; break;
-    case SLM_OP_MUL: v = a * b; break;
-    case SLM_OP_DIV: v = a / b; break;
-    case SLM_OP_FLOORDIV: v = floor(a / b); break;
-    case SLM_OP_MOD:
-        v = fmod(a, b);
-        if (v != 0 && (v < 0) != (b < 0))
-            v += b;
-        break;
-    default: v = pow(a, b); break;
-    }
-    *out = slm_float(v);
     return SLM_OK;
 }
 

@@ -250,7 +250,7 @@ slm_status slm_string_case(slm_call *c, const slm_value *self, int how, slm_valu
         size_t len = (size_t)utf8proc_encode_char(to, bytes);
         if (upper && cp == 0xdf) {
             bytes[0] = 'S';
-            bytes[1] = how == SLM_UPPER ? 'S' : 's';
+            bytes[1] = how == SLM_UPPER || how == SLM_WORDS ? 'S' : 's';     /* the filter title makes each first letter upper case, the others title case */
             len = 2;
         }
         slm_text_add(&t, bytes, len, self->kinds ? self->kinds[i] : self->kind);
