@@ -23,6 +23,10 @@ typedef struct slm_profile {
 
 const char *slm_op_name(slm_op op);
 
+/* Since the last lap the team's n threads worked alone, each with laps of its own. Together they filled the time that has passed but for what
+ * they waited; like elsewhere that is contained in the steps, here in proportion. */
+void slm_profile_join(slm_profile *p, slm_team *team, const slm_profile *laps, size_t n);
+
 /* The clock starts: what happened since the last lap is nobody's. */
 static inline void slm_profile_start(slm_profile *p, slm_team *team)
 {
