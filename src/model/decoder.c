@@ -91,15 +91,25 @@ static void hand_out(slm_pass *p)
 
 /* ---- a pass ---- */
 
+/* Tokens of the next pass: what is left goes through in equal parts: a short rest would cost the reading of the weights once more. */
+static size_t share(const slm_work *w, const slm_sequence *sequences, size_t n)
+{
+    size_t left = 0;
+    for (size_t i = 0; i < n; i++)
+        left += sequences[i].status ? 0 : sequences[i].n - sequences[i].done;
+    return left ? slm_ceil_div(left, slm_ceil_div(left, w->chunk)) : 0;
+}
+
 /* Fills the pass with what is next of the sequences from `*at` on, which moves to the first that is not finished. */
 static void fill(slm_pass *p, slm_sequence *sequences, size_t n, size_t *at)
 {
     const slm_work *w = p->w;
     while (*at < n && (sequences[*at].status || sequences[*at].done == sequences[*at].n))
         ++*at;
-    for (size_t i = *at; i < n && p->n < w->chunk && p->n_segments < w->most_segments; i++)
+    const size_t most = share(w, sequences + *at, n - *at);
+    for (size_t i = *at; i < n && p->n < most && p->n_segments < w->most_segments; i++)
         if (!sequences[i].status && sequences[i].done < sequences[i].n)
-            slm_pass_add(p, &sequences[i], slm_min(w->chunk - p->n, sequences[i].n - sequences[i].done));
+            slm_pass_add(p, &sequences[i], slm_min(most - p->n, sequences[i].n - sequences[i].done));
 }
 
 /* Learned positions end where their table does. */

@@ -58,6 +58,21 @@ static void activate(const feed *f, size_t t, float *gate, float *up, size_t fro
         slm_importance_add(p->w->importance, p->index, SLM_INPUT_DOWN, from, n, out, n, 1);
 }
 
+/* Asks for part t of `parts` of the weights of the next piece, which begins with panel `begin`, while this one is activated: the products
+ * fetch ahead within a piece only. */
+static void ask_ahead(const feed *f, size_t begin, size_t t, size_t parts)
+{
+    const size_t end = slm_min(begin + f->each, f->panels);
+    for (size_t i = 0; begin < end && i < f->product.count; i++) {
+        const slm_matrix *m = f->product.m[i];
+        const uint8_t *panels = m->panels + begin * m->panel_bytes;
+        size_t from, to;
+        slm_team_part((end - begin) * m->panel_bytes / 64, parts, t, &from, &to);
+        for (; from < to; from++)
+            __builtin_prefetch(panels + from * 64, 0, 2);
+    }
+}
+
 static void tile(const feed *f, const slm_scratch *s, size_t begin, size_t end, size_t token, size_t tokens)
 {
     const slm_product *product = &f->product;
@@ -65,9 +80,12 @@ static void tile(const feed *f, const slm_scratch *s, size_t begin, size_t end, 
     float *const y[2] = { product->count == 2 ? s->gate : s->up, s->up };
     for (size_t i = 0; i < product->count; i++)
         slm_pass_multiply(product->m[i], product->kernels, y[i], ld, product->x, token, tokens, begin, end);
-    for (size_t t = 0; t < tokens; t++)
+    for (size_t t = 0; t < tokens; t++) {
+        if (tokens > FEW && token + tokens == f->strip->n)
+            ask_ahead(f, end, t, tokens);
         if (!slm_pass_failed(f->strip, token + t))
             activate(f, token + t, s->gate + t * ld, s->up + t * ld, from, slm_min(width, end * SLM_PANEL_ROWS) - from);
+    }
 }
 
 static void feed_pieces(void *ctx, size_t index)

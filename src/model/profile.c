@@ -24,7 +24,8 @@ void slm_profile_join(slm_profile *p, slm_team *team, const slm_profile *laps, s
             sum->bytes += own->bytes;
             sum->macs += own->macs;
         }
+    p->waited = slm_team_waited_ns(team);       /* the caller's wait is part of what the threads did not fill */
     p->waited_ns += wall - (busy / n < wall ? busy / n : wall);
-    p->waited = slm_team_waited_ns(team);
+    slm_profile_team(p, team);
     p->lap = now;
 }
