@@ -500,8 +500,8 @@ SLM_API void slm_session_free(slm_session *session);
 /* A step of the passes that a session was fed in. */
 typedef struct slm_profile_row {
     const char *name;      /* "q k v", "attention", ...; for good */
-    uint64_t    runs;
-    uint64_t    ns;        /* on the clock of the calling thread */
+    uint64_t    runs;      /* how often: once a layer, and of many tokens once for each strip of them; of "waiting": runs of all threads together */
+    uint64_t    ns;        /* on the clock of the calling thread; where threads had strips of their own, their part of that */
     uint64_t    bytes;     /* of weights or cache read; 0 where neither is */
     uint64_t    macs;      /* multiplications in them */
 } slm_profile_row;

@@ -332,7 +332,7 @@ static void drop(void *ctx, void *session)
 static void every_allocation_may_fail(void **state)
 {
     (void)state;
-    assert_true(tiny_fail_every("fork", life, drop) > 50);
+    assert_true(tiny_fail_every("fork", life, drop) > 30);
 }
 
 int main(void)

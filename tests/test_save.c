@@ -399,7 +399,7 @@ static void drop(void *ctx, void *session)
 static void every_allocation_may_fail(void **state)
 {
     (void)state;
-    assert_true(tiny_fail_every("save and load", life, drop) > 60);
+    assert_true(tiny_fail_every("save and load", life, drop) > 40);
 }
 
 static void a_small_stack_is_enough(void **state)

@@ -48,6 +48,7 @@ struct slm_team {
     _Atomic uint64_t run;        /* generation << 32 | OPEN | workers inside */
     atomic_size_t next;          /* task */
     atomic_uint_fast64_t waited_ns;
+    atomic_uint_fast64_t runs;   /* not in place */
     size_t n;
     slm_task_fn *fn;
     void *ctx;
@@ -268,6 +269,11 @@ uint64_t slm_team_waited_ns(slm_team *team)
     return atomic_load_explicit(&team->waited_ns, memory_order_relaxed);
 }
 
+uint64_t slm_team_runs(slm_team *team)
+{
+    return atomic_load_explicit(&team->runs, memory_order_relaxed);
+}
+
 uint32_t slm_team_width(const slm_team *team)
 {
     return team->width;
@@ -304,6 +310,7 @@ void slm_team_run(slm_team *team, size_t n, slm_task_fn *fn, void *ctx)
         in_place(n, fn, ctx);
         return;
     }
+    atomic_fetch_add_explicit(&team->runs, 1, memory_order_relaxed);
 #if HAVE_OPENMP
     if (team->kind == SLM_TEAM_OPENMP) {
         run_openmp(team, n, fn, ctx);

@@ -27,6 +27,9 @@ uint32_t slm_team_width(const slm_team *team);
 /* How long callers of runs on own threads have waited for the others when they had nothing left to do themselves; all runs together. */
 uint64_t slm_team_waited_ns(slm_team *team);
 
+/* Runs so far that were not in place from the start: as often all threads waited for one another. */
+uint64_t slm_team_runs(slm_team *team);
+
 /* Every task runs with the floating-point state of slm_fp_enter(). */
 void slm_team_run(slm_team *team, size_t n, slm_task_fn *fn, void *ctx);
 

@@ -1,4 +1,4 @@
-/* attention.c -- attention of a pass over the pages of the sequences' caches: per kv head and tile of tokens. A decoder's token sees what
+/* attention.c -- attention of a strip over the pages of the sequences' caches: per kv head and tile of tokens. A decoder's token sees what
  * lies before it, an encoder's both sides, each within the window of the layer if it has one. */
 #include "model/pass.h"
 
@@ -39,7 +39,7 @@ static void add_relative(const slm_model *m, size_t head, float *scores, view v,
     }
 }
 
-/* One kv head and rows t0 .. t0 + tile of the pass, all of one segment: their query heads and tokens are the rows of the tile.
+/* One kv head and rows t0 .. t0 + tile of a strip, all of one segment: their query heads and tokens are the rows of the tile.
  *
  * Two passes over the pages. The first leaves the scores, [pages][rows][SLM_PAGE], and the greatest of each row; the second turns
  * those of a page into weights where they lie and adds the values by them. Both take STEP rows at a time: a kernel's tile, whose
@@ -50,8 +50,9 @@ enum { STEP = 6 };
 typedef struct piece {
     slm_pass *p;
     const slm_scratch *s;
+    const slm_segment *own;
     const slm_kv *kv;
-    size_t head, t0, tile, group, rows, d;
+    size_t head, tile, group, rows, d;
     size_t first;               /* position of the first token */
     size_t start, end;          /* of the keys: that of the first page, that after the last one */
     view top, bottom;           /* of the first and of the last token: every one sees bottom.from .. top.to - 1 */
@@ -59,7 +60,7 @@ typedef struct piece {
 
 static view seen_in_page(const piece *w, size_t token, size_t at)
 {
-    return in_page(seen(w->p, w->p->w->rows[w->t0].s, w->first + token), at);
+    return in_page(seen(w->p, w->own, w->first + token), at);
 }
 
 /* Does every token see the same of the page at `at`? */
@@ -198,23 +199,25 @@ static void multiply(float *restrict y, const float *restrict x, size_t n, float
         y[i] = x[i] * factor;
 }
 
-static void attend(slm_pass *p, const slm_scratch *s, size_t head, size_t t0, size_t tile)
+static void attend(const slm_strip *strip, const slm_scratch *s, size_t head, size_t t0, size_t tile)
 {
+    slm_pass *p = strip->pass;
     const slm_model *m = p->model;
     const slm_kernels *k = &m->kernels;
     const slm_config *c = &m->config;
-    const slm_segment *own = p->w->rows[t0].s;
+    const slm_row *at_first = &p->w->rows[strip->row + t0];
+    const slm_segment *own = at_first->s;
     const size_t d = c->head_size, group = c->heads / c->kv_heads, rows = group * tile, qn = c->heads * d, shelf = slm_pass_shelf(p);
-    const size_t first = p->w->rows[t0].position;
+    const size_t first = at_first->position;
     const view top = seen(p, own, first), bottom = seen(p, own, first + tile - 1);
-    const piece w = { p, s, own->sequence->kv, head, t0, tile, group, rows, d, first, top.from / SLM_PAGE * SLM_PAGE, bottom.to, top, bottom };
+    const piece w = { p, s, own, own->sequence->kv, head, tile, group, rows, d, first, top.from / SLM_PAGE * SLM_PAGE, bottom.to, top, bottom };
 
     for (size_t t = 0; t < tile; t++)
-        memcpy(s->q + t * group * d, p->w->qkv[0] + (t0 + t) * qn + head * group * d, group * d * sizeof(float));
+        memcpy(s->q + t * group * d, p->w->q + (strip->row + t0 + t) * qn + head * group * d, group * d * sizeof(float));
     if (w.kv->element == 1)
         for (size_t r = 0; r < rows; r++)
             if (!k->quantize_x(s->blocks + r * slm_ceil_div(d, 64) * 2, s->q + r * d, d)) {
-                slm_pass_note_bad(p, t0 + r / group);
+                slm_pass_note_bad(p, strip->row + t0 + r / group);
                 return;
             }
     for (size_t i = 0; i < rows * 16; i++)
@@ -236,40 +239,66 @@ static void attend(slm_pass *p, const slm_scratch *s, size_t head, size_t t0, si
     for (size_t r = 0; r < rows; r++) {
         const float sum = fold(s->lanes + r * 16);
         if (!slm_is_finite(sum)) {              /* some score was a NaN or infinite, or all were -infinite */
-            slm_pass_note_bad(p, t0 + r / group);
+            slm_pass_note_bad(p, strip->row + t0 + r / group);
             return;
         }
-        multiply(p->w->att.f + (t0 + r / group) * p->w->att.ld + (head * group + r % group) * d, s->out + r * d, d, 1.0f / sum);
+        multiply(strip->att.f + (t0 + r / group) * strip->att.ld + (head * group + r % group) * d, s->out + r * d, d, 1.0f / sum);
     }
 }
 
-/* Tiles of a segment: as many tokens as a thread's scores hold. */
-void slm_pass_cut_tiles(const slm_pass *p, slm_segment *s)
+/* As many tokens as a thread's scores hold. */
+size_t slm_pass_tile(const slm_pass *p, const slm_segment *s)
 {
     const slm_config *c = &p->model->config;
     const size_t keys = slm_ceil_div(s->first + s->n, SLM_PAGE) * SLM_PAGE, group = c->heads / c->kv_heads;
-    s->tile = slm_max(1, slm_min(SLM_PASS_TILE_ROWS / group, p->w->score_room / (group * keys)));
-    s->pieces = slm_ceil_div(s->n, s->tile) * c->kv_heads;
+    return slm_max(1, slm_min(SLM_PASS_TILE_ROWS / group, p->w->score_room / (group * keys)));
+}
+
+/* Rows of the strip that are the segment's: from .. to. */
+static view rows_of(const slm_strip *strip, const slm_segment *s)
+{
+    const size_t end = strip->row + strip->n;
+    return (view){ slm_max(s->row, strip->row) - strip->row, slm_min(s->row + s->n, end) - strip->row };
+}
+
+static size_t pieces_of(const slm_strip *strip, const slm_segment *s)
+{
+    const view v = rows_of(strip, s);
+    return slm_ceil_div(v.to - v.from, s->tile) * strip->pass->model->config.kv_heads;
 }
 
 /* One task a thread, with its own scratch; the pieces are taken from a counter, segment by segment and head by head, whose keys and
  * values stay in the second-level cache from tile to tile as long as they fit there; the longest (last tokens) first. */
 static void attention(void *ctx, size_t index)
 {
-    slm_pass *p = ctx;
+    const slm_strip *strip = ctx;
+    slm_pass *p = strip->pass;
     const size_t heads = p->model->config.kv_heads;
-    const slm_segment *s = p->w->segments;
+    const slm_segment *s = p->w->rows[strip->row].s;
     for (size_t before = 0;;) {
         const size_t i = atomic_fetch_add(&p->next, 1);
         if (i >= p->pieces)
             return;
-        while (i - before >= s->pieces)         /* the counter only grows: what lies before is never asked for again */
-            before += s++->pieces;
+        while (i - before >= pieces_of(strip, s))         /* the counter only grows: what lies before is never asked for again */
+            before += pieces_of(strip, s++);
         if (s->failed)
             continue;
-        const size_t tiles = s->pieces / heads, t0 = (tiles - 1 - (i - before) % tiles) * s->tile;
-        attend(p, &p->w->scratch[index], (i - before) / tiles, s->row + t0, slm_min(s->tile, s->n - t0));
+        const view v = rows_of(strip, s);
+        const size_t tiles = pieces_of(strip, s) / heads, t0 = v.from + (tiles - 1 - (i - before) % tiles) * s->tile;
+        attend(strip, &p->w->scratch[index], (i - before) / tiles, t0, slm_min(s->tile, v.to - t0));
     }
+}
+
+/* All of a strip, a head's keys and values for all of its tiles while they are near. */
+static void attend_alone(const slm_strip *strip)
+{
+    const slm_row *rows = strip->pass->w->rows + strip->row;
+    for (size_t head = 0; head < strip->pass->model->config.kv_heads; head++)
+        for (size_t t = 0, n; t < strip->n; t += n) {
+            n = slm_min(rows[t].s->tile, rows_of(strip, rows[t].s).to - t);
+            if (!rows[t].s->failed)
+                attend(strip, strip->own, head, t, n);
+        }
 }
 
 /* Bytes a position takes in a layer. */
@@ -279,45 +308,51 @@ static size_t position_bytes(const slm_segment *s)
     return kv->page_bytes / (SLM_PAGE * kv->layers);
 }
 
-/* Bytes of cache the attention of a layer reads, if each token reads its own. */
-static size_t attention_bytes(const slm_pass *p)
+static void attend_together(const slm_strip *strip)
 {
-    size_t bytes = 0;
-    for (size_t i = 0; i < p->n_segments; i++) {
-        const slm_segment *s = &p->w->segments[i];
-        bytes += s->n * (s->first + s->n) * position_bytes(s) / 2;
+    slm_pass *p = strip->pass;
+    const slm_segment *last = p->w->rows[strip->row + strip->n - 1].s;
+    size_t bytes = 0;           /* of cache, if each token reads its own */
+    p->pieces = 0;
+    for (const slm_segment *s = p->w->rows[strip->row].s; s <= last; s++) {
+        const view v = rows_of(strip, s);
+        p->pieces += pieces_of(strip, s);
+        bytes += (v.to - v.from) * (s->first + s->n) * position_bytes(s) / 2;
     }
-    return bytes;
+    atomic_store(&p->next, 0);
+    slm_team_run(p->model->team, slm_max(1, slm_min(slm_team_width(p->model->team), bytes / SLM_PASS_TASK_BYTES)), attention, (void *)(uintptr_t)strip);
 }
 
 static void quantize_attention(void *ctx, size_t t)
 {
-    slm_pass *p = ctx;
-    if (!slm_pass_failed(p, t))
-        slm_pass_quantize(p, &p->w->att, t);
+    const slm_strip *s = ctx;
+    if (!slm_pass_failed(s, t))
+        slm_pass_quantize(s, &s->att, t);
 }
 
-/* Causal: token t of a segment sees first + t + 1 keys; windows are not taken into account. */
-static void count(const slm_pass *p)
+/* Causal: the token at position p sees p + 1 keys; windows are not taken into account. */
+static void count(const slm_strip *strip)
 {
-    const slm_config *c = &p->model->config;
+    const slm_config *c = &strip->pass->model->config;
+    const slm_row *rows = strip->pass->w->rows + strip->row;
     size_t bytes = 0, pairs = 0;
-    if (!p->w->profile)
-        return;
-    for (size_t i = 0; i < p->n_segments; i++) {
-        const slm_segment *s = &p->w->segments[i];
-        bytes += (s->first + s->n) * position_bytes(s);
-        pairs += s->n * s->first + s->n * (s->n + 1) / 2;
+    for (size_t t = 0; t < strip->n; t++) {
+        pairs += rows[t].position + 1;
+        if (t + 1 == strip->n || rows[t + 1].s != rows[t].s)
+            bytes += (rows[t].position + 1) * position_bytes(rows[t].s);
     }
-    slm_pass_lap(p, SLM_OP_ATTENTION, bytes, 2 * pairs * c->heads * c->head_size);
+    slm_pass_lap(strip, SLM_OP_ATTENTION, bytes, 2 * pairs * c->heads * c->head_size);
 }
 
-void slm_pass_attention(slm_pass *p)
+void slm_pass_attention(const slm_strip *s)
 {
-    const slm_model *m = p->model;
-    atomic_store(&p->next, 0);
-    slm_team_run(m->team, slm_max(1, slm_min(slm_team_width(m->team), attention_bytes(p) / SLM_PASS_TASK_BYTES)), attention, p);
-    if (!p->layer->o.type->float_x)
-        slm_pass_each_row(p, m->config.heads * m->config.head_size, quantize_attention);
-    count(p);
+    const slm_model *m = s->pass->model;
+    if (s->own)
+        attend_alone(s);
+    else
+        attend_together(s);
+    if (!s->pass->layer->o.type->float_x)
+        slm_pass_each_row(s, m->config.heads * m->config.head_size, quantize_attention, (void *)(uintptr_t)s);
+    if (s->profile)
+        count(s);
 }

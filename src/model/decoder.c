@@ -16,24 +16,6 @@ static bool wanted(const slm_row *r)
     return !r->s->failed && (q->row || (q->last && r->position + 1 == q->first + q->n));
 }
 
-/* Moves the final norms of the wanted rows together at the beginning of `in`; returns how many there are. rows[i] goes with them. */
-static size_t gather(const slm_pass *p)
-{
-    const slm_operand *x = &p->w->in;
-    size_t n = 0;
-    for (size_t t = 0; t < p->n; t++) {
-        if (!wanted(&p->w->rows[t]))
-            continue;
-        if (n < t) {
-            memcpy(x->f + n * x->ld, x->f + t * x->ld, x->ld * sizeof *x->f);
-            memcpy(x->q + n * x->blocks, x->q + t * x->blocks, x->blocks * sizeof *x->q);
-            p->w->rows[n] = p->w->rows[t];
-        }
-        n++;
-    }
-    return n;
-}
-
 /* What becomes of a row of logits after the product. */
 static void finish(const slm_model *m, float *logits)
 {
@@ -46,17 +28,15 @@ static void finish(const slm_model *m, float *logits)
         m->kernels.softcap_f32(logits, logits, c->vocab, c->logit_cap);
 }
 
-/* Logits of `rows` gathered rows from `from` on. */
-static void head(const slm_pass *p, size_t from, size_t rows, float *logits)
+/* Logits of the n rows whose last norms lie in the strip's `in`. */
+static void head(const slm_strip *s, float *logits)
 {
-    const slm_model *m = p->model;
-    slm_operand x = p->w->in;
-    x.f += from * x.ld;
-    x.q += from * x.blocks;
-    slm_pass_product(p, SLM_OP_HEAD, &(slm_product){ .m = { slm_model_head(m) }, .y = { logits }, .ldy = { m->config.vocab }, .count = 1, .tokens = rows, .x = &x });
-    for (size_t r = 0; r < rows; r++)
-        finish(m, logits + r * m->config.vocab);
-    slm_pass_lap(p, SLM_OP_HEAD, 0, 0);
+    const slm_model *m = s->pass->model;
+    slm_pass_product(s, SLM_OP_HEAD, &(slm_product){ .m = { slm_model_head(m) }, .y = { logits }, .ldy = { m->config.vocab }, .count = 1,
+                                                    .tokens = s->n, .x = &s->in });
+    for (size_t t = 0; t < s->n; t++)
+        finish(m, logits + t * m->config.vocab);
+    slm_pass_lap(s, SLM_OP_HEAD, 0, 0);
 }
 
 /* One row to whom it belongs. A sequence that is stopped by its callback gets no more of them. */
@@ -73,23 +53,52 @@ static void deliver(slm_pass *p, const slm_row *r, const float *logits)
         memcpy(q->last, logits, vocab * sizeof *logits);
 }
 
+/* The last norm of row t as row i of the strip's `in`; norms of such size that they have no blocks are no norms. */
+static void put(const slm_strip *s, size_t i, size_t t)
+{
+    const slm_model *m = s->pass->model;
+    const slm_operand *in = &s->in;
+    float *x = in->f + i * in->ld;
+    memcpy(x, s->pass->w->x + t * in->n, in->n * sizeof *x);
+    if (!slm_model_head(m)->type->float_x && !m->kernels.quantize_x(in->q + i * in->blocks, x, in->n))
+        slm_pass_note_bad(s->pass, t);
+}
+
+/* The rows that are wanted, as many at once as there is room for their logits. */
 static void hand_out(slm_pass *p)
 {
     slm_work *w = p->w;
-    const size_t n = gather(p), vocab = p->model->config.vocab;
-    if (n == 1 && !w->rows[0].s->sequence->row) {       /* a step of generation: straight to its place */
-        head(p, 0, 1, w->rows[0].s->sequence->last);
-        return;
-    }
-    for (size_t from = 0; from < n && p->alive; from += w->head_rows) {
-        const size_t rows = slm_min(w->head_rows, n - from);
-        head(p, from, rows, w->logits);
-        for (size_t r = 0; r < rows; r++)
-            deliver(p, &w->rows[from + r], w->logits + r * vocab);
+    const size_t vocab = p->model->config.vocab;
+    const slm_row *rows[SLM_HEAD_ROWS];
+    for (size_t t = 0; t < p->n && p->alive; ) {
+        slm_strip s = slm_pass_shared_strip(p, 0, 0);
+        for (; t < p->n && s.n < w->head_rows; t++)
+            if (wanted(&w->rows[t])) {
+                rows[s.n] = &w->rows[t];
+                put(&s, s.n++, t);
+            }
+        slm_pass_drop_bad(p, "output norm after layer", p->model->config.layers - 1);
+        const slm_sequence *only = s.n == 1 && !rows[0]->s->sequence->row ? rows[0]->s->sequence : NULL;
+        if (!s.n || !p->alive)
+            return;
+        if (only && rows[0]->s->failed)
+            continue;
+        head(&s, only ? only->last : w->logits);        /* generation: straight to its place */
+        for (size_t r = 0; r < s.n && !only; r++)
+            deliver(p, rows[r], w->logits + r * vocab);
     }
 }
 
 /* ---- a pass ---- */
+
+/* Tokens of the next pass: what is left goes through in equal parts: a short rest would cost the reading of the weights once more. */
+static size_t share(const slm_work *w, const slm_sequence *sequences, size_t n)
+{
+    size_t left = 0;
+    for (size_t i = 0; i < n; i++)
+        left += sequences[i].status ? 0 : sequences[i].n - sequences[i].done;
+    return left ? slm_ceil_div(left, slm_ceil_div(left, w->chunk)) : 0;
+}
 
 /* Fills the pass with what is next of the sequences from `*at` on, which moves to the first that is not finished. */
 static void fill(slm_pass *p, slm_sequence *sequences, size_t n, size_t *at)
@@ -97,9 +106,10 @@ static void fill(slm_pass *p, slm_sequence *sequences, size_t n, size_t *at)
     const slm_work *w = p->w;
     while (*at < n && (sequences[*at].status || sequences[*at].done == sequences[*at].n))
         ++*at;
-    for (size_t i = *at; i < n && p->n < w->chunk && p->n_segments < w->most_segments; i++)
+    const size_t most = share(w, sequences + *at, n - *at);
+    for (size_t i = *at; i < n && p->n < most && p->n_segments < w->most_segments; i++)
         if (!sequences[i].status && sequences[i].done < sequences[i].n)
-            slm_pass_add(p, &sequences[i], slm_min(w->chunk - p->n, sequences[i].n - sequences[i].done));
+            slm_pass_add(p, &sequences[i], slm_min(most - p->n, sequences[i].n - sequences[i].done));
 }
 
 /* Learned positions end where their table does. */
@@ -119,7 +129,7 @@ void slm_decode(const slm_model *model, slm_work *work, slm_sequence *sequences,
         fill(&p, sequences, n, &at);
         if (!p.n)
             return;
-        slm_pass_run(&p, slm_model_head(model));
+        slm_pass_run(&p);
         if (p.alive)
             hand_out(&p);
         slm_pass_end(&p);

@@ -116,15 +116,15 @@ static bool is_sound(const float *state, size_t n)
 
 static void hand_out(slm_pass *p, slm_segment *s)
 {
-    const slm_operand *x = &p->w->in;
     const slm_sequence *q = s->sequence;
-    const size_t layers = p->model->config.layers;
+    const size_t layers = p->model->config.layers, e = p->model->config.embedding;
+    const float *x = p->w->x + s->row * e;
     for (size_t t = 0; t < s->n && !s->failed; t++)
-        if (!is_sound(x->f + (s->row + t) * x->ld, x->n))
+        if (!is_sound(x + t * e, e))
             slm_pass_give_up(p, s, slm_fail(q->err, SLM_E_NUMERIC, "hidden states after layer %zu: a value is not finite at position %zu",
                                             layers - 1, t));
     for (size_t t = 0; q->row && t < s->n && !s->failed; t++)
-        if (q->row(q->user, t, x->f + (s->row + t) * x->ld, x->n) != 0)
+        if (q->row(q->user, t, x + t * e, e) != 0)
             slm_pass_give_up(p, s, slm_fail(q->err, SLM_E_CALLBACK, "the callback for hidden states asked to stop at token %zu", t));
 }
 
@@ -135,7 +135,7 @@ void slm_encode(const slm_model *model, slm_encoding *encoding, slm_sequence *se
         fill(&p, encoding, sequences, n, &at);
         if (!p.n)
             return;
-        slm_pass_run(&p, NULL);
+        slm_pass_run(&p);
         for (size_t i = 0; p.alive && i < p.n_segments; i++)
             if (!p.w->segments[i].failed)
                 hand_out(&p, &p.w->segments[i]);

@@ -1,4 +1,4 @@
-/* feed_forward.c -- gate and up, and what becomes of them, in one run of the team.
+/* feed_forward.c -- gate and up, and what becomes of them, in one run of the team or by the thread that has the strip alone.
  *
  * A piece is some columns of the feed forward: a thread multiplies them by gate and by up for a tile of tokens, takes act(gate) * up and
  * quantizes that, all in memory of its own that stays in its cache. No thread waits for another between the product and the activation,
@@ -18,10 +18,11 @@ enum {
 _Static_assert(UNIT * SLM_PANEL_ROWS <= SLM_PASS_FEED_ROOM / FEW, "a piece of few tokens has room");
 
 typedef struct feed {
-    slm_pass *pass;
+    const slm_strip *strip;
     slm_product product;        /* of gate, if there is one, and up */
     size_t panels, each;        /* of one matrix, of a piece */
     size_t pieces, tile;        /* tile: tokens */
+    atomic_size_t next;         /* piece */
     bool quantize;              /* down wants blocks, not f32 */
 } feed;
 
@@ -34,8 +35,8 @@ static void relu(float *y, const float *x, size_t n)
 /* Columns from .. from + n of token t, which lie at gate and up. */
 static void activate(const feed *f, size_t t, float *gate, float *up, size_t from, size_t n)
 {
-    slm_pass *p = f->pass;
-    const slm_operand *act = &p->w->act;
+    slm_pass *p = f->strip->pass;
+    const slm_operand *act = &f->strip->act;
     const slm_kernels *k = &p->model->kernels;
     float *out = f->quantize ? up : act->f + t * act->ld + from;
     if (p->layer->gate_bias)
@@ -52,47 +53,66 @@ static void activate(const feed *f, size_t t, float *gate, float *up, size_t fro
     case SLM_FFN_T5: break;             /* the config says which */
     }
     if (f->quantize && !k->quantize_x(act->q + t * act->blocks + from / 32, out, n))
-        slm_pass_note_bad(p, t);
+        slm_pass_note_bad(p, f->strip->row + t);
     if (p->w->importance)
         slm_importance_add(p->w->importance, p->index, SLM_INPUT_DOWN, from, n, out, n, 1);
+}
+
+/* Asks for part t of `parts` of the weights of the next piece, which begins with panel `begin`, while this one is activated: the products
+ * fetch ahead within a piece only. */
+static void ask_ahead(const feed *f, size_t begin, size_t t, size_t parts)
+{
+    const size_t end = slm_min(begin + f->each, f->panels);
+    for (size_t i = 0; begin < end && i < f->product.count; i++) {
+        const slm_matrix *m = f->product.m[i];
+        const uint8_t *panels = m->panels + begin * m->panel_bytes;
+        size_t from, to;
+        slm_team_part((end - begin) * m->panel_bytes / 64, parts, t, &from, &to);
+        for (; from < to; from++)
+            __builtin_prefetch(panels + from * 64, 0, 2);
+    }
 }
 
 static void tile(const feed *f, const slm_scratch *s, size_t begin, size_t end, size_t token, size_t tokens)
 {
     const slm_product *product = &f->product;
-    const size_t from = begin * SLM_PANEL_ROWS, ld = f->each * SLM_PANEL_ROWS, width = f->pass->model->config.feed_forward;
+    const size_t from = begin * SLM_PANEL_ROWS, ld = f->each * SLM_PANEL_ROWS, width = f->strip->pass->model->config.feed_forward;
     float *const y[2] = { product->count == 2 ? s->gate : s->up, s->up };
     for (size_t i = 0; i < product->count; i++)
         slm_pass_multiply(product->m[i], product->kernels, y[i], ld, product->x, token, tokens, begin, end);
-    for (size_t t = 0; t < tokens; t++)
-        if (!slm_pass_failed(f->pass, token + t))
+    for (size_t t = 0; t < tokens; t++) {
+        if (tokens > FEW && token + tokens == f->strip->n)
+            ask_ahead(f, end, t, tokens);
+        if (!slm_pass_failed(f->strip, token + t))
             activate(f, token + t, s->gate + t * ld, s->up + t * ld, from, slm_min(width, end * SLM_PANEL_ROWS) - from);
+    }
 }
 
 static void feed_pieces(void *ctx, size_t index)
 {
-    const feed *f = ctx;
-    slm_pass *p = f->pass;
-    for (size_t i; (i = atomic_fetch_add(&p->next, 1)) < f->pieces; ) {
+    feed *f = ctx;
+    const slm_strip *s = f->strip;
+    const slm_scratch *scratch = s->own ? s->own : &s->pass->w->scratch[index];
+    for (size_t i; (i = atomic_fetch_add(&f->next, 1)) < f->pieces; ) {
         const size_t begin = i * f->each, end = slm_min(begin + f->each, f->panels);
-        for (size_t t = 0; t < p->n; t += f->tile)
-            tile(f, &p->w->scratch[index], begin, end, t, slm_min(f->tile, p->n - t));
+        for (size_t t = 0; t < s->n; t += f->tile)
+            tile(f, scratch, begin, end, t, slm_min(f->tile, s->n - t));
     }
 }
 
-void slm_pass_feed_forward(slm_pass *p)
+void slm_pass_feed_forward(const slm_strip *s)
 {
-    const slm_layer *l = p->layer;
-    const size_t width = slm_team_width(p->model->team);
-    feed f = { .pass = p, .panels = slm_matrix_panels(&l->up), .quantize = !l->down.type->float_x };
-    f.product = (slm_product){ .m = { l->gate.type ? &l->gate : &l->up, &l->up }, .count = l->gate.type ? 2 : 1, .tokens = p->n, .x = &p->w->in };
-    slm_pass_prepare(p, SLM_OP_UP, &f.product);
+    const slm_layer *l = s->pass->layer;
+    slm_team *team = s->pass->model->team;
+    const size_t width = slm_team_width(team);
+    feed f = { .strip = s, .panels = slm_matrix_panels(&l->up), .quantize = !l->down.type->float_x };
+    f.product = (slm_product){ .m = { l->gate.type ? &l->gate : &l->up, &l->up }, .count = l->gate.type ? 2 : 1, .tokens = s->n, .x = &s->in };
+    slm_pass_prepare(s, SLM_OP_UP, &f.product);
     f.each = UNIT;
-    if (p->n <= FEW)
-        f.each = slm_min(slm_ceil_div(f.panels, EACH * width * UNIT), SLM_PASS_FEED_ROOM / (SLM_PANEL_ROWS * UNIT * p->n)) * UNIT;
+    if (s->n <= FEW)
+        f.each = slm_min(slm_ceil_div(f.panels, EACH * width * UNIT), SLM_PASS_FEED_ROOM / (SLM_PANEL_ROWS * UNIT * s->n)) * UNIT;
     f.pieces = slm_ceil_div(f.panels, f.each);
     f.tile = SLM_PASS_FEED_ROOM / (f.each * SLM_PANEL_ROWS);
-    atomic_store(&p->next, 0);
-    slm_team_run(p->model->team, slm_min(slm_min(width, f.pieces), slm_max(1, f.product.bytes * p->n / SLM_PASS_TASK_BYTES)), feed_pieces, &f);
-    slm_pass_lap(p, SLM_OP_UP, f.product.bytes, f.product.macs);
+    slm_team_run(team, s->own ? 1 : slm_min(slm_min(width, f.pieces), slm_max(1, f.product.bytes * s->n / SLM_PASS_TASK_BYTES)), feed_pieces, &f);
+    slm_pass_lap(s, SLM_OP_UP, f.product.bytes, f.product.macs);
 }

@@ -1,22 +1,17 @@
 /* layer.c -- a layer top to bottom, driven by the architecture's row and the config.
  *
- * Every step below is one run of the team; what a step needs from another thread has crossed the end of the run before it:
+ * The rows of a pass go through a layer in two steps, for attention wants the keys and values of all rows before it:
  *
- *   1  per token    x += what the layer before left (down + bias, its norm, scale); norm; quantize
- *   2  product      q, k, v: panels of three matrices in one run
- *   3  per token    biases, q/k norm, rope, k and v into the cache
- *   4  attention    per kv head and tile of tokens, over the pages of the cache
- *   5  per token    quantize the attention's output
- *   6  product      output
- *   7  per token    x += output + bias; norm; quantize
- *   8  product      gate, up, each piece at once: biases, act(gate) * up or act(up), quantize (feed_forward.c)
- *   9  product      down
+ *   keys    norm; quantize; q, k, v; biases, q/k norm, rope, k and v into the cache
+ *   rest    attention; quantize; output; x += that + bias; norm; quantize; gate, up and activation (feed_forward.c); down; x += that + bias
  *
- * In a parallel block step 7 only adds: steps 2 and 8 read the same norm. Where a family has no norm before a branch, the branch reads x;
- * where it norms the sum, steps 1 and 7 do that to x.
+ * Of many rows a thread does all of a step for a strip of rows, so a layer costs two runs of the team. Of few rows the products, and attention
+ * where it is long, are a run each, and a layer costs five: q k v, attention, output, gate up, down; what lies between is done by the
+ * calling thread.
  *
- * With few tokens the per-token steps run on the calling thread, so a layer costs five runs. Each value is computed by one thread in the
- * order of the arithmetic contract: neither the split nor the chunk can show in the result. */
+ * In a parallel block gate up reads the norm that q k v read. Where a family has no norm before a branch, the
+ * branch reads x; where it norms the sum, that is done to x. Each value is computed by one thread in the order of the arithmetic contract:
+ * neither the split nor the chunk can show in the result. */
 #include "model/pass.h"
 
 #include "core/size.h"
@@ -61,13 +56,13 @@ static void angles(float *cos, float *sin, const slm_model *m, slm_rope_set set,
 
 static void embed(void *ctx, size_t t)
 {
-    slm_pass *p = ctx;
-    const slm_model *m = p->model;
+    const slm_strip *s = ctx;
+    const slm_model *m = s->pass->model;
     const slm_config *c = &m->config;
-    slm_work *w = p->w;
-    const slm_row *r = &w->rows[t];
-    const size_t pairs = c->rope_size / 2, e = c->embedding;
-    float *x = w->x + t * e, *other = w->delta + t * e;     /* delta is not used yet */
+    slm_work *w = s->pass->w;
+    const size_t row = s->row + t, pairs = c->rope_size / 2, e = c->embedding;
+    const slm_row *r = &w->rows[row];
+    float *x = w->x + row * e, *other = s->delta + t * e;   /* delta is not used yet */
     slm_matrix_row(&m->embedding, (size_t)r->token, x);
     scale(x, c->embedding_scale, e);
     if (m->token_types.type) {
@@ -79,34 +74,34 @@ static void embed(void *ctx, size_t t)
         slm_add_to(x, other, e);
     }
     if (m->embedding_norm.w && !slm_is_finite(apply_norm(m, x, x, &m->embedding_norm, e)))
-        slm_pass_note_bad(p, t);
+        slm_pass_note_bad(s->pass, row);
     if (slm_config_rope_sets(c) > 0)
-        angles(w->cos[0] + t * pairs, w->sin[0] + t * pairs, m, slm_config_rope_long(c, r->s->sequence->kv->context), r->position);
+        angles(w->cos[0] + row * pairs, w->sin[0] + row * pairs, m, slm_config_rope_long(c, r->s->sequence->kv->context), r->position);
     if (slm_config_rope_sets(c) > 1)
-        angles(w->cos[1] + t * pairs, w->sin[1] + t * pairs, m, SLM_ROPE_LOCAL, r->position);
+        angles(w->cos[1] + row * pairs, w->sin[1] + row * pairs, m, SLM_ROPE_LOCAL, r->position);
 }
 
 /* What lies between two products: what is added to x, and what the next branch reads. */
 typedef struct joint {
-    bool add;                   /* x += post(delta + bias) * residual scale; x = post(x + delta + bias) where sums are normed */
+    const slm_strip *strip;
     const float *bias;          /* [embedding] or NULL */
-    const slm_norm *post;       /* of delta, or of the sum */
+    const slm_norm *post;       /* x += post(delta + bias) * residual scale; x = post(x + delta + bias) where sums are normed. NULL: nothing is added */
     const slm_norm *norm;       /* of x, into `in`; NULL: the next branch reads what is in `in` */
+    bool quantize;              /* that too */
 } joint;
 
 static void add_and_norm(void *ctx, size_t t)
 {
-    slm_pass *p = ctx;
-    slm_work *w = p->w;
-    const slm_model *m = p->model;
-    const joint *j = p->joint;
+    const joint *j = ctx;
+    const slm_strip *s = j->strip;
+    const slm_model *m = s->pass->model;
     const bool sum = m->config.arch->norm_place == SLM_NORM_SUM;
     const size_t e = m->config.embedding;
-    float *x = w->x + t * e, sumsq = 0;
-    if (slm_pass_failed(p, t))
+    float *x = s->pass->w->x + (s->row + t) * e, sumsq = 0;
+    if (slm_pass_failed(s, t))
         return;
-    if (j->add) {
-        float *delta = w->delta + t * e;
+    if (j->post) {
+        float *delta = s->delta + t * e;
         if (j->bias)
             slm_add_to(delta, j->bias, e);
         if (j->post->w && !sum)
@@ -117,11 +112,11 @@ static void add_and_norm(void *ctx, size_t t)
             sumsq = apply_norm(m, x, x, j->post, e);
     }
     if (slm_is_finite(sumsq) && j->norm)
-        sumsq = apply_norm(m, w->in.f + t * w->in.ld, x, j->norm, e);
+        sumsq = apply_norm(m, s->in.f + t * s->in.ld, x, j->norm, e);
     if (!slm_is_finite(sumsq))
-        slm_pass_note_bad(p, t);
-    else if (j->norm && p->quantize)
-        slm_pass_quantize(p, &w->in, t);
+        slm_pass_note_bad(s->pass, s->row + t);
+    else if (j->norm && j->quantize)
+        slm_pass_quantize(s, &s->in, t);
 }
 
 /* q or k: [heads][d]. */
@@ -156,75 +151,90 @@ static bool turns(const slm_arch *a, size_t layer)
 
 static void store_kv(void *ctx, size_t t)
 {
-    slm_pass *p = ctx;
+    const slm_strip *s = ctx;
+    slm_pass *p = s->pass;
     const slm_model *m = p->model;
     const slm_config *c = &m->config;
-    const size_t d = c->head_size, pairs = c->rope_size / 2, qn = c->heads * d, kn = c->kv_heads * d;
-    float *q = p->w->qkv[0] + t * qn, *k = p->w->qkv[1] + t * kn, *v = p->w->qkv[2] + t * kn;
+    const slm_layer *l = p->layer;
+    const slm_row *r = &p->w->rows[s->row + t];
+    const size_t d = c->head_size, pairs = c->rope_size / 2, qn = c->heads * d, kn = c->kv_heads * d, row = s->row + t;
+    float *q = p->w->q + row * qn, *k = s->k + t * kn, *v = s->v + t * kn;
     const size_t set = slm_config_rope_sets(c) > 1 && slm_config_windowed(c, p->index);
     slm_rope_normal_f32_fn *rope = c->arch->rope == SLM_ROPE_NEOX ? m->kernels.rope_neox_f32 : m->kernels.rope_normal_f32;
-    if (slm_pass_failed(p, t))
+    if (slm_pass_failed(s, t))
         return;
-    if (p->layer->q_bias)
-        slm_add_to(q, p->layer->q_bias, qn);
-    if (p->layer->k_bias)
-        slm_add_to(k, p->layer->k_bias, kn);
-    if (p->layer->v_bias)
-        slm_add_to(v, p->layer->v_bias, kn);
-    const bool ok = norm_heads(m, q, p->layer->q_norm, c->heads) && norm_heads(m, k, p->layer->k_norm, c->kv_heads);
+    if (l->q_bias)
+        slm_add_to(q, l->q_bias, qn);
+    if (l->k_bias)
+        slm_add_to(k, l->k_bias, kn);
+    if (l->v_bias)
+        slm_add_to(v, l->v_bias, kn);
+    const bool ok = norm_heads(m, q, l->q_norm, c->heads) && norm_heads(m, k, l->k_norm, c->kv_heads);
     if (turns(c->arch, p->index)) {
-        const float *cos = p->w->cos[set] + t * pairs, *sin = p->w->sin[set] + t * pairs;
+        const float *cos = p->w->cos[set] + row * pairs, *sin = p->w->sin[set] + row * pairs;
         rope(q, cos, sin, c->heads, d, pairs);
         rope(k, cos, sin, c->kv_heads, d, pairs);
     }
-    if (!ok || !slm_kv_store(p->w->rows[t].s->sequence->kv, &m->kernels, p->w->rows[t].position, slm_pass_shelf(p), k, v))
-        slm_pass_note_bad(p, t);
+    if (!ok || !slm_kv_store(r->s->sequence->kv, &m->kernels, r->position, slm_pass_shelf(p), k, v))
+        slm_pass_note_bad(p, row);
 }
 
-static void join(slm_pass *p, const joint *j, const slm_matrix *const *readers, size_t n)
+static void join(joint *j, const slm_matrix *const *readers, size_t n)
 {
-    p->joint = j;
-    p->quantize = wants_blocks(readers, n);
-    slm_pass_each_row(p, 2 * p->model->config.embedding, add_and_norm);
-    slm_pass_lap(p, SLM_OP_NORM, 0, 0);
+    j->quantize = wants_blocks(readers, n);
+    slm_pass_each_row(j->strip, 2 * j->strip->pass->model->config.embedding, add_and_norm, j);
+    slm_pass_lap(j->strip, SLM_OP_NORM, 0, 0);
 }
 
-/* Sequences with a value that is not finite end here. */
-static void drop_bad(slm_pass *p, const char *where, size_t number)
-{
-    for (size_t i = 0; i < p->n_segments; i++) {
-        slm_segment *s = &p->w->segments[i];
-        const size_t bad = atomic_load(&s->bad);
-        if (bad != SIZE_MAX && !s->failed)
-            slm_pass_give_up(p, s, slm_fail(s->sequence->err, SLM_E_NUMERIC, "%s %zu: a value is not finite or too large for the cache at position %zu",
-                                   where, number, p->w->rows[bad].position));
-    }
-}
+/* ---- a layer ---- */
 
-/* A layer, top to bottom. `before` is the layer before, whose output is still to be added; NULL for the first. */
-static void run_layer(slm_pass *p, const slm_layer *before)
+static void keys(const slm_strip *s)
 {
-    const slm_model *m = p->model;
+    slm_pass *p = s->pass;
     const slm_layer *l = p->layer;
-    slm_work *w = p->w;
-    const slm_config *c = &m->config;
-    const size_t e = c->embedding, d = c->head_size;
-    const slm_matrix *readers[] = { &l->q, &l->k, &l->v, &l->gate, &l->up };
+    const slm_config *c = &p->model->config;
+    const size_t d = c->head_size, qn = c->heads * d, kn = c->kv_heads * d;
+    const slm_matrix *readers[] = { &l->q, &l->k, &l->v };
+    void *const strip = (void *)(uintptr_t)s;
+    if (p->index == 0) {
+        slm_pass_each_row(s, 64 * c->embedding, embed, strip);
+        slm_pass_lap(s, SLM_OP_EMBED, 0, 0);
+    }
+    join(&(joint){ .strip = s, .norm = &l->attn_norm }, readers, 3);
+    slm_pass_product(s, SLM_OP_QKV, &(slm_product){ .m = { &l->q, &l->k, &l->v }, .y = { p->w->q + s->row * qn, s->k, s->v }, .ldy = { qn, kn, kn },
+                                                   .count = 3, .tokens = s->n, .x = &s->in });
+    slm_pass_each_row(s, (c->heads + 4 * c->kv_heads) * d, store_kv, strip);
+    slm_pass_lap(s, SLM_OP_ROPE, 0, 0);
+}
 
-    join(p, &(joint){ .add = before, .bias = before ? before->down_bias : NULL, .post = before ? &before->post_ffn : NULL,
-                      .norm = &l->attn_norm }, readers, l->parallel ? 5 : 3);
-    slm_pass_product(p, SLM_OP_QKV, &(slm_product){ .m = { &l->q, &l->k, &l->v }, .y = { w->qkv[0], w->qkv[1], w->qkv[2] },
-                               .ldy = { c->heads * d, c->kv_heads * d, c->kv_heads * d }, .count = 3, .tokens = p->n, .x = &w->in });
-    slm_pass_each_row(p, (c->heads + 4 * c->kv_heads) * d, store_kv);
-    slm_pass_lap(p, SLM_OP_ROPE, 0, 0);
-    drop_bad(p, "layer", p->index);
-    if (!p->alive)
-        return;
-    slm_pass_attention(p);
-    slm_pass_product(p, SLM_OP_OUTPUT, &(slm_product){ .m = { &l->o }, .y = { w->delta }, .ldy = { e }, .count = 1, .tokens = p->n, .x = &w->att });
-    join(p, &(joint){ .add = true, .bias = l->o_bias, .post = &l->post_attn, .norm = l->parallel ? NULL : &l->ffn_norm }, readers + 3, 2);
-    slm_pass_feed_forward(p);
-    slm_pass_product(p, SLM_OP_DOWN, &(slm_product){ .m = { &l->down }, .y = { w->delta }, .ldy = { e }, .count = 1, .tokens = p->n, .x = &w->act });
+static void rest(const slm_strip *s)
+{
+    const slm_layer *l = s->pass->layer;
+    const size_t e = s->pass->model->config.embedding;
+    const slm_matrix *readers[] = { &l->gate, &l->up };
+    if (l->parallel)            /* what `keys` left in `in` may be another strip's by now */
+        join(&(joint){ .strip = s, .norm = &l->attn_norm }, readers, 2);
+    slm_pass_attention(s);
+    slm_pass_product(s, SLM_OP_OUTPUT, &(slm_product){ .m = { &l->o }, .y = { s->delta }, .ldy = { e }, .count = 1, .tokens = s->n, .x = &s->att });
+    join(&(joint){ .strip = s, .bias = l->o_bias, .post = &l->post_attn, .norm = l->parallel ? NULL : &l->ffn_norm }, readers, 2);
+    slm_pass_feed_forward(s);
+    slm_pass_product(s, SLM_OP_DOWN, &(slm_product){ .m = { &l->down }, .y = { s->delta }, .ldy = { e }, .count = 1, .tokens = s->n, .x = &s->act });
+    join(&(joint){ .strip = s, .bias = l->down_bias, .post = &l->post_ffn }, NULL, 0);
+}
+
+static void norm_last(void *ctx, size_t t)
+{
+    const slm_strip *s = ctx;
+    const slm_model *m = s->pass->model;
+    float *x = s->pass->w->x + (s->row + t) * m->config.embedding;
+    if (!slm_pass_failed(s, t) && !slm_is_finite(apply_norm(m, x, x, &m->output_norm, m->config.embedding)))
+        slm_pass_note_bad(s->pass, s->row + t);
+}
+
+static void last(const slm_strip *s)
+{
+    slm_pass_each_row(s, 2 * s->pass->model->config.embedding, norm_last, (void *)(uintptr_t)s);
+    slm_pass_lap(s, SLM_OP_NORM, 0, 0);
 }
 
 /* Sequences whose time is over or that were cancelled end here. */
@@ -238,24 +248,22 @@ static void look(slm_pass *p)
     }
 }
 
-void slm_pass_run(slm_pass *p, const slm_matrix *head)
+void slm_pass_run(slm_pass *p)
 {
     const slm_model *m = p->model;
     slm_profile_start(p->w->profile, m->team);
-    slm_team_run(m->team, p->n, embed, p);
-    slm_pass_lap(p, SLM_OP_EMBED, 0, 0);
-    for (size_t i = 0; i < m->config.layers; i++) {
+    for (p->index = 0; p->index < m->config.layers; p->index++) {
+        p->layer = &m->layers[p->index];
         look(p);
-        if (!p->alive)
-            return;
-        p->index = i;
-        p->layer = &m->layers[i];
-        run_layer(p, i ? &m->layers[i - 1] : NULL);
-        drop_bad(p, "layer", i);
+        if (p->alive)
+            slm_pass_each_strip(p, keys);
+        slm_pass_drop_bad(p, "layer", p->index);
+        if (p->alive)
+            slm_pass_each_strip(p, rest);
+        slm_pass_drop_bad(p, "layer", p->index);
         if (!p->alive)
             return;
     }
-    const slm_layer *last = &m->layers[m->config.layers - 1];
-    join(p, &(joint){ .add = true, .bias = last->down_bias, .post = &last->post_ffn, .norm = &m->output_norm }, &head, head != NULL);
-    drop_bad(p, "output norm after layer", m->config.layers - 1);
+    slm_pass_each_strip(p, last);
+    slm_pass_drop_bad(p, "output norm after layer", m->config.layers - 1);
 }

@@ -34,12 +34,12 @@ static void product_part(void *ctx, size_t index)
 }
 
 /* Adds the input of an operation to what the channels carry. */
-static void weigh_input(const slm_pass *pass, slm_op op, const slm_product *p)
+static void weigh_input(const slm_strip *s, slm_op op, const slm_product *p)
 {
     const int input = op == SLM_OP_QKV ? SLM_INPUT_ATTENTION : op == SLM_OP_OUTPUT ? SLM_INPUT_OUTPUT
                       : op == SLM_OP_UP ? SLM_INPUT_FEED_FORWARD : SLM_INPUTS;        /* that of down is added where it is made */
-    if (pass->w->importance && input < SLM_INPUTS)
-        slm_importance_add(pass->w->importance, pass->index, input, 0, p->x->n, p->x->f, p->x->ld, p->tokens);
+    if (s->pass->w->importance && input < SLM_INPUTS)
+        slm_importance_add(s->pass->w->importance, s->pass->index, input, 0, p->x->n, p->x->f, p->x->ld, p->tokens);
 }
 
 /* What is not finite makes NaN, which the norm or the check of the next step finds. */
@@ -49,41 +49,34 @@ static void make_row(void *ctx, size_t t)
     (void)p->kernels->quantize_row((slm_xrow *)(void *)(p->x->r + t * p->x->row_bytes), p->x->f + t * p->x->ld, p->x->n);
 }
 
-static void make_rows(const slm_model *model, slm_product *p)
+void slm_pass_prepare(const slm_strip *s, slm_op op, slm_product *p)
 {
-    bool wanted = false;
-    for (size_t i = 0; i < p->count; i++)
-        wanted = wanted || p->m[i]->type->head;
-    if (wanted && p->tokens * p->x->ld * sizeof(float) >= SLM_PASS_TASK_BYTES)
-        slm_team_run(model->team, p->tokens, make_row, p);
-    else
-        for (size_t t = 0; wanted && t < p->tokens; t++)
-            make_row(p, t);
-}
-
-void slm_pass_prepare(const slm_pass *pass, slm_op op, slm_product *p)
-{
-    p->kernels = &pass->model->kernels;
+    bool by_row = false;
+    p->kernels = &s->pass->model->kernels;
     p->panels = p->bytes = p->macs = 0;
-    make_rows(pass->model, p);
     for (size_t i = 0; i < p->count; i++) {
         p->panels += slm_matrix_panels(p->m[i]);
         p->bytes += slm_matrix_panels(p->m[i]) * p->m[i]->panel_bytes;
         p->macs += p->m[i]->rows * p->m[i]->cols * p->tokens;
+        by_row = by_row || p->m[i]->type->head;
     }
-    weigh_input(pass, op, p);
+    if (by_row)
+        slm_pass_each_row(s, p->x->ld, make_row, p);
+    weigh_input(s, op, p);
 }
 
-/* Contiguous parts, one forward stream each; of many tokens in units of the products' tiles. Four parts a thread, so that one that is held
- * up, or comes late, does not hold up the others. */
-void slm_pass_product(const slm_pass *pass, slm_op op, slm_product *p)
+/* Shared: contiguous parts, one forward stream each; of many tokens in units of the products' tiles. Four parts a thread, so that one that is
+ * held up, or comes late, does not hold up the others. */
+void slm_pass_product(const slm_strip *s, slm_op op, slm_product *p)
 {
-    const slm_model *model = pass->model;
-    const size_t width = slm_team_width(model->team);
-    slm_pass_prepare(pass, op, p);
+    slm_team *team = s->pass->model->team;
+    const size_t width = slm_team_width(team);
+    slm_pass_prepare(s, op, p);
     p->unit = p->tokens > 16 ? 4 : 1;
     p->n_tasks = slm_max(1, slm_min(slm_ceil_div(p->panels, p->unit), 4 * width));
     p->n_tasks = slm_min(p->n_tasks, slm_max(1, p->panels * p->m[0]->panel_bytes * p->tokens / SLM_PASS_TASK_BYTES));
-    slm_team_run(model->team, p->n_tasks, product_part, p);
-    slm_pass_lap(pass, op, p->bytes, p->macs);
+    if (s->own)
+        p->n_tasks = 1;
+    slm_team_run(team, p->n_tasks, product_part, p);
+    slm_pass_lap(s, op, p->bytes, p->macs);
 }

@@ -18,10 +18,25 @@ typedef struct slm_op_sum {
 typedef struct slm_profile {
     slm_op_sum ops[SLM_OPS];
     uint64_t waited_ns;         /* in all of them together: for threads that were not done */
-    uint64_t lap, waited;       /* clock and team at the end of the last step */
+    uint64_t team_runs;         /* of the team, in all of them together */
+    uint64_t lap, waited, runs; /* clock and team at the end of the last step */
 } slm_profile;
 
 const char *slm_op_name(slm_op op);
+
+/* Since the last lap the team's n threads worked alone, each with laps of its own. Together they filled the time that has passed but for what
+ * they waited; like elsewhere that is contained in the steps, here in proportion. */
+void slm_profile_join(slm_profile *p, slm_team *team, const slm_profile *laps, size_t n);
+
+/* What the team waited and ran since the last lap. */
+static inline void slm_profile_team(slm_profile *p, slm_team *team)
+{
+    const uint64_t waited = slm_team_waited_ns(team), runs = slm_team_runs(team);
+    p->waited_ns += waited - p->waited;
+    p->team_runs += runs - p->runs;
+    p->waited = waited;
+    p->runs = runs;
+}
 
 /* The clock starts: what happened since the last lap is nobody's. */
 static inline void slm_profile_start(slm_profile *p, slm_team *team)
@@ -29,6 +44,7 @@ static inline void slm_profile_start(slm_profile *p, slm_team *team)
     if (!p)
         return;
     p->waited = slm_team_waited_ns(team);
+    p->runs = slm_team_runs(team);
     p->lap = slm_clock_ns();
 }
 
@@ -37,14 +53,13 @@ static inline void slm_profile_lap(slm_profile *p, slm_team *team, slm_op op, ui
 {
     if (!p)
         return;
-    const uint64_t now = slm_clock_ns(), waited = slm_team_waited_ns(team);
+    const uint64_t now = slm_clock_ns();
     slm_op_sum *sum = &p->ops[op];
     sum->runs++;
     sum->ns += slm_clock_between(p->lap, now);
     sum->bytes += bytes;
     sum->macs += macs;
-    p->waited_ns += waited - p->waited;
-    p->waited = waited;
+    slm_profile_team(p, team);
     p->lap = now;
 }
 

@@ -4,9 +4,9 @@
 #include "core/size.h"
 
 enum {
-    WORK_BYTES = 24 << 20,      /* of activations; more tokens at once gain nothing in the products */
+    CHUNK_BYTES = 16 << 20,     /* of a pass; more tokens at once gain nothing in the products */
+    STRIP_BYTES = 10 << 20,     /* of what is kept of its rows from step to step of a layer */
     TILE_BYTES = 384 << 10,     /* of scores a thread keeps: half of SLM_PASS_TILE_ROWS at 4,096 keys */
-    HEAD_ROWS = 16,             /* rows of logits computed together */
     HEAD_BYTES = 8 << 20
 };
 
@@ -29,15 +29,34 @@ static void *piece(layout *l, size_t n, size_t each)
     return at;
 }
 
-static void place_operand(layout *l, slm_operand *o, size_t n, const slm_config *c, size_t chunk, bool floats)
+static void place_operand(layout *l, slm_operand *o, size_t n, const slm_config *c, size_t rows, bool floats)
 {
     o->n = n;
     o->ld = slm_ceil_div(n, 64) * 64;
     o->blocks = o->ld / 32;
-    o->f = floats ? piece(l, chunk, o->ld * sizeof *o->f) : NULL;
-    o->q = piece(l, chunk, o->blocks * sizeof *o->q);
+    o->f = floats ? piece(l, rows, o->ld * sizeof *o->f) : NULL;
+    o->q = piece(l, rows, o->blocks * sizeof *o->q);
     o->row_bytes = sizeof(slm_xrow) + o->ld;
-    o->r = c->by_row ? piece(l, chunk, o->row_bytes) : NULL;
+    o->r = c->by_row ? piece(l, rows, o->row_bytes) : NULL;
+}
+
+static size_t row_bytes(const slm_config *c)
+{
+    return 4 * (c->embedding + c->heads * c->head_size + c->head_size);
+}
+
+/* Of a strip's row. */
+static size_t strip_bytes(const slm_config *c)
+{
+    const size_t e = c->embedding, f = c->feed_forward, d = c->head_size, qn = c->heads * d, kn = c->kv_heads * d;
+    return 4 * (2 * e + qn + 2 * kn + (c->float_down ? f : 0)) + (e + qn + f + 192) * sizeof(slm_xblock) / 32;
+}
+
+/* Enough for the least strips that threads may have alone; where no pass is cut into such, for its rows. */
+static size_t strip_rows(const slm_config *c, size_t chunk, size_t width)
+{
+    const size_t least = width * SLM_PASS_STRIP_LEAST;
+    return chunk < least ? chunk : slm_min(chunk + width, slm_min(SLM_PASS_STRIP * width, slm_max(least, STRIP_BYTES / strip_bytes(c))));
 }
 
 static void place(layout *l, slm_work *w, const slm_config *c, size_t width)
@@ -45,23 +64,25 @@ static void place(layout *l, slm_work *w, const slm_config *c, size_t width)
     const size_t e = c->embedding, f = c->feed_forward, d = c->head_size, qn = c->heads * d, kn = c->kv_heads * d;
     const size_t group = c->heads / c->kv_heads, rows = slm_max(group, SLM_PASS_TILE_ROWS);
     w->x = piece(l, w->chunk, e * sizeof(float));
-    w->delta = piece(l, w->chunk, e * sizeof(float));
-    w->qkv[0] = piece(l, w->chunk, qn * sizeof(float));
-    w->qkv[1] = piece(l, w->chunk, kn * sizeof(float));
-    w->qkv[2] = piece(l, w->chunk, kn * sizeof(float));
-    place_operand(l, &w->in, e, c, w->chunk, true);
-    place_operand(l, &w->att, qn, c, w->chunk, true);
-    place_operand(l, &w->act, f, c, w->chunk, c->float_down);
+    w->q = piece(l, w->chunk, qn * sizeof(float));
+    w->strip_rows = strip_rows(c, w->chunk, width);
+    w->delta = piece(l, w->strip_rows, e * sizeof(float));
+    w->k = piece(l, w->strip_rows, kn * sizeof(float));
+    w->v = piece(l, w->strip_rows, kn * sizeof(float));
+    place_operand(l, &w->in, e, c, w->strip_rows, true);
+    place_operand(l, &w->att, qn, c, w->strip_rows, true);
+    place_operand(l, &w->act, f, c, w->strip_rows, c->float_down);
     for (size_t i = 0; i < slm_config_rope_sets(c); i++) {
         w->cos[i] = piece(l, w->chunk, c->rope_size / 2 * sizeof(float));
         w->sin[i] = piece(l, w->chunk, c->rope_size / 2 * sizeof(float));
     }
-    w->head_rows = c->arch->encoder ? 0 : slm_max(1, slm_min(slm_min(HEAD_ROWS, w->chunk), HEAD_BYTES / (c->vocab * sizeof(float))));
+    w->head_rows = c->arch->encoder ? 0 : slm_max(1, slm_min(slm_min(SLM_HEAD_ROWS, w->chunk), HEAD_BYTES / (c->vocab * sizeof(float))));
     w->logits = piece(l, w->head_rows, c->vocab * sizeof(float));
     w->score_room = slm_max(TILE_BYTES / sizeof(float), group * slm_ceil_div(w->context, SLM_PAGE) * SLM_PAGE);
     w->rows = piece(l, w->chunk, sizeof *w->rows);
     w->segments = piece(l, w->most_segments, sizeof *w->segments);
     w->scratch = piece(l, width, sizeof *w->scratch);
+    w->laps = piece(l, width, sizeof *w->laps);
     for (size_t i = 0; i < width; i++) {
         slm_scratch s;
         s.q = piece(l, rows, d * sizeof(float));
@@ -77,15 +98,9 @@ static void place(layout *l, slm_work *w, const slm_config *c, size_t width)
     }
 }
 
-static size_t token_bytes(const slm_config *c)
-{
-    const size_t e = c->embedding, f = c->feed_forward, d = c->head_size, qn = c->heads * d, kn = c->kv_heads * d;
-    return 4 * (3 * e + 2 * qn + 2 * kn + (c->float_down ? f : 0) + d) + (e + qn + f + 192) * sizeof(slm_xblock) / 32;
-}
-
 size_t slm_work_chunk(const slm_config *config)
 {
-    return slm_max(1, slm_min(512, WORK_BYTES / token_bytes(config)));
+    return slm_max(1, slm_min(512, CHUNK_BYTES / row_bytes(config)));
 }
 
 /* The sizes; what they need in one piece, in bytes. */

@@ -26,7 +26,7 @@ void slm_work_weigh(slm_work *work, slm_importance *importance);
 /* What slm_work_new takes from the heap with a team of `width`; saturates. */
 uint64_t slm_work_heap_bytes(const slm_config *config, size_t width, size_t chunk, size_t most, size_t context, size_t sequences);
 
-/* 512 tokens or what about 24 MB hold, at least 1. */
+/* 512 tokens or what 16 MB hold, at least 1. */
 size_t slm_work_chunk(const slm_config *config);
 
 /* One sequence's part in a call of the decoder or the encoder. */

@@ -16,7 +16,7 @@ static slm_status give(slm_session *s, slm_profile_row *rows, size_t room, size_
         const slm_op_sum *sum = &s->profile->ops[i];
         rows[i] = (slm_profile_row){ slm_op_name((slm_op)i), sum->runs, sum->ns, sum->bytes, sum->macs };
     }
-    rows[SLM_OPS] = (slm_profile_row){ "waiting", 0, s->profile->waited_ns, 0, 0 };
+    rows[SLM_OPS] = (slm_profile_row){ "waiting", s->profile->team_runs, s->profile->waited_ns, 0, 0 };
     memset(s->profile, 0, sizeof *s->profile);
     return SLM_OK;
 }

@@ -7,7 +7,10 @@
  * ever asks what was guessed, so the text is the same whatever the guesses are.
  *
  * A guess that fails costs a little, so its length follows what held last time, and guesses of which nothing held are made ever more
- * seldom: after each of them in a row twice as many tokens pass before the next. */
+ * seldom. Looking back costs next to nothing, so that a guess can be watched before it is evaluated: is its first token the one that is picked
+ * next? Before the first guess one such token must have held, and after each one in a row that failed one more, one after the other; from a
+ * guess that held on, none. A drafter's guess is never free: after each of them in a row that failed twice as many tokens pass before the
+ * next. */
 #include "session/speculate.h"
 
 #include "core/limits.h"
@@ -18,7 +21,7 @@
 enum {
     FIRST_LENGTH = 4,
     SHORTEST = 2, LONGEST = 16,     /* words that must agree for a guess; more say no more */
-    PAUSE = 4, DOUBLINGS = 5        /* tokens without a guess after one that failed */
+    PAUSE = 4, DOUBLINGS = 5        /* tokens without a drafter's guess after one that failed */
 };
 
 static size_t vocab_of(const slm_speculation *p)
@@ -31,7 +34,7 @@ slm_status slm_speculation_init(slm_speculation *p, slm_session *session, slm_se
 {
     slm_heap *heap = &session->model->heap;
     size_t floats;
-    *p = (slm_speculation){ .s = session, .drafter = drafter, .most = most, .length = slm_min(FIRST_LENGTH, most), .watch = watch };
+    *p = (slm_speculation){ .s = session, .drafter = drafter, .most = most, .length = slm_min(FIRST_LENGTH, most), .proofs = 1, .watched = -1, .watch = watch };
     if (most > SLM_LIMIT_DRAFT)
         return slm_fail(err, SLM_E_ARG, "generate: draft is %zu tokens (allowed 0 .. %d)", most, SLM_LIMIT_DRAFT);
     if (drafter && (drafter == session || !most))
@@ -121,14 +124,27 @@ static slm_status ask_drafter(slm_speculation *p, int32_t token, size_t *n, slm_
 static slm_status guess(slm_speculation *p, int32_t token, size_t left, size_t *n, slm_error *err)
 {
     *n = slm_min(slm_min(p->length, left), slm_session_room(p->s) - 1);
+    if (!p->drafter) {
+        *n = *n ? look_back(p, token, p->tokens + 1, *n) : 0;
+        if (p->held < p->proofs) {
+            p->watched = *n ? p->tokens[1] : -1;
+            *n = 0;
+        }
+        return SLM_OK;
+    }
     if (p->pause) {
         p->pause--;
         *n = 0;
     }
-    if (*n && p->drafter)
-        return ask_drafter(p, token, n, err);
-    *n = *n ? look_back(p, token, p->tokens + 1, *n) : 0;
-    return SLM_OK;
+    return *n ? ask_drafter(p, token, n, err) : SLM_OK;
+}
+
+/* What was picked teaches about the guess that was only watched. */
+static void compare(slm_speculation *p, int32_t token)
+{
+    if (p->watched >= 0)
+        p->held = token == p->watched ? p->held + 1 : 0;
+    p->watched = -1;
 }
 
 /* What the last guess teaches about the next. */
@@ -139,6 +155,8 @@ static void learn(slm_speculation *p)
     p->length = held == guessed ? slm_min(2 * p->length, p->most) : slm_max(1, held);
     p->misses = held ? 0 : slm_min(p->misses + 1, DOUBLINGS);
     p->pause = held ? 0 : (size_t)PAUSE << p->misses;
+    p->proofs = held ? 0 : p->misses + 1;
+    p->held = 0;
 }
 
 /* ---- feeding ---- */
@@ -177,6 +195,7 @@ slm_status slm_speculation_feed(slm_speculation *p, int32_t token, size_t left, 
         learn(p);
     }
     p->n = p->at = 0;
+    compare(p, token);
     if (p->most)
         status = guess(p, token, left, &n, err);
     if (status)

@@ -11,7 +11,9 @@ typedef struct slm_speculation {
     float *rows;                /* [most + 1][vocab] the logits after each */
     size_t n, at;               /* tokens evaluated; how many of them the session has taken */
     size_t length;              /* of the next guess */
-    size_t misses, pause;       /* guesses in a row of which nothing held; tokens until the next guess */
+    size_t misses, pause;       /* guesses in a row of which nothing held; tokens until the drafter's next */
+    size_t proofs, held;        /* watched tokens in a row that must hold before a guess is evaluated, and that have */
+    int32_t watched;            /* what the text so far says is picked next; -1: nothing is watched */
     uint64_t drafted, accepted;
     const slm_watch *watch;
 } slm_speculation;
