@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -463,6 +464,37 @@ static void parts_cover_all_and_differ_by_one(void **state)
         }
 }
 
+/* ---- where threads run ---- */
+
+static void compare_affinity(void *ctx, size_t index)
+{
+    cpu_set_t now;
+    (void)index;
+    if (pthread_getaffinity_np(pthread_self(), sizeof now, &now) || !CPU_EQUAL(&now, (const cpu_set_t *)ctx))
+        abort();
+    const uint64_t end = slm_clock_ns() + 200000;      /* long enough that a worker gets some */
+    while (slm_clock_before(end))
+        ;
+}
+
+static void threads_may_run_where_they_might_before(void **state)
+{
+    (void)state;
+    cpu_set_t all;
+    assert_int_equal(pthread_getaffinity_np(pthread_self(), sizeof all, &all), 0);
+    slm_heap heap;
+    slm_error err;
+    slm_team *team;
+    slm_heap_init(&heap, NULL, 0);
+    check_status(slm_team_new(&team, &heap, SLM_TEAM_PTHREAD, 2, NULL, &err), SLM_OK, &err);
+    for (int i = 0; i < 20; i++) {
+        const struct timespec sleep = { 0, 1000000 };      /* so that the worker sleeps, and wakes anywhere */
+        (void)nanosleep(&sleep, NULL);
+        slm_team_run(team, 8, compare_affinity, &all);
+    }
+    slm_team_free(team);
+}
+
 int main(void)
 {
     static const struct { const char *name; CMUnitTestFunction f; } each[] = {
@@ -479,6 +511,7 @@ int main(void)
         cmocka_unit_test(waiting_sleeps),
         cmocka_unit_test(a_caller_that_waits_sleeps_too),
         cmocka_unit_test(own_threads_take_no_signals),
+        cmocka_unit_test(threads_may_run_where_they_might_before),
         cmocka_unit_test(arguments_are_checked),
         cmocka_unit_test(refused_memory),
         cmocka_unit_test(parts_cover_all_and_differ_by_one),

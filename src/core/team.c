@@ -7,6 +7,8 @@
  * are one word, so that nobody enters a run that is closed, or half of the next. A sleeper looks at its condition under the lock
  * that the waker takes after changing it: no wake-up can fall in between.
  *
+ * A worker that wakes where the caller runs may be kept waiting there for many milliseconds while another processor idles: it steps aside.
+ *
  * libgomp hangs in a child forked after a parallel region, so the team remembers the process it was made in and runs in place in
  * any other; a team made in a forked child uses threads of its own. */
 #include "core/team.h"
@@ -16,6 +18,7 @@
 #include "core/limits.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -47,6 +50,8 @@ struct slm_team {
     atomic_bool quit;
     _Atomic uint64_t run;        /* generation << 32 | OPEN | workers inside */
     atomic_size_t next;          /* task */
+    bool apart;                  /* no more threads than processors */
+    int home;                    /* the processor the caller opened the run on */
     atomic_uint_fast64_t waited_ns;
     atomic_uint_fast64_t runs;   /* not in place */
     size_t n;
@@ -126,6 +131,18 @@ static bool enter(slm_team *team, uint64_t *seen)
     return false;
 }
 
+/* To another processor than the caller's; which ones the thread may use is as before. Speed alone: a failure is none. */
+static void step_aside(const slm_team *team)
+{
+    cpu_set_t all, others;
+    if (!team->apart || sched_getcpu() != team->home || pthread_getaffinity_np(pthread_self(), sizeof all, &all))
+        return;
+    others = all;
+    CPU_CLR((size_t)team->home, &others);
+    if (CPU_COUNT(&others) && !pthread_setaffinity_np(pthread_self(), sizeof others, &others))
+        (void)pthread_setaffinity_np(pthread_self(), sizeof all, &all);
+}
+
 static void *worker(void *arg)
 {
     slm_team *team = arg;
@@ -137,6 +154,7 @@ static void *worker(void *arg)
             return NULL;
         if (!enter(team, &seen))
             continue;
+        step_aside(team);
         take_tasks(team);
         if (((atomic_fetch_sub_explicit(&team->run, 1, memory_order_acq_rel) - 1) & (OPEN | INSIDE)) == 0) {
             pthread_mutex_lock(&team->lock);
@@ -152,6 +170,7 @@ static void run_pthread(slm_team *team, size_t n, slm_task_fn *fn, void *ctx)
     team->n = n;
     team->fn = fn;
     team->ctx = ctx;
+    team->home = sched_getcpu();
     atomic_store(&team->next, 0);
     atomic_store_explicit(&team->run, generation << 32 | OPEN, memory_order_release);
     pthread_mutex_lock(&team->lock);
@@ -226,6 +245,7 @@ slm_status slm_team_new(slm_team **out, slm_heap *heap, slm_team_kind kind, uint
         kind = SLM_TEAM_PTHREAD;
     team->kind = executor ? SLM_TEAM_EXECUTOR : kind;
     team->width = threads ? threads : executor ? executor->width : slm_cpu_threads();
+    team->apart = team->width <= slm_cpu_threads();
     team->pid = getpid();
     if (executor)
         team->executor = *executor;
