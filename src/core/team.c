@@ -7,7 +7,8 @@
  * are one word, so that nobody enters a run that is closed, or half of the next. A sleeper looks at its condition under the lock
  * that the waker takes after changing it: no wake-up can fall in between.
  *
- * A worker that wakes where the caller runs may be kept waiting there for many milliseconds while another processor idles: it steps aside.
+ * A worker that wakes where the caller runs may be kept waiting there for many milliseconds while another processor idles. So it sleeps
+ * on any but the one that the last caller ran on, and steps aside if it meets him all the same.
  *
  * libgomp hangs in a child forked after a parallel region, so the team remembers the process it was made in and runs in place in
  * any other; a team made in a forked child uses threads of its own. */
@@ -51,7 +52,7 @@ struct slm_team {
     _Atomic uint64_t run;        /* generation << 32 | OPEN | workers inside */
     atomic_size_t next;          /* task */
     bool apart;                  /* no more threads than processors */
-    int home;                    /* the processor the caller opened the run on */
+    atomic_int home;             /* the processor the last caller opened a run on */
     atomic_uint_fast64_t waited_ns;
     atomic_uint_fast64_t runs;   /* not in place */
     size_t n;
@@ -103,6 +104,24 @@ static bool all_left(slm_team *team, uint64_t unused)
     return (atomic_load_explicit(&team->run, memory_order_acquire) & INSIDE) == 0;
 }
 
+/* Keeps the calling thread from the processor that the last caller opened a run on. True: `all` are those it was allowed before. Speed
+ * alone: a failure is none. */
+static bool leave_home(slm_team *team, cpu_set_t *all)
+{
+    const int home = atomic_load_explicit(&team->home, memory_order_relaxed);
+    cpu_set_t others;
+    if (!team->apart || home < 0 || pthread_getaffinity_np(pthread_self(), sizeof *all, all))
+        return false;
+    others = *all;
+    CPU_CLR((size_t)home, &others);
+    return CPU_COUNT(&others) && !pthread_setaffinity_np(pthread_self(), sizeof others, &others);
+}
+
+static void return_to(const cpu_set_t *all)
+{
+    (void)pthread_setaffinity_np(pthread_self(), sizeof *all, all);
+}
+
 /* Spins, then sleeps on `cond` until ready() holds; who makes it hold takes the lock before signalling. */
 static void wait_until(slm_team *team, pthread_cond_t *cond, bool (*ready)(slm_team *team, uint64_t seen), uint64_t seen)
 {
@@ -112,10 +131,14 @@ static void wait_until(slm_team *team, pthread_cond_t *cond, bool (*ready)(slm_t
             pause_once();
             continue;
         }
+        cpu_set_t all;
+        const bool away = cond == &team->wake && leave_home(team, &all);
         pthread_mutex_lock(&team->lock);
         while (!ready(team, seen))
             pthread_cond_wait(cond, &team->lock);
         pthread_mutex_unlock(&team->lock);
+        if (away)
+            return_to(&all);
     }
 }
 
@@ -131,22 +154,11 @@ static bool enter(slm_team *team, uint64_t *seen)
     return false;
 }
 
-/* To another processor than the caller's; which ones the thread may use is as before. Speed alone: a failure is none. */
-static void step_aside(const slm_team *team)
-{
-    cpu_set_t all, others;
-    if (!team->apart || sched_getcpu() != team->home || pthread_getaffinity_np(pthread_self(), sizeof all, &all))
-        return;
-    others = all;
-    CPU_CLR((size_t)team->home, &others);
-    if (CPU_COUNT(&others) && !pthread_setaffinity_np(pthread_self(), sizeof others, &others))
-        (void)pthread_setaffinity_np(pthread_self(), sizeof all, &all);
-}
-
 static void *worker(void *arg)
 {
     slm_team *team = arg;
     uint64_t seen = 0;
+    cpu_set_t all;
     (void)slm_fp_enter();
     for (;;) {
         wait_until(team, &team->wake, has_run, seen);
@@ -154,7 +166,8 @@ static void *worker(void *arg)
             return NULL;
         if (!enter(team, &seen))
             continue;
-        step_aside(team);
+        if (sched_getcpu() == atomic_load_explicit(&team->home, memory_order_relaxed) && leave_home(team, &all))
+            return_to(&all);
         take_tasks(team);
         if (((atomic_fetch_sub_explicit(&team->run, 1, memory_order_acq_rel) - 1) & (OPEN | INSIDE)) == 0) {
             pthread_mutex_lock(&team->lock);
@@ -170,7 +183,7 @@ static void run_pthread(slm_team *team, size_t n, slm_task_fn *fn, void *ctx)
     team->n = n;
     team->fn = fn;
     team->ctx = ctx;
-    team->home = sched_getcpu();
+    atomic_store_explicit(&team->home, sched_getcpu(), memory_order_relaxed);
     atomic_store(&team->next, 0);
     atomic_store_explicit(&team->run, generation << 32 | OPEN, memory_order_release);
     pthread_mutex_lock(&team->lock);
@@ -246,6 +259,7 @@ slm_status slm_team_new(slm_team **out, slm_heap *heap, slm_team_kind kind, uint
     team->kind = executor ? SLM_TEAM_EXECUTOR : kind;
     team->width = threads ? threads : executor ? executor->width : slm_cpu_threads();
     team->apart = team->width <= slm_cpu_threads();
+    atomic_init(&team->home, -1);
     team->pid = getpid();
     if (executor)
         team->executor = *executor;
