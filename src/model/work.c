@@ -3,8 +3,10 @@
 
 #include "core/size.h"
 
+#include <string.h>
+
 enum {
-    CHUNK_BYTES = 16 << 20,     /* of a pass; more tokens at once gain nothing in the products */
+    CHUNK_BYTES = 9 << 20,     /* of a pass; more tokens at once gain nothing in the products */
     STRIP_BYTES = 10 << 20,     /* of what is kept of its rows from step to step of a layer */
     TILE_BYTES = 384 << 10,     /* of scores a thread keeps: half of SLM_PASS_TILE_ROWS at 4,096 keys */
     HEAD_BYTES = 8 << 20
@@ -29,15 +31,24 @@ static void *piece(layout *l, size_t n, size_t each)
     return at;
 }
 
+static void *zeroed(layout *l, size_t n, size_t each)
+{
+    const size_t before = l->used;
+    void *at = piece(l, n, each);
+    return at ? memset(at, 0, l->used - before) : NULL;
+}
+
+/* Rows are padded with zeros. Where there is nothing to pad, memory that a short prompt does not use is not touched. */
 static void place_operand(layout *l, slm_operand *o, size_t n, const slm_config *c, size_t rows, bool floats)
 {
     o->n = n;
     o->ld = slm_ceil_div(n, 64) * 64;
     o->blocks = o->ld / 32;
-    o->f = floats ? piece(l, rows, o->ld * sizeof *o->f) : NULL;
-    o->q = piece(l, rows, o->blocks * sizeof *o->q);
     o->row_bytes = sizeof(slm_xrow) + o->ld;
-    o->r = c->by_row ? piece(l, rows, o->row_bytes) : NULL;
+    void *(*const place_rows)(layout *, size_t, size_t) = o->ld == n ? piece : zeroed;
+    o->f = floats ? place_rows(l, rows, o->ld * sizeof *o->f) : NULL;
+    o->q = place_rows(l, rows, o->blocks * sizeof *o->q);
+    o->r = c->by_row ? place_rows(l, rows, o->row_bytes) : NULL;
 }
 
 static size_t row_bytes(const slm_config *c)
@@ -79,20 +90,20 @@ static void place(layout *l, slm_work *w, const slm_config *c, size_t width)
     w->head_rows = c->arch->encoder ? 0 : slm_max(1, slm_min(slm_min(SLM_HEAD_ROWS, w->chunk), HEAD_BYTES / (c->vocab * sizeof(float))));
     w->logits = piece(l, w->head_rows, c->vocab * sizeof(float));
     w->score_room = slm_max(TILE_BYTES / sizeof(float), group * slm_ceil_div(w->context, SLM_PAGE) * SLM_PAGE);
-    w->rows = piece(l, w->chunk, sizeof *w->rows);
-    w->segments = piece(l, w->most_segments, sizeof *w->segments);
-    w->scratch = piece(l, width, sizeof *w->scratch);
-    w->laps = piece(l, width, sizeof *w->laps);
+    w->rows = zeroed(l, w->chunk, sizeof *w->rows);
+    w->segments = zeroed(l, w->most_segments, sizeof *w->segments);
+    w->scratch = zeroed(l, width, sizeof *w->scratch);
+    w->laps = zeroed(l, width, sizeof *w->laps);
     for (size_t i = 0; i < width; i++) {
         slm_scratch s;
-        s.q = piece(l, rows, d * sizeof(float));
-        s.out = piece(l, rows, d * sizeof(float));
-        s.scores = piece(l, w->score_room, sizeof(float));
-        s.most = piece(l, rows, sizeof(float));
-        s.lanes = piece(l, rows, 16 * sizeof(float));
-        s.gate = piece(l, SLM_PASS_FEED_ROOM, sizeof(float));
-        s.up = piece(l, SLM_PASS_FEED_ROOM, sizeof(float));
-        s.blocks = piece(l, rows, slm_ceil_div(d, 64) * 2 * sizeof(slm_xblock));
+        s.q = zeroed(l, rows, d * sizeof(float));
+        s.out = zeroed(l, rows, d * sizeof(float));
+        s.scores = zeroed(l, w->score_room, sizeof(float));
+        s.most = zeroed(l, rows, sizeof(float));
+        s.lanes = zeroed(l, rows, 16 * sizeof(float));
+        s.gate = zeroed(l, SLM_PASS_FEED_ROOM, sizeof(float));
+        s.up = zeroed(l, SLM_PASS_FEED_ROOM, sizeof(float));
+        s.blocks = zeroed(l, rows, slm_ceil_div(d, 64) * 2 * sizeof(slm_xblock));
         if (l->base)
             w->scratch[i] = s;
     }
@@ -131,7 +142,7 @@ slm_status slm_work_new(slm_work **out, const slm_model *model, slm_heap *heap, 
         return slm_fail(err, SLM_E_MEMORY, "%zu bytes for work", sizeof *w);
     w->heap = heap;
     const layout count = measure(w, &model->config, width, chunk, most, context, sequences);
-    layout real = { count.overflow ? NULL : slm_heap_zalloc(heap, count.used), 0, false };   /* zeroed: rows are padded with zeros */
+    layout real = { count.overflow ? NULL : slm_heap_alloc(heap, count.used), 0, false };
     if (!real.base) {
         const slm_status status = slm_fail(err, SLM_E_MEMORY, "%zu bytes for %zu tokens at once in a context of %zu", count.used,
                                            w->chunk, context);
