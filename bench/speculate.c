@@ -84,7 +84,12 @@ int main(int argc, char **argv)
         slm_generation plain = SLM_GENERATION_INIT, ahead = SLM_GENERATION_INIT;
         for (size_t round = 0; round < rounds; round++) {
             int32_t a[TOKENS], b[TOKENS];
-            const double first = make(model, &scenes[k], 0, a, &plain, &err), second = make(model, &scenes[k], draft, b, &ahead, &err);
+            double first = 0, second = 0;
+            for (size_t turn = 0; turn < 2 && first >= 0 && second >= 0; turn++)        /* who begins takes turns, too */
+                if ((round + turn) % 2 == 0)
+                    first = make(model, &scenes[k], 0, a, &plain, &err);
+                else
+                    second = make(model, &scenes[k], draft, b, &ahead, &err);
             if (first < 0 || second < 0)
                 return figure_fail("speculate", &err);
             if (plain.tokens != ahead.tokens || memcmp(a, b, plain.tokens * sizeof *a) != 0) {
