@@ -104,22 +104,27 @@ static bool all_left(slm_team *team, uint64_t unused)
     return (atomic_load_explicit(&team->run, memory_order_acquire) & INSIDE) == 0;
 }
 
-/* Keeps the calling thread from the processor that the last caller opened a run on. True: `all` are those it was allowed before. Speed
- * alone: a failure is none. */
-static bool leave_home(slm_team *team, cpu_set_t *all)
+typedef struct absence {
+    cpu_set_t all, others;       /* the processors of the thread before, and while it is away */
+} absence;
+
+/* Keeps the calling thread from the processor that the last caller opened a run on. Speed alone: a failure is none. */
+static bool leave_home(slm_team *team, absence *a)
 {
     const int home = atomic_load_explicit(&team->home, memory_order_relaxed);
-    cpu_set_t others;
-    if (!team->apart || home < 0 || pthread_getaffinity_np(pthread_self(), sizeof *all, all))
+    if (!team->apart || home < 0 || pthread_getaffinity_np(pthread_self(), sizeof a->all, &a->all))
         return false;
-    others = *all;
-    CPU_CLR((size_t)home, &others);
-    return CPU_COUNT(&others) && !pthread_setaffinity_np(pthread_self(), sizeof others, &others);
+    a->others = a->all;
+    CPU_CLR((size_t)home, &a->others);
+    return CPU_COUNT(&a->others) && !pthread_setaffinity_np(pthread_self(), sizeof a->others, &a->others);
 }
 
-static void return_to(const cpu_set_t *all)
+/* Unless somebody has chosen the thread's processors meanwhile. */
+static void return_home(const absence *a)
 {
-    (void)pthread_setaffinity_np(pthread_self(), sizeof *all, all);
+    cpu_set_t now;
+    if (!pthread_getaffinity_np(pthread_self(), sizeof now, &now) && CPU_EQUAL(&now, &a->others))
+        (void)pthread_setaffinity_np(pthread_self(), sizeof a->all, &a->all);
 }
 
 /* Spins, then sleeps on `cond` until ready() holds; who makes it hold takes the lock before signalling. */
@@ -131,14 +136,14 @@ static void wait_until(slm_team *team, pthread_cond_t *cond, bool (*ready)(slm_t
             pause_once();
             continue;
         }
-        cpu_set_t all;
-        const bool away = cond == &team->wake && leave_home(team, &all);
+        absence a;
+        const bool away = cond == &team->wake && leave_home(team, &a);
         pthread_mutex_lock(&team->lock);
         while (!ready(team, seen))
             pthread_cond_wait(cond, &team->lock);
         pthread_mutex_unlock(&team->lock);
         if (away)
-            return_to(&all);
+            return_home(&a);
     }
 }
 
@@ -158,7 +163,7 @@ static void *worker(void *arg)
 {
     slm_team *team = arg;
     uint64_t seen = 0;
-    cpu_set_t all;
+    absence a;
     (void)slm_fp_enter();
     for (;;) {
         wait_until(team, &team->wake, has_run, seen);
@@ -166,8 +171,8 @@ static void *worker(void *arg)
             return NULL;
         if (!enter(team, &seen))
             continue;
-        if (sched_getcpu() == atomic_load_explicit(&team->home, memory_order_relaxed) && leave_home(team, &all))
-            return_to(&all);
+        if (sched_getcpu() == atomic_load_explicit(&team->home, memory_order_relaxed) && leave_home(team, &a))
+            return_home(&a);
         take_tasks(team);
         if (((atomic_fetch_sub_explicit(&team->run, 1, memory_order_acq_rel) - 1) & (OPEN | INSIDE)) == 0) {
             pthread_mutex_lock(&team->lock);

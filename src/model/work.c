@@ -6,7 +6,7 @@
 #include <string.h>
 
 enum {
-    CHUNK_BYTES = 9 << 20,     /* of a pass; more tokens at once gain nothing in the products */
+    CHUNK_BYTES = 9 << 20,      /* of a pass; more tokens at once gain nothing in the products */
     STRIP_BYTES = 10 << 20,     /* of what is kept of its rows from step to step of a layer */
     TILE_BYTES = 384 << 10,     /* of scores a thread keeps: half of SLM_PASS_TILE_ROWS at 4,096 keys */
     HEAD_BYTES = 8 << 20
