@@ -16,7 +16,7 @@ Q      := $(if $(V),,@)         # make V=1 shows the commands
 WARN  = -Wall -Wextra -Wconversion -Wsign-conversion -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla $(if $(SAN),,-Wframe-larger-than=8192) -Werror $(if $(SAN),-Wno-error=conversion)   # an instrumented mask is an int to gcc
 HARD  = $(if $(SAN),,-D_FORTIFY_SOURCE=3 -fstack-protector-strong -fstack-clash-protection -fcf-protection)
 FLAGS = -std=c11 -D_GNU_SOURCE -Iinclude -fPIC -fvisibility=hidden -ffp-contract=off $(WARN) $(HARD) \
-        $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer) $(CFLAGS)
+        $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer -DSANITIZED) $(CFLAGS)
 LINK  = $(LDFLAGS) $(if $(SAN),-fsanitize=$(SAN),-Wl$(comma)-z$(comma)relro$(comma)-z$(comma)now) $(OPENMP)
 LIBS  = -lutf8proc -lm -lpthread
 comma := ,
@@ -447,7 +447,7 @@ $(PEER):
 check-convert-llamacpp: $(BUILD)/bin/slm $(PEER)  ## llama.cpp opens what slm convert writes, and agrees with the golden logits
 	$(PEER) tests/check_llamacpp.py $< $(SHARED)/models/golden
 
-check-cli: $(BUILD)/bin/slm $(BUILD)/bin/remote_server  ## what the program prints, says and exits with, against the files in tests/cli
+check-cli: $(BUILD)/bin/slm $(BUILD)/bin/remote_server $(EXAMPLES:examples/%.c=$(BUILD)/bin/%)  ## what the program prints, says and exits with, against the files in tests/cli
 	@SHARED='$(SHARED)' sh tests/cli/run.sh $<
 
 # The whole library again with clang and its sanitizers, without OpenMP, which they do not understand. Two targets run at a time.

@@ -7,7 +7,8 @@
 name=$1
 shift
 SEED=${SEED:-0x$(date +%Y%m%d)}
-export SEED
+LSAN_OPTIONS=suppressions=$PWD/tests/sanitize.supp:print_suppressions=0${LSAN_OPTIONS:+:$LSAN_OPTIONS}
+export SEED LSAN_OPTIONS
 log=$BUILD/log
 began=$(date +%s)
 mkdir -p "$log" && rm -f "$log"/*

@@ -247,8 +247,8 @@ void map_text(specimen *s, const char *open, const char *close)
         p += n ? n : 1;
     }
     for (size_t p = 0; p < s->file.size;) {
-        const char *begin = open ? strstr(t + p, open) : t + p;
-        const char *end = begin && close ? strstr(begin, close) : begin;
+        const char *begin = open ? memmem(t + p, s->file.size - p, open, strlen(open)) : t + p;
+        const char *end = begin && close ? memmem(begin, s->file.size - (size_t)(begin - t), close, strlen(close)) : begin;
         if (!end)
             break;
         const size_t from = (size_t)(begin - t), to = (size_t)(end - t) + (close ? strlen(close) : 1);

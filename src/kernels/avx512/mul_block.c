@@ -352,6 +352,7 @@ INLINE void wide_tile(int halves, bool min, int T, const wide *of, float *y, siz
                       size_t steps, bool first)
 {
     enum { P = PANELS };
+    const int groups = halves == 1 ? 8 : 4;
     __m512 acc[P * WIDE];
     UNROLL
     for (int t = 0; t < T; t++)
@@ -370,7 +371,7 @@ INLINE void wide_tile(int halves, bool min, int T, const wide *of, float *y, siz
                     for (int p = 0; p < P; p++)
                         sum[P * t + p] = min ? _mm512_setzero_si512() : nsum(halves, x + (size_t)t * ldx + b, h, of->offset);
                 UNROLL
-                for (int i = 0; i < 8 / halves; i++) {
+                for (int i = 0; i < groups; i++) {
                     const int g = i + 4 * h;
                     const uint8_t *at = w + (size_t)((b * 8 + g) * P) * 64;
                     __m512i v[P];
