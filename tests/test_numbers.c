@@ -1,4 +1,5 @@
 /* test_numbers.c -- what becomes of numbers that are none or far out, one test for each row of the policy (docs/testing.md). */
+#include "files.h"
 #include "format/keys.h"
 #include "harness/parrot.h"
 #include "harness/tiny.h"
@@ -86,6 +87,35 @@ static void a_weight_that_is_no_number_is_an_error_that_names_its_block(void **s
             none += isfinite(values[k]) ? 0 : 1;
         assert_true(none >= 1 && none <= 32);
         slm_file_free(f);
+        free(file);
+    }
+}
+
+/* By a million radians a token no angle has digits left: factors of rope that small are refused, not computed. */
+static void a_rope_that_turns_too_far_is_refused(void **state)
+{
+    (void)state;
+    static const struct { float factor; const char *text; } rows[] = {
+        { 1e-30f, "m.gguf: rope: pair 1 turns by " }, { 1e-4f, "(allowed 0 to 1024 radians)" }, { 0, "tensor 'rope_freqs.weight': value 1 is 0" },
+        { 1e30f, NULL }, { 1e-2f, NULL },
+    };
+    NEEDS_SHARED;
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        slm_error err = { 0 };
+        slm_model *m = NULL;
+        slm_model_params p = SLM_MODEL_PARAMS_INIT;
+        slm_input in = SLM_INPUT_INIT;
+        size_t n, index;
+        uint8_t *file = test_file_read(SHARED "models/golden/llama-llama3rope.gguf", &n);
+        const slm_tensor_info t = find(file, n, "rope_freqs.weight", &index);
+        memcpy(file + t.offset + 4, &rows[i].factor, 4);
+        in.memory = file;
+        in.bytes = n;
+        p.input = &in;
+        check_status(slm_model_open(&m, "m.gguf", &p, &err), rows[i].text ? SLM_E_FORMAT : SLM_OK, &err);
+        if (rows[i].text)
+            check_text(&err, rows[i].text);
+        slm_model_free(m);
         free(file);
     }
 }
@@ -375,6 +405,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_weight_that_is_no_number_is_an_error_that_names_its_block),
+        cmocka_unit_test(a_rope_that_turns_too_far_is_refused),
         cmocka_unit_test(an_activation_that_is_no_number_names_layer_and_position),
         cmocka_unit_test(where_no_token_is_allowed_the_message_says_so),
         cmocka_unit_test(minus_infinity_is_probability_zero_and_the_others_are_errors),

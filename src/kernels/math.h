@@ -206,7 +206,7 @@ static inline float slm_f32_of_bf16(uint16_t h)
  * Each is a series cut where the next term is below 2^-60 of the result, after exact range reduction. */
 double slm_exp_f64(double x);               /* |x| < 700 */
 double slm_log_f64(double x);               /* x > 0, normal */
-double slm_sin_f64(double x);               /* |x| < 2^20 quarter turns */
+double slm_sin_f64(double x);               /* |x| < 2^20 quarter turns; less exact, and within 1 + 2^-10, up to 2^36 */
 double slm_cos_f64(double x);
 
 #endif

@@ -238,6 +238,9 @@ static slm_status bind_layer(binder *b, slm_layer *layer, size_t index)
 
 /* ---- the whole ---- */
 
+/* No model turns by more than a radian or two; times the longest context this is within what slm_sin_f64 takes. */
+enum { MOST_TURN = 1024 };
+
 /* One table of angles, with the factors of tensor `name` (NULL: none). */
 static slm_status bind_rope(binder *b, slm_rope_set set, const char *name, bool required)
 {
@@ -254,11 +257,15 @@ static slm_status bind_rope(binder *b, slm_rope_set set, const char *name, bool 
             slm_heap_free(&model->heap, factors);
             return status;
         }
-    model->rope_w[set] = slm_heap_array(&model->heap, pairs, sizeof **model->rope_w);
-    if (model->rope_w[set])
-        slm_config_rope(&model->config, set, factors, model->rope_w[set], &model->rope_m[set]);
+    double *w = model->rope_w[set] = slm_heap_array(&model->heap, pairs, sizeof *w);
+    if (w)
+        slm_config_rope(&model->config, set, factors, w, &model->rope_m[set]);
     else
         status = slm_fail(b->err, SLM_E_MEMORY, "%s: rope of %zu pairs", b->file->path, pairs);
+    for (size_t i = 0; !status && i < pairs; i++)
+        if (!(w[i] >= 0 && w[i] <= MOST_TURN))          /* not so: NaN */
+            status = slm_fail(b->err, SLM_E_FORMAT, "%s: rope: pair %zu turns by %g a token (allowed 0 to %d radians)", b->file->path, i,
+                              w[i], MOST_TURN);
     if (factors) {                      /* they live on in rope_w */
         model->weight_bytes -= pairs * sizeof *factors;
         model->step_bytes -= pairs * sizeof *factors;

@@ -30,7 +30,7 @@ typedef struct oom_world {
     slm_importance *importance;
     size_t start;                        /* position of the session before the call */
     bool failed[OOM_ITEMS];              /* items of a batch that are to be done again */
-    uint8_t bytes[8192];                 /* what the call writes, but for handles */
+    _Alignas(8) uint8_t bytes[8192];     /* what the call writes, but for handles */
     char text[512];                      /* what a callback got */
     size_t text_len;
 } oom_world;

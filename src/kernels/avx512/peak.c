@@ -52,5 +52,9 @@ uint64_t slm_read_sum_avx512(const void *bytes, size_t n)
         const __mmask64 m = n < 64 ? (UINT64_C(1) << n) - 1 : UINT64_MAX;
         sum[0] = _mm512_add_epi64(sum[0], _mm512_maskz_loadu_epi8(m, p));
     }
-    return (uint64_t)_mm512_reduce_add_epi64(_mm512_add_epi64(_mm512_add_epi64(sum[0], sum[1]), _mm512_add_epi64(sum[2], sum[3])));
+    uint64_t lanes[8], all = 0;         /* the intrinsic that adds up a register does so with signed numbers */
+    _mm512_storeu_si512(lanes, _mm512_add_epi64(_mm512_add_epi64(sum[0], sum[1]), _mm512_add_epi64(sum[2], sum[3])));
+    for (int i = 0; i < 8; i++)
+        all += lanes[i];
+    return all;
 }
