@@ -49,15 +49,20 @@ static int digits_of(double v, int n, char digits[20], int *power)
     return count;
 }
 
+bool slm_double_of(const void *text, size_t n, double *out)
+{
+    slm_json json;
+    return !slm_json_init(&json, text, n, "number", NULL) && !slm_json_next(&json, NULL) && json.kind == SLM_JSON_NUMBER && json.text_len == n
+        && !slm_json_double(&json, out, NULL);
+}
+
 /* Does "0.DIGITS x 10^(power+1)" read back as v? */
 static bool reads_as(double v, const char *digits, int n, int power)
 {
     char text[64];
-    slm_json json;
     double back = 0;
     const int len = snprintf(text, sizeof text, "%.*se%d", n, digits, power - n + 1);
-    return !slm_json_init(&json, text, (size_t)len, "number", NULL) && !slm_json_next(&json, NULL) && !slm_json_double(&json, &back, NULL)
-        && back == fabs(v);
+    return slm_double_of(text, (size_t)len, &back) && back == fabs(v);
 }
 
 /* The shortest digits that mean this double, in the form of Python's repr. */
