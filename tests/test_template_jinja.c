@@ -326,6 +326,15 @@ static const struct { const char *source, *want; } renders[] = {
     { "{%- for a in l -%} {{ a }} {%- else -%} x {%- endfor -%} y", "312y" },
     { "{{ s | upper | lower | length }}{{ (s | length) * 2 }}{{ -i | abs }}{{ [-1, +1] }}", "11225[-1, 1]" },
     { "{{ '3.9' | int }}{{ ' 3.9 ' | float }}{{ '+3' | int }}{{ '-3' | int }}{{ '+' | int(1) }}{{ '-9223372036854775807' | int }}", "33.93-31-9223372036854775807" },
+    { "{{ 4 < 5.5 }}{{ 5.5 > 4 }}{{ 7.5 / 2 }}{{ 7 / 2.0 }}", "TrueTrue3.753.5" },
+    { "{% for a in em if a %}x{% else %}y{% endfor %}{% for a in em %}x{% endfor %}", "y" }, { "{% raw %} a {%+ endraw %}b", " a b" },
+    { "{% for a in (l if t else em) %}{{ a }}{% endfor %}", "312" },
+    { "{% set n = [[1, 2], [3, [4, 5]]] %}{{ n.1.0 }}{{ n.1.1.0 }}{{ n.0.5 }}{{ n.0.1 + 1.5 }}", "343.5" },
+    { "{{ '\\7' | tojson }}{{ '\\1 \\12' | tojson }}", "\"\\u0007\"\"\\u0001 \\n\"" },
+    { "{{ 1 | default(2, true) }}{{ 0 | default(2, true) }}", "12" }, { "{{ 'a' is not in 'b' }}{{ i is not divisibleby(2) }}", "TrueTrue" },
+    { "{{ ['\\u2028\\u2029\\ue000\\U000e0fff\\u0378\\u3000\\u00a0\\u00ad\\u00e9'] }}", "['\\u2028\\u2029\\ue000\\U000e0fff\\u0378\\u3000\\xa0\\xad\303\251']" },
+    { "{{ {1.5: 2} if x else 3 }}", "3" },
+    { "{{ m | dictsort(by='key') }}{{ m | dictsort(by='value') if x else 1 }}", "[('a', 1), ('b', [1, {'c': None}]), ('items', 'X')]1" },
 };
 
 static const struct { const char *source; slm_status status; const char *text; } refused[] = {
@@ -826,6 +835,23 @@ static const struct { const char *source; slm_status status; const char *text; }
     { "{{ range(9223372036854775807) }}", SLM_E_LIMIT, "line 1: no room for a list of more than 1048576 items" },
     { "{{ 'a' in 5 }}", SLM_E_FORMAT, "line 1: int is not iterable" }, { "{{ l | sum('a') }}", SLM_E_FORMAT, "line 1: 'a' is undefined" },
     { "{{ dict(i) }}", SLM_E_UNSUPPORTED, "line 1: dict() is supported with named values only" },
+    { "{{ [1, 2, 3] * 9223372036854775807 }}", SLM_E_LIMIT, "line 1: a list repeated 9223372036854775807 times" },
+    { "{{ else b }}", SLM_E_FORMAT, "line 1: unexpected 'else'; wanted a value" },
+    { "{{ or b }}", SLM_E_FORMAT, "line 1: unexpected 'or'; wanted a value" },
+    { "{{ i | a.b'x }}", SLM_E_FORMAT, "line 1: a string literal that does not end: ''x }}'" },
+    { "{{ i is a.b'x }}", SLM_E_FORMAT, "line 1: a string literal that does not end: ''x }}'" },
+    { "{{ dict(a", SLM_E_FORMAT, "line 1: the template ends inside a tag; wanted an operator or a closing bracket" },
+    { "{{ dict(a ", SLM_E_FORMAT, "line 1: the template ends inside a tag; wanted an operator or a closing bracket" },
+    { "{% if t %}{% endof %}", SLM_E_FORMAT, "line 1: 'endof' where the 'if' of line 1 is open" },
+    { "{{ [l] | map('first', 1) | list }}", SLM_E_UNSUPPORTED, "line 1: the filter 'first' with 1 arguments (known: 0)" },
+    { "{{ '9223372036854775808' | int }}", SLM_E_LIMIT, "line 1: an integer beyond 64 bits" },
+    { "{{ '-9223372036854775808' | int }}", SLM_E_LIMIT, "line 1: an integer beyond 64 bits" },
+    { "{{ m | dictsort(false, 5) }}", SLM_E_FORMAT, "line 1: dictsort by what is neither 'key' nor 'value'" },
+    { "{{ l.1e5 }}", SLM_E_UNSUPPORTED, "line 1: a number this library does not read: '1e'" },
+    { "{{ l.0x }}", SLM_E_UNSUPPORTED, "line 1: a number this library does not read: '0x'" },
+    { "{{ i not(5) }}", SLM_E_FORMAT, "line 1: unexpected '('; wanted 'in' after 'not'" },
+    { "{{ i is odd not }}", SLM_E_FORMAT, "line 1: unexpected '}}'; wanted 'in' after 'not'" },
+    { "{{ m | dictsort(false, 'b') }}", SLM_E_FORMAT, "line 1: dictsort by what is neither 'key' nor 'value'" },
 };
 
 static slm_status render(const char *source, const slm_allocator *allocator, uint64_t fuel, slm_rendered **out, slm_error *err)
@@ -922,6 +948,64 @@ static void memory_may_end_at_any_place(void **state)
             }
 }
 
+/* Values larger than a chunk have one each, and what is as small as a loop's state needs a new one behind a chunk that is full: each of
+ * them refused. */
+static void memory_may_end_at_a_value_of_any_size(void **state)
+{
+    (void)state;
+    static const char *const large[] = { "{% set b = l * 2000 %}", "{% set b = (range(3000) | list) + [1] %}", "{% set b = (range(3000) | list)[::2] %}",
+        "{% for a in range(3000) if a > 5 %}{% endfor %}", "{% for a in 'x' * 40000 %}{% endfor %}", "{% set b = ('x' * 40000)[::-1] %}",
+        "{% set b = 'x' * 40000 %}{% set b = b + 'y' %}" };
+    static const char *const small[] = { "{% for a in l %}{% endfor %}", "{% for a in l if a %}{% endfor %}", "{% for a in em if a %}{% endfor %}",
+        "{% macro f() %}{% endmacro %}", "{% macro f(a) %}{% endmacro %}{{ f(1) }}", "{% with %}{% endwith %}", "{% with a = 1 %}{% endwith %}",
+        "{% set a = namespace() %}", "{% set a = namespace(b=1) %}", "{% set a = {} %}", "{% set a = {'b': 1} %}", "{% set a = [] %}", "{% set a = l[1:] %}",
+        "{% set a = l[::2] %}", "{% for a in l %}{{ loop.index }}{% set b = 1 %}{% endfor %}",
+        "{% set d = {'a':1,'b':2,'c':3,'d':4,'e':5,'f':6,'g':7,'h':8,'i':9} %}" };
+    for (size_t i = 0; i < COUNT(large); i++)
+        for (size_t at = refuse(large[i], 0); at > 0; at--)
+            (void)refuse(large[i], at);
+    for (size_t i = 0; i < COUNT(small); i++)
+        for (int amount = 985; amount <= 1023; amount++) {
+            char source[512];
+            (void)snprintf(source, sizeof source, "{%% set fill = range(%d) | list %%}%s", amount, small[i]);
+            for (size_t at = refuse(source, 0); at > 0; at--)
+                (void)refuse(source, at);
+        }
+}
+
+/* Code, constants and names grow by doubling: with this much in front of it, each instruction of a statement is once the one that asks. */
+static void memory_may_end_at_any_instruction(void **state)
+{
+    (void)state;
+    static const char *const front[] = { "{{ a }}", "{{ 'a' }}", "{% set b = 1 %}" };
+    static const char *const sources[] = { "{% if a %}1{% elif b %}2{% else %}3{% endif %}", "{% for c in a if c %}{% break %}{% continue %}{% else %}{% endfor %}",
+        "{% macro f(a, b=1) %}{% endmacro %}{{ f(1, b=2) }}", "{% set a.b = 1 %}{% set a.c %}x{% endset %}{% set a, b = 1, 2 %}",
+        "{% with a = 1 %}{% endwith %}{% filter upper %}x{% endfilter %}", "{{ 1 if a else 2 if b }}", "{{ a.b(1).c[1:2] | d(1) is e and f or not g in h }}",
+        "{{ {'a': [1, (2,)]} is not f 3 }}", "{{ a is not f(1) }}{{ -a ** 2 ~ 3 }}" };
+    for (size_t i = 0; i < COUNT(sources); i++)
+        for (size_t f = 0; f < COUNT(front); f++)
+            for (int k = 0; k < 20; k++) {
+                char source[1024];
+                size_t n = 0, at = 0;
+                for (int j = 0; j < k; j++)
+                    n += (size_t)snprintf(source + n, sizeof source - n, "%s", front[f]);
+                n += (size_t)snprintf(source + n, sizeof source - n, "%s", sources[i]);
+                for (slm_status status = SLM_E_MEMORY; status; at++) {
+                    slm_template_params params = SLM_TEMPLATE_PARAMS_INIT;
+                    slm_template *t = NULL;
+                    slm_error err = { 0 };
+                    fail_alloc mean;
+                    fail_alloc_init(&mean, at + 1, false);
+                    params.allocator = &mean.allocator;
+                    status = slm_template_new(&t, source, n, &params, &err);
+                    if (status ? status != SLM_E_MEMORY || !err.text[0] || t : atomic_load(&mean.calls) > at)
+                        fail_msg("'%s', allocation %zu refused: %s '%s'", source, at + 1, slm_status_name(status), err.text);
+                    slm_template_free(t);
+                    assert_int_equal(atomic_load(&mean.live_blocks), 0);
+                }
+            }
+}
+
 /* What a caller may get wrong, beside the template. */
 static void arguments_are_looked_at(void **state)
 {
@@ -962,7 +1046,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rows_render_as_jinja_does), cmocka_unit_test(rows_are_refused_by_name), cmocka_unit_test(fuel_may_end_at_any_step),
-        cmocka_unit_test(memory_may_end_at_any_place), cmocka_unit_test(arguments_are_looked_at),
+        cmocka_unit_test(memory_may_end_at_any_place), cmocka_unit_test(memory_may_end_at_a_value_of_any_size),
+        cmocka_unit_test(memory_may_end_at_any_instruction), cmocka_unit_test(arguments_are_looked_at),
     };
     return cmocka_run_group_tests_name("template_jinja", tests, NULL, NULL) != 0;
 }

@@ -27,12 +27,8 @@ slm_status slm_lex_unexpected(slm_parser *p, const char *wanted)
 
 /* ---- tokens ---- */
 
-uint32_t slm_lex_line(slm_parser *p, size_t pos)
+uint32_t slm_lex_line(slm_parser *p, size_t pos)             /* which never goes back */
 {
-    if (pos < p->counted) {
-        p->counted = 0;
-        p->line = 1;
-    }
     for (; p->counted < pos; p->counted++)
         p->line += p->s[p->counted] == '\n';
     return p->line;
@@ -227,12 +223,13 @@ static slm_status read_number(slm_parser *p)
         zeros++;
     if (zeros && whole)                         /* 007 is no integer; 007.5 is a number */
         fits = false;
-    if (slm_lex_ahead(p, i, ".") && is_digit(p, i + 1)) {
+    const bool item = p->s[p->pos - 1] == '.';  /* of l.0.1, which is l[0][1]; a tag's beginning stands before */
+    if (!item && slm_lex_ahead(p, i, ".") && is_digit(p, i + 1)) {
         real = true;
         keep(digits, &n, '.');
         i = read_digits(p, i + 1, digits, &n);
     }
-    if (i < p->n && (p->s[i] == 'e' || p->s[i] == 'E')) {
+    if (!item && i < p->n && (p->s[i] == 'e' || p->s[i] == 'E')) {
         const size_t sign = slm_lex_ahead(p, i + 1, "-") || slm_lex_ahead(p, i + 1, "+");
         if (is_digit(p, i + 1 + sign)) {
             real = true;
