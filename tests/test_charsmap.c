@@ -68,6 +68,13 @@ static void replaces(void **state)
     assert_int_equal(slm_charsmap_find(&map, (const uint8_t *)"ba", 2, &with, &n), 0);
     assert_int_equal(slm_charsmap_find(&map, (const uint8_t *)"\0", 1, &with, &n), 0);
     slm_charsmap_free(&map, &heap);
+    set_state(&b, 0, 0, 0, false);                          /* the root's children lie around it: it is none of them */
+    set_state(&b, 'a', 'a', 512, true);
+    if (load(&map, &heap, &b, &err))
+        fail_msg("%s", err.text);
+    assert_int_equal(slm_charsmap_find(&map, (const uint8_t *)"\0a", 2, &with, &n), 0);
+    assert_int_equal(slm_charsmap_find(&map, (const uint8_t *)"a\0", 2, &with, &n), 1);
+    slm_charsmap_free(&map, &heap);
     assert_int_equal(slm_charsmap_load(&map, &heap, NULL, 0, "none", NULL), SLM_OK);
     assert_int_equal(slm_charsmap_find(&map, (const uint8_t *)"a", 1, &with, &n), 0);
     slm_charsmap_free(&map, &heap);

@@ -237,6 +237,9 @@ static void unigram_bytes(void **state)
     with_bytes(&m, true);
     assert_int_equal(slm_keys_add_u32(&m.keys, "tokenizer.ggml.remove_extra_whitespaces", 1, NULL), SLM_OK);
     refused(&m, SLM_E_FORMAT, "tokenizer.ggml.remove_extra_whitespaces");
+    with_bytes(&m, true);
+    assert_int_equal(slm_keys_add_u32(&m.keys, "tokenizer.ggml.scores", 1, NULL), SLM_OK);
+    refused(&m, SLM_E_FORMAT, "tokenizer.ggml.scores");
 }
 
 static void refusals(void **state)

@@ -216,6 +216,15 @@ static void a_conversation_is_read_strictly(void **state)
     check_status(render_with("x", 1, json, n + 4, NULL, &r, &err), SLM_E_LIMIT, &err);
     check_text(&err, "65537 messages");
     free(json);
+    const size_t large = (size_t)SLM_LIMIT_TEXT_BYTES + 1;
+    json = malloc(large + 64);
+    assert_non_null(json);
+    n = (size_t)sprintf(json, "{\"messages\":[\"");
+    memset(json + n, 'x', large);
+    strcpy(json + n + large, "\"]}");
+    check_status(render_with("x", 1, json, n + large + 3, NULL, &r, &err), SLM_E_LIMIT, &err);
+    check_text(&err, "conversation: a string of 67108865 bytes (allowed 67108864)");
+    free(json);
 }
 
 static const struct { const char *source, *json, *want; } values[] = {
@@ -754,6 +763,50 @@ static void special_tokens_cut_only_literal_text(void **state)
     slm_tokenizer_free(tok);
 }
 
+/* Tokens of a file's own, which every text is cut at, wherever they stand; and memory refused on the way. */
+static void a_files_own_tokens_cut_every_text(void **state)
+{
+    (void)state;
+    static const char *const texts[] = { "", "x", "\xc3\xb5", "\xc3\xb5\xc3\xb5", "x\xc3\xb5", "\xc3\xb5x", "a \xc3\xb7 b \xc3\xb5 c", "<|EOT|>\xc3\xb5<|EOT|>",
+                                         "x<|EOT|>y\xc3\xb5z" };
+    fail_alloc mean;
+    slm_file_params params = SLM_FILE_PARAMS_INIT;
+    slm_tokenizer *tok = NULL;
+    slm_error err = { 0 };
+    fail_alloc_init(&mean, 0, false);
+    params.allocator = &mean.allocator;
+    const slm_status opened = slm_tokenizer_open(&tok, SHARED "gguf-vocabs/ggml-vocab-deepseek-coder.gguf", &params, &err);
+    if (opened == SLM_E_NOT_FOUND) {
+        print_message("skipped: no ../shared\n");
+        skip();
+    }
+    check_status(opened, SLM_OK, &err);
+    for (size_t i = 0; i < COUNT(texts); i++)
+        for (unsigned flags = 0; flags < 2; flags++) {      /* SLM_TEXT_SPECIAL: the same as for one text; else content is cut at the file's own alone */
+            char json[256];
+            slm_rendered *r = NULL;
+            int32_t got[64], want[64];
+            size_t n_got = 0, n_want = 0;
+            const int len = snprintf(json, sizeof json, "{\"messages\":[\"%s\"]}", texts[i]);
+            check_status(render_with("{{ messages[0] }}", 17, json, (size_t)len, NULL, &r, &err), SLM_OK, &err);
+            check_status(slm_tokenizer_encode(tok, want, 64, &n_want, texts[i], strlen(texts[i]), flags ? SLM_TEXT_SPECIAL : 0, &err), SLM_OK, &err);
+            for (size_t at = 1;; at++) {
+                fail_alloc_arm(&mean, at, false);
+                const slm_status status = slm_tokenizer_encode_rendered(tok, got, 64, &n_got, r, flags ? SLM_TEXT_SPECIAL : 0, &err);
+                if (!status)
+                    break;
+                if (status != SLM_E_MEMORY || n_got || at > 100)
+                    fail_msg("'%s', allocation %zu refused: %s '%s'", texts[i], at, slm_status_name(status), err.text);
+            }
+            fail_alloc_arm(&mean, 0, false);
+            if (n_got != n_want || memcmp(got, want, n_got * sizeof *got) != 0)
+                fail_msg("'%s': %zu ids, want %zu, or others", texts[i], n_got, n_want);
+            slm_rendered_free(r);
+        }
+    slm_tokenizer_free(tok);
+    assert_int_equal(atomic_load(&mean.live_blocks), 0);
+}
+
 static void arguments_of_ids_are_looked_at(void **state)
 {
     (void)state;
@@ -773,6 +826,8 @@ static void arguments_of_ids_are_looked_at(void **state)
     check_status(slm_tokenizer_encode_rendered(tok, ids, 4, &n, r, 64, &err), SLM_E_ARG, &err);
     check_text(&err, "flags 0x40");
     assert_int_equal(n, 7);
+    check_status(slm_tokenizer_encode_rendered(tok, NULL, 0, &n, r, 0, &err), SLM_E_LIMIT, &err);
+    assert_true(n > 7);
     slm_rendered_free(r);
     slm_tokenizer_free(tok);
 }
@@ -822,6 +877,7 @@ int main(void)
         cmocka_unit_test(a_refused_allocation_leaves_nothing), cmocka_unit_test(a_memory_limit_holds),
         cmocka_unit_test(spans_tell_literal_from_content), cmocka_unit_test(ids_are_those_of_the_whole_prompt),
         cmocka_unit_test(special_tokens_cut_only_literal_text), cmocka_unit_test(arguments_of_ids_are_looked_at),
+        cmocka_unit_test(a_files_own_tokens_cut_every_text),
         cmocka_unit_test(a_users_text_forges_no_turn), cmocka_unit_test(bos_comes_once),
     };
     return cmocka_run_group_tests_name("template", tests, NULL, NULL) != 0;

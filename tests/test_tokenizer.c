@@ -363,6 +363,21 @@ static void spm_merges_by_score(void **state)
     end(&m);
 }
 
+/* A token that goes on over a space: the text cannot be merged word by word. */
+static void spm_joins_over_a_space(void **state)
+{
+    static const char *const tokens[] = { "<unk>", "<s>", "</s>", "\xe2\x96\x81", "a", "b", "a\xe2\x96\x81", "a\xe2\x96\x81" "b", "\xe2\x96\x81\x61", "aa" };
+    made m;
+    (void)state;
+    small_spm(&m);
+    add_strings(&m, "tokenizer.ggml.tokens", tokens, 10);
+    slm_tokenizer *t = loaded(&m);
+    wants_ids(t, "a b", 0, "3 7");
+    wants_ids(t, "a b a b", 0, "3 7 3 7");
+    slm_tokenizer_free(t);
+    end(&m);
+}
+
 static void spm_special_and_unknown(void **state)
 {
     made m;
@@ -498,6 +513,14 @@ static void what_stands_for_no_byte_stays(void **state)
     wants_ids(t, "abc", 0, "9");                /* its token lies behind one that no text becomes */
     wants_ids(t, "abx", 0, "5 6");              /* made twice by merges, no token, and x has none */
     wants_ids(t, "\xff", 0, "");                /* the bytes of U+FFFD have no token either */
+    slm_tokenizer_free(t);
+    end(&m);
+    static const char *const twice[] = { "a", "b", "ab", "ab" };
+    small_bpe(&m);
+    add_strings(&m, "tokenizer.ggml.tokens", twice, 4);
+    add_u32s(&m, "tokenizer.ggml.token_type", SLM_KEY_I32, types, 4);
+    t = loaded(&m);
+    wants_ids(t, "abab", 0, "2 2");             /* of two equal texts the lower id */
     slm_tokenizer_free(t);
     end(&m);
 }
@@ -822,7 +845,7 @@ static void every_allocation_may_fail(void **state)
     }
 }
 
-enum { PER_VOCAB = 7, MADE = 17 };
+enum { PER_VOCAB = 7, MADE = 18 };
 
 int main(void)
 {
@@ -843,7 +866,7 @@ int main(void)
         cmocka_unit_test(every_allocation_may_fail), cmocka_unit_test(without_byte_tokens),
         cmocka_unit_test(shorter_special_where_the_longest_is_cut), cmocka_unit_test(what_stands_for_no_byte_stays),
         cmocka_unit_test(a_memo_changes_nothing), cmocka_unit_test(keys_of_another_type_are_refused),
-        cmocka_unit_test(lists_that_lie_are_refused), cmocka_unit_test(byte_tokens_have_one_form),
+        cmocka_unit_test(lists_that_lie_are_refused), cmocka_unit_test(spm_joins_over_a_space), cmocka_unit_test(byte_tokens_have_one_form),
     };
     size_t n = MADE;
     for (size_t v = 0; v < VOCABS; v++)
