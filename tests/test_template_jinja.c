@@ -335,6 +335,20 @@ static const struct { const char *source, *want; } renders[] = {
     { "{{ ['\\u2028\\u2029\\ue000\\U000e0fff\\u0378\\u3000\\u00a0\\u00ad\\u00e9'] }}", "['\\u2028\\u2029\\ue000\\U000e0fff\\u0378\\u3000\\xa0\\xad\303\251']" },
     { "{{ {1.5: 2} if x else 3 }}", "3" },
     { "{{ m | dictsort(by='key') }}{{ m | dictsort(by='value') if x else 1 }}", "[('a', 1), ('b', [1, {'c': None}]), ('items', 'X')]1" },
+    { "{{ (1, 2).append is defined }}{{ (1, 2).zz is defined }}{{ 'h\303\251'[1] }}{{ 'h\303\251'[-1] }}", "FalseFalse\303\251\303\251" },
+    { "{{ [[1, 2]] | map(attribute='1') | list }}{{ [[1, 2]] | map(attribute='0/') | list }}{{ [{'1:': 3}] | map(attribute='1:') | list }}", "[2][Undefined][3]" },
+    { "{{ l | sort(attribute=none) }}{{ l | sort(false, true) }}{{ l | sort(reverse=false) }}{{ ['b', 'A'] | sort(true, true) }}", "[1, 2, 3][1, 2, 3][1, 2, 3]['b', 'A']" },
+    { "{{ ['a', 'A', 'b'] | unique(true) | list }}{{ ['a', 'A', 'b'] | unique(false) | list }}", "['a', 'A', 'b']['a', 'b']" },
+    { "{{ {'b': 1, 'A': 2} | dictsort(true) }}{{ {'b': 1, 'A': 2} | dictsort(false, 'value', true) }}{{ {'b': 1, 'A': 2} | dictsort(reverse=false) }}", "[('A', 2), ('b', 1)][('A', 2), ('b', 1)][('A', 2), ('b', 1)]" },
+    { "{{ objs | map(attribute='zz', default='d') | list }}{{ objs | map(attribute='n', default='d') | list }}", "['d', 'd']['b', 'A']" },
+    { "{{ 'a'.startswith(()) }}{{ 'ab'.startswith(('a', 'b')) }}{{ 'ab'.endswith(('a', 'b')) }}", "FalseTrueTrue" },
+    { "{{ 'a-b (c {d [e <f\\u2003g' | title }}", "A-B (C {D [E <F\342\200\203G" },
+    { "{{ ''.isalpha() }}{{ 'ab1'.isalpha() }}{{ 'ab'.isalpha() }}{{ '\\u0378'.isalpha() }}{{ '\303\251'.isalpha() }}", "FalseFalseTrueFalseTrue" },
+    { "{{ 'a\\nb\\n\\nc' | indent(2, false) }}|{{ 'a\\nb\\n\\nc' | indent(2, true, true) }}|{{ 'a\\n\\nb' | indent(1, false, false) }}", "a\n  b\n\n  c|  a\n  b\n  \n  c|a\n\n b" },
+    { "{{ false is true }}{{ 1 is true }}{{ true is true }}{{ [false, true] | tojson }}{{ [false, true] }}", "FalseFalseTrue[false, true][False, True]" },
+    { "{{ range(9223372036854775806, 9223372036854775807, 5) | list }}{{ range(-9223372036854775807, -9223372036854775807 - 1, -5) | list }}", "[9223372036854775806][-9223372036854775807]" },
+    { "{{ '\303\251\342\202\254x' | reverse }}{{ (1, 2, 3) | reverse | list }}{{ '' | reverse }}", "x\342\202\254\303\251[3, 2, 1]" },
+    { "{{ 3 ** 0 }}{{ (-1) ** 2 }}{{ 2 ** 1 }}", "112" },
 };
 
 static const struct { const char *source; slm_status status; const char *text; } refused[] = {
@@ -853,6 +867,26 @@ static const struct { const char *source; slm_status status; const char *text; }
     { "{{ i not(5) }}", SLM_E_FORMAT, "line 1: unexpected '('; wanted 'in' after 'not'" },
     { "{{ i is odd not }}", SLM_E_FORMAT, "line 1: unexpected '}}'; wanted 'in' after 'not'" },
     { "{{ m | dictsort(false, 'b') }}", SLM_E_FORMAT, "line 1: dictsort by what is neither 'key' nor 'value'" },
+    { "{{ 5 in 'abc' }}", SLM_E_FORMAT, "line 1: 'in' a string wants a string, not int" },
+    { "{{ x in 'abc' }}", SLM_E_FORMAT, "line 1: 'in' a string wants a string, not none" },
+    { "{{ 'a' | replace(range, 'b') }}", SLM_E_UNSUPPORTED, "line 1: function has no text" },
+    { "{{ 'a' | replace('b', range) }}", SLM_E_UNSUPPORTED, "line 1: function has no text" },
+    { "{{ range | replace('a', 'b') }}", SLM_E_UNSUPPORTED, "line 1: function has no text" },
+    { "{{ 'a'.rsplit(5, 1) }}", SLM_E_UNSUPPORTED, "line 1: rsplit of this form is not supported" },
+    { "{{ 'a'.rsplit('', 1) }}", SLM_E_UNSUPPORTED, "line 1: rsplit of this form is not supported" },
+    { "{{ 'a,b'.rsplit(none, 1) }}", SLM_E_UNSUPPORTED, "line 1: rsplit of this form is not supported" },
+    { "{{ 'a,b'.rsplit(',', 2) }}", SLM_E_UNSUPPORTED, "line 1: rsplit of this form is not supported" },
+    { "{{ [1] + 1 }}", SLM_E_FORMAT, "line 1: cannot compute list + int" }, { "{{ 1 + [1] }}", SLM_E_FORMAT, "line 1: cannot compute int + list" },
+    { "{{ '\\x4/' }}", SLM_E_FORMAT, "line 1: no escape of a string literal: '\\x5cx4/'" },
+    { "{{ '\\x4:' }}", SLM_E_FORMAT, "line 1: no escape of a string literal: '\\x5cx4:'" },
+    { "{{ '\\x4@' }}", SLM_E_FORMAT, "line 1: no escape of a string literal: '\\x5cx4@'" },
+    { "{{ '\\x4G' }}", SLM_E_FORMAT, "line 1: no escape of a string literal: '\\x5cx4G'" },
+    { "{{ '\\x4`' }}", SLM_E_FORMAT, "line 1: no escape of a string literal: '\\x5cx4`'" },
+    { "{{ l[1) }}", SLM_E_FORMAT, "line 1: unexpected ')'; wanted ']'" }, { "{{ {'a': 1] }}", SLM_E_FORMAT, "line 1: unexpected ']'; wanted '}'" },
+    { "{{ (1] }}", SLM_E_FORMAT, "line 1: unexpected ']'; wanted ')'" }, { "{{ [1) }}", SLM_E_FORMAT, "line 1: unexpected ')'; wanted ']'" },
+    { "{{ {'a': 1) }}", SLM_E_FORMAT, "line 1: unexpected ')'; wanted '}'" },
+    { "{% for 5 in l %}{% endfor %}", SLM_E_FORMAT, "line 1: unexpected '5'; wanted a name" },
+    { "{{ (\303\251", SLM_E_FORMAT, "line 1: unexpected '\\xc3\\xa9'" },
 };
 
 static slm_status render(const char *source, const slm_allocator *allocator, uint64_t fuel, slm_rendered **out, slm_error *err)
@@ -956,7 +990,8 @@ static void memory_may_end_at_a_value_of_any_size(void **state)
     (void)state;
     static const char *const large[] = { "{% set b = l * 2000 %}", "{% set b = (range(3000) | list) + [1] %}", "{% set b = (range(3000) | list)[::2] %}",
         "{% for a in range(3000) if a > 5 %}{% endfor %}", "{% for a in 'x' * 40000 %}{% endfor %}", "{% set b = ('x' * 40000)[::-1] %}",
-        "{% set b = 'x' * 40000 %}{% set b = b + 'y' %}" };
+        "{% set b = 'x' * 40000 %}{% set b = b + 'y' %}", "{% set b = range(3000) | reverse %}", "{% set b = ('x' * 40000) | reverse %}",
+        "{% set b = range(3000) | sort %}" };
     static const char *const small[] = { "{% for a in l %}{% endfor %}", "{% for a in l if a %}{% endfor %}", "{% for a in em if a %}{% endfor %}",
         "{% macro f() %}{% endmacro %}", "{% macro f(a) %}{% endmacro %}{{ f(1) }}", "{% with %}{% endwith %}", "{% with a = 1 %}{% endwith %}",
         "{% set a = namespace() %}", "{% set a = namespace(b=1) %}", "{% set a = {} %}", "{% set a = {'b': 1} %}", "{% set a = [] %}", "{% set a = l[1:] %}",
