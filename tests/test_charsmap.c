@@ -68,6 +68,13 @@ static void replaces(void **state)
     assert_int_equal(slm_charsmap_find(&map, (const uint8_t *)"ba", 2, &with, &n), 0);
     assert_int_equal(slm_charsmap_find(&map, (const uint8_t *)"\0", 1, &with, &n), 0);
     slm_charsmap_free(&map, &heap);
+    set_state(&b, 0, 0, 0, false);                          /* the root's children lie around it: it is none of them */
+    set_state(&b, 'a', 'a', 512, true);
+    if (load(&map, &heap, &b, &err))
+        fail_msg("%s", err.text);
+    assert_int_equal(slm_charsmap_find(&map, (const uint8_t *)"\0a", 2, &with, &n), 0);
+    assert_int_equal(slm_charsmap_find(&map, (const uint8_t *)"a\0", 2, &with, &n), 1);
+    slm_charsmap_free(&map, &heap);
     assert_int_equal(slm_charsmap_load(&map, &heap, NULL, 0, "none", NULL), SLM_OK);
     assert_int_equal(slm_charsmap_find(&map, (const uint8_t *)"a", 1, &with, &n), 0);
     slm_charsmap_free(&map, &heap);
@@ -99,6 +106,20 @@ static void hostile(void **state)
     standard(&b), set_unit(&b, 512, 0xffffffffu), refuses(&b, "replacement at 2147483647");
     standard(&b), memset(b.bytes + 4 + UNITS * 4, 'x', TEXTS), refuses(&b, "the texts end at 8");              /* none ends */
     standard(&b), b.bytes[4 + UNITS * 4] = 0xff, refuses(&b, "is not UTF-8");
+    memset(b.bytes + 4, 0xff, UNITS * 4);           /* each state's child is the next one: 300 bytes deep */
+    for (uint32_t at = 0; at < 300; at++)
+        set_state(&b, at, (uint8_t)at, (at + 1) & ~UINT32_C(255), false);
+    b.bytes[4 + UNITS * 4] = 'b', refuses(&b, "a key of more than 256 bytes");
+    for (size_t n = 1; n < 4; n++) {                /* not even the trie's size */
+        slm_heap heap;
+        slm_charsmap map;
+        slm_error err = { 0 };
+        slm_heap_init(&heap, NULL, 0);
+        assert_int_equal(slm_charsmap_load(&map, &heap, b.bytes, n, "made", &err), SLM_E_FORMAT);
+        if (!strstr(err.text, "made: precompiled_charsmap: a trie of 0 bytes in "))
+            fail_msg("%zu bytes: '%s'", n, err.text);
+        assert_int_equal(atomic_load(&heap.current), 0);
+    }
 }
 
 /* States in a circle: the walk ends, and so does a search in a text that follows it. */

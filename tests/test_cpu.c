@@ -4,16 +4,80 @@
 #include "core/cpu.h"
 #include "core/limits.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #if defined(__x86_64__)
 #include <immintrin.h>
 #endif
+
+/* ---- a system made here: the library's open() is this one ---- */
+
+typedef struct system_file { const char *path, *text; } system_file;
+static const system_file *fake;         /* NULL: the system as it is; ends with a path of NULL */
+static int interrupted;
+
+int open(const char *path, int flags, ...)
+{
+    if (!fake)
+        return (int)syscall(SYS_openat, AT_FDCWD, path, flags, 0);
+    if (interrupted-- > 0) {
+        errno = EINTR;
+        return -1;
+    }
+    for (const system_file *f = fake; f->path; f++)
+        if (strcmp(f->path, path) == 0) {
+            const int fd = (int)syscall(SYS_memfd_create, "fake", 0u);
+            if (fd < 0 || write(fd, f->text, strlen(f->text)) != (ssize_t)strlen(f->text) || lseek(fd, 0, SEEK_SET) != 0)
+                fail_msg("no file for '%s'", path);
+            return fd;
+        }
+    errno = ENOENT;
+    return -1;
+}
+
+#define MAX_V2 "/sys/fs/cgroup/cpu.max"
+#define QUOTA "/sys/fs/cgroup/cpu/cpu.cfs_quota_us"
+#define PERIOD "/sys/fs/cgroup/cpu/cpu.cfs_period_us"
+#define OWN "/proc/self/cgroup"
+
+static const struct { system_file files[5]; uint32_t want; } systems[] = {      /* want: 0 no bound */
+    { { { 0 } }, 0 }, { { { MAX_V2, "max 100000\n" } }, 0 }, { { { MAX_V2, "100000 100000\n" } }, 1 }, { { { MAX_V2, "50000 100000\n" } }, 1 },
+    { { { MAX_V2, "100001 100000\n" } }, 2 }, { { { MAX_V2, "" } }, 0 }, { { { MAX_V2, "100000" } }, 0 }, { { { MAX_V2, "100000,100000" } }, 0 },
+    { { { MAX_V2, "100000 0" } }, 0 }, { { { MAX_V2, "0 100000" } }, 0 }, { { { MAX_V2, "100000 x" } }, 0 }, { { { MAX_V2, "100000 :" } }, 0 },
+    { { { MAX_V2, "99999999999999999999999999 1" } }, 0 }, { { { MAX_V2, "102300000 100000" } }, 1023 }, { { { MAX_V2, "102400000 100000" } }, 0 },
+    { { { QUOTA, "100000\n" }, { PERIOD, "100000\n" } }, 1 }, { { { QUOTA, "-1\n" }, { PERIOD, "100000\n" } }, 0 }, { { { QUOTA, "100000\n" } }, 0 },
+    { { { QUOTA, "200000\n" }, { PERIOD, "100000\n" }, { MAX_V2, "100000 100000" } }, 1 },
+    { { { QUOTA, "100000\n" }, { PERIOD, "100000\n" }, { MAX_V2, "200000 100000" } }, 1 },
+    { { { OWN, "0::/\n" }, { MAX_V2, "100000 100000" } }, 1 }, { { { OWN, "0::/a/b\n" }, { "/sys/fs/cgroup/a/b/cpu.max", "100000 100000" } }, 1 },
+    { { { OWN, "0::/a/b\n" }, { "/sys/fs/cgroup/a/b/cpu.max", "max 100000" }, { "/sys/fs/cgroup/a/cpu.max", "100000 100000" } }, 1 },
+    { { { OWN, "0::/a\n" }, { "/sys/fs/cgroup/a/cpu.max", "300000 100000" }, { MAX_V2, "200000 100000" } }, 2 },
+    { { { OWN, "5:cpu:/z\n0::/a\n" }, { "/sys/fs/cgroup/a/cpu.max", "100000 100000" } }, 1 },
+    { { { OWN, "5:cpu:/a\n" }, { "/sys/fs/cgroup/a/cpu.max", "100000 100000" } }, 0 }, { { { OWN, "0::a" }, { "/sys/fs/cgroup/a/cpu.max", "100000 100000" } }, 0 },
+    { { { OWN, "0::/a" }, { "/sys/fs/cgroup/b/cpu.max", "100000 100000" } }, 0 },
+};
+
+static void threads_follow_the_quota(void **state)
+{
+    (void)state;
+    cpu_set_t set;
+    assert_int_equal(sched_getaffinity(0, sizeof set, &set), 0);
+    const uint32_t all = (uint32_t)CPU_COUNT(&set);
+    for (size_t i = 0; i < COUNT(systems); i++) {
+        fake = systems[i].files;
+        interrupted = i == 2 ? 3 : 0;
+        const uint32_t got = slm_cpu_threads(), want = systems[i].want && systems[i].want < all ? systems[i].want : all;
+        fake = NULL;
+        if (got != want)
+            fail_msg("system %zu (%s '%s'): %u threads, want %u", i, systems[i].files[0].path, systems[i].files[0].text, got, want);
+    }
+}
 
 /* The kernel's own list says the same as CPUID and XGETBV. */
 static bool flag(const char *flags, const char *name)
@@ -123,6 +187,7 @@ int main(void)
         cmocka_unit_test(detection_agrees_with_the_kernel),
         cmocka_unit_test(a_mask_restricts_and_scalar_stays),
         cmocka_unit_test(threads_follow_the_affinity_mask),
+        cmocka_unit_test(threads_follow_the_quota),
         cmocka_unit_test(a_child_knows_that_it_was_forked),
 #if defined(__x86_64__)
         cmocka_unit_test(the_fp_state_is_set_and_put_back),

@@ -105,12 +105,55 @@ static void uncased(void **state)
     end(&m);
 }
 
+/* Which characters stand alone: the ideographs, and what is no letter and no digit; those beside each range do not. */
+static void what_stands_alone(void **state)
+{
+    static const struct { uint32_t first, last; } ideographs[] = {
+        { 0x4e00, 0x9fff }, { 0x3400, 0x4dbf }, { 0x20000, 0x2a6df }, { 0x2a700, 0x2ceaf }, { 0xf900, 0xfaff }, { 0x2f800, 0x2fa1f } };
+    made m;
+    char text[16];
+    (void)state;
+    begin(&m, "bert", words, word_types, NULL, WORDS);
+    assert_int_equal(slm_keys_add_bool(&m.keys, "tokenizer.ggml.normalizer.strip_accents", false, NULL), SLM_OK);
+    slm_tokenizer *t = loaded(&m);
+    for (uint32_t c = 0x21; c < 0x7f; c++) {
+        const bool joins = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+        (void)snprintf(text, sizeof text, "ab%cab", (int)c);
+        wants(t, text, 0, c == ',' ? "4 7 4" : joins ? "0" : "4 0 4");
+    }
+    for (size_t i = 0; i < sizeof ideographs / sizeof *ideographs; i++) {
+        const uint32_t around[4] = { ideographs[i].first - 1, ideographs[i].first, ideographs[i].last, ideographs[i].last + 1 };
+        for (int k = 0; k < 4; k++) {
+            const uint32_t c = around[k];
+            size_t n = 2;
+            memcpy(text, "ab", 2);
+            if (c >= 0x10000)
+                text[n++] = (char)(0xf0 | c >> 18), text[n++] = (char)(0x80 | (c >> 12 & 0x3f));
+            else
+                text[n++] = (char)(0xe0 | c >> 12);
+            text[n++] = (char)(0x80 | (c >> 6 & 0x3f));
+            text[n++] = (char)(0x80 | (c & 0x3f));
+            memcpy(text + n, "ab", 3);
+            wants(t, text, 0, k == 1 || k == 2 ? "4 0 4" : "0");
+        }
+    }
+    wants(t, "ab\xe2\x96\x80" "ab ab\xe2\x80\x80" "ab", 0, "0 4 4");     /* symbols that begin like a mark: one of a word, one a space */
+    slm_tokenizer_free(t);
+    end(&m);
+    static const char *const keys[] = { "tokenizer.ggml.normalizer.lowercase", "tokenizer.ggml.normalizer.strip_accents" };
+    for (int i = 0; i < 2; i++) {
+        begin(&m, "bert", words, word_types, NULL, WORDS);
+        assert_int_equal(slm_keys_add_u32(&m.keys, keys[i], 1, NULL), SLM_OK);
+        refused(&m, SLM_E_FORMAT, keys[i]);
+    }
+}
+
 static void cased(void **state)
 {
-    static const char *const tokens[] = { "[UNK]", "[CLS]", "[SEP]", MARK "Ab", MARK "ab", MARK "\xc3\xa9" };
+    static const char *const tokens[] = { "[UNK]", "[CLS]", "[SEP]", MARK "Ab", MARK "ab", MARK "\xc3\xa9", MARK "i\xcc\x87" };
     made m;
     (void)state;
-    begin(&m, "bert", tokens, word_types, NULL, 6);
+    begin(&m, "bert", tokens, word_types, NULL, 7);
     slm_tokenizer *t = loaded(&m);
     wants(t, "Ab ab AB \xc3\xa9", 0, "3 4 0 5");        /* a token with a capital letter: text stays as it is */
     slm_tokenizer_free(t);
@@ -118,6 +161,7 @@ static void cased(void **state)
     assert_int_equal(slm_keys_add_bool(&m.keys, "tokenizer.ggml.normalizer.strip_accents", false, NULL), SLM_OK);
     t = loaded(&m);
     wants(t, "Ab AB \xc3\x89", 0, "4 4 5");             /* the file's word counts more */
+    wants(t, "\xc4\xb0", 0, "6");                       /* I with a dot above, in two characters */
     slm_tokenizer_free(t);
     end(&m);
     begin(&m, "bert", words + 3, word_types + 3, NULL, 3), refused(&m, SLM_E_FORMAT, "unknown_token_id is missing, and none of the 3 tokens is [UNK]");
@@ -137,6 +181,7 @@ static void unigram(void **state)
     wants(t, "a", SLM_TEXT_BOS_EOS, "7 1");
     wants(t, "ab", 0, "3 6");                           /* -1 -4 and -2 -3 are equal: the one that was there first, the longer last token */
     wants(t, "  a   a ", 0, "7 7");                     /* spaces shrink and go at the ends */
+    wants(t, "\xc3\xa9" "a", 0, "3 2 4");
     wants(t, "axyb", 0, "7 2 5");                       /* unknown neighbours are one */
     wants(t, "x", 0, "3 2");
     wants(t, "</s>", 0, "3 2");
@@ -150,6 +195,51 @@ static void unigram(void **state)
     wants(t, "a  a", 0, "4 3 7");
     slm_tokenizer_free(t);
     end(&m);
+}
+
+/* 0 <unk> 1 U+2581 2 a 3 a first byte of two 4 U+00E9 .. and from `bytes` on a token for each byte */
+static void with_bytes(made *m, bool all)
+{
+    static char names[256][8];
+    static const char *tokens[5 + 256] = { "<unk>", MARK, "a", "\xc3", "\xc3\xa9" };
+    static uint32_t types[5 + 256] = { 2, 1, 1, 1, 1 };
+    static float scores[5 + 256] = { 0, -1, -2, 0, -3 };
+    for (int i = 0; i < 256; i++) {
+        (void)snprintf(names[i], sizeof names[i], "<0x%02X>", (unsigned)i);
+        tokens[5 + i] = names[i];
+        types[5 + i] = 6;
+    }
+    begin(m, "t5", tokens, types, scores, all ? 5 + 256 : 5 + 255);
+    assert_int_equal(slm_keys_add_u32(&m->keys, "tokenizer.ggml.unknown_token_id", 0, NULL), SLM_OK);
+    assert_int_equal(slm_keys_add_bool(&m->keys, "tokenizer.ggml.add_eos_token", false, NULL), SLM_OK);
+}
+
+static void unigram_bytes(void **state)
+{
+    made m;
+    (void)state;
+    with_bytes(&m, true);
+    slm_tokenizer *t = loaded(&m);
+    wants(t, "ax", 0, "1 2 125");
+    wants(t, "a\xe2\x96\x80", 0, "1 2 231 155 133");    /* unknown, and begins like a mark: its bytes */
+    wants(t, "a\xe2\x80\x94", 0, "1 2 231 133 153");
+    wants(t, "\xc3\xa9\xc3\xaa", 0, "1 4 200 175");    /* the token of half a character is none */
+    slm_tokenizer_free(t);
+    end(&m);
+    with_bytes(&m, false);                              /* one is missing: none counts */
+    t = loaded(&m);
+    wants(t, "axy\xc3\xaa", 0, "1 2 0");
+    slm_tokenizer_free(t);
+    end(&m);
+    with_bytes(&m, true);
+    assert_int_equal(slm_keys_add_u32(&m.keys, "tokenizer.ggml.precompiled_charsmap", 1, NULL), SLM_OK);
+    refused(&m, SLM_E_FORMAT, "tokenizer.ggml.precompiled_charsmap");
+    with_bytes(&m, true);
+    assert_int_equal(slm_keys_add_u32(&m.keys, "tokenizer.ggml.remove_extra_whitespaces", 1, NULL), SLM_OK);
+    refused(&m, SLM_E_FORMAT, "tokenizer.ggml.remove_extra_whitespaces");
+    with_bytes(&m, true);
+    assert_int_equal(slm_keys_add_u32(&m.keys, "tokenizer.ggml.scores", 1, NULL), SLM_OK);
+    refused(&m, SLM_E_FORMAT, "tokenizer.ggml.scores");
 }
 
 static void refusals(void **state)
@@ -182,10 +272,17 @@ static void every_allocation_may_fail(void **state)
     (void)state;
     for (size_t i = 0; i + 1 < sizeof text; i++)
         text[i] = "ab x\xff" [i % 5];
-    for (int kind = 0; kind < 2; kind++) {
+    char deep[500];
+    memset(deep, 'a', sizeof deep - 1);                 /* more beginnings than the first room of their tree */
+    deep[sizeof deep - 1] = 0;
+    char deeper[400] = "b";
+    memset(deeper + 1, 'a', sizeof deeper - 2);
+    deeper[sizeof deeper - 1] = 0;
+    const char *const long_pieces[] = { "<pad>", "</s>", "<unk>", MARK, "a", "b", "ab", deep, deeper };
+    for (int kind = 0; kind < 3; kind++) {
         made m;
         size_t fail = 1;
-        kind ? begin(&m, "t5", pieces, piece_types, piece_scores, PIECES) : begin(&m, "bert", words, word_types, NULL, WORDS);
+        kind ? begin(&m, "t5", kind == 1 ? pieces : long_pieces, piece_types, piece_scores, PIECES) : begin(&m, "bert", words, word_types, NULL, WORDS);
         for (slm_status status = SLM_E_MEMORY; status; fail++) {
             static int32_t ids[sizeof text * 4];
             static slm_text_range ranges[sizeof text * 4];
@@ -212,7 +309,8 @@ static void every_allocation_may_fail(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(uncased), cmocka_unit_test(cased), cmocka_unit_test(unigram), cmocka_unit_test(refusals),
+        cmocka_unit_test(uncased), cmocka_unit_test(what_stands_alone), cmocka_unit_test(cased), cmocka_unit_test(unigram),
+        cmocka_unit_test(unigram_bytes), cmocka_unit_test(refusals),
         cmocka_unit_test(every_allocation_may_fail),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -187,6 +187,8 @@ static const struct { const char *json; slm_status status; const char *part; } c
     { "{\"messages\":[],\"bos_token\":1}", SLM_E_FORMAT, "bos_token" }, { "{\"messages\":[{\"a\":1,\"a\":2}]}", SLM_E_FORMAT, "'a' stands twice" },
     { "{\"messages\":[\"\\ud800\"]}", SLM_E_FORMAT, "surrogate" }, { "{\"messages\":[1e999]}", SLM_E_FORMAT, "double" },
     { "{\"messages\":[],\"name\":[[]],\"extra\":{\"unknown\":[1]}}", SLM_OK, "" },
+    { "{\"messages\":[{\"a\":1,\"b\":2,\"c\":3,\"d\":4,\"e\":5,\"f\":6,\"g\":7,\"h\":8,\"i\":9,\"e\":10}]}", SLM_E_FORMAT,
+      "the key 'e' stands twice in one object, as number 4 and 9" },
 };
 
 static void a_conversation_is_read_strictly(void **state)
@@ -214,6 +216,56 @@ static void a_conversation_is_read_strictly(void **state)
     check_status(render_with("x", 1, json, n + 4, NULL, &r, &err), SLM_E_LIMIT, &err);
     check_text(&err, "65537 messages");
     free(json);
+    const size_t large = (size_t)SLM_LIMIT_TEXT_BYTES + 1;
+    json = malloc(large + 64);
+    assert_non_null(json);
+    n = (size_t)sprintf(json, "{\"messages\":[\"");
+    memset(json + n, 'x', large);
+    strcpy(json + n + large, "\"]}");
+    check_status(render_with("x", 1, json, n + large + 3, NULL, &r, &err), SLM_E_LIMIT, &err);
+    check_text(&err, "conversation: a string of 67108865 bytes (allowed 67108864)");
+    free(json);
+}
+
+static const struct { const char *source, *json, *want; } values[] = {
+    { "{{ messages }}", "{\"messages\":[9223372036854775807,9223372036854775808,-9223372036854775808,-9223372036854775809,99999999999999999999,0,-0]}",
+      "[9223372036854775807, 9223372036854775808, -9223372036854775808, -9223372036854775809, 99999999999999999999, 0, 0]" },
+    { "{{ messages }}", "{\"messages\":[1E5,1e5,1.5,-0.0,0e0]}", "[100000.0, 100000.0, 1.5, -0.0, 0.0]" },
+    { "{{ messages }}", "{\"messages\":[{\"a\":1,\"b\":2,\"c\":3,\"d\":4,\"e\":5,\"f\":6,\"g\":7,\"h\":8,\"i\":\"\\u0000\"}]}",
+      "[{'a': 1, 'b': 2, 'c': 3, 'd': 4, 'e': 5, 'f': 6, 'g': 7, 'h': 8, 'i': '\\x00'}]" },
+    { "{{ range }}{{ namespace }}", "{\"messages\":[],\"extra\":{\"range\":5,\"namespace\":[6]}}", "5[6]" },     /* the caller's own, not the functions */
+    { "a\r", "{\"messages\":[]}", "a" }, { "a\r\nb\rc\r\r", "{\"messages\":[]}", "a\nb\nc\n" },
+};
+
+static void values_come_out_as_python_shows_them(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < COUNT(values); i++) {
+        slm_error err = { 0 };
+        slm_rendered *r = NULL;
+        if (render_with(values[i].source, strlen(values[i].source), values[i].json, strlen(values[i].json), NULL, &r, &err))
+            fail_msg("'%s': %s", values[i].json, err.text);
+        if (strcmp(slm_rendered_text(r, NULL), values[i].want) != 0)
+            fail_msg("'%s': '%s', want '%s'", values[i].json, slm_rendered_text(r, NULL), values[i].want);
+        slm_rendered_free(r);
+    }
+}
+
+/* What a template raises fits the error's text, cut between characters. */
+static void what_is_raised_is_cut_between_characters(void **state)
+{
+    (void)state;
+    static const struct { const char *source; size_t want; } rows[] = {
+        { "{{ raise_exception('x' * 495) }}", 495 }, { "{{ raise_exception('x' * 496) }}", 495 }, { "{{ raise_exception('x' * 494 ~ '\xc3\xa9') }}", 494 },
+        { "{{ raise_exception('x' * 493 ~ '\xc3\xa9z') }}", 495 }, { "{{ raise_exception('x' * 492 ~ '\xf0\x9f\x98\x80') }}", 492 },
+        { "{{ raise_exception('') }}", 0 } };
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        slm_error err = { 0 };
+        slm_rendered *r = NULL;
+        check_status(render(rows[i].source, &r, &err), SLM_E_MISMATCH, &err);
+        if (strlen(err.text) != rows[i].want || strspn(err.text, "x") + 3 < rows[i].want)
+            fail_msg("'%s': %zu bytes '%s', want %zu", rows[i].source, strlen(err.text), err.text, rows[i].want);
+    }
 }
 
 /* ---- limits and hostile templates ---- */
@@ -224,6 +276,7 @@ static const struct { const char *source, *part; } endless[] = {
     { "{% for a in range(1000000000) %}{% endfor %}", "room for a list" },
     { "{% set ns = namespace(s='aaaaaaaa') %}{% for a in range(99) %}{% set ns.s = ns.s ~ ns.s %}{% endfor %}", "a string of more than" },
     { "{% set ns = namespace(s=[1]) %}{% for a in range(999) %}{% set ns.s = [ns.s] %}{% endfor %}", "nested more than 100" },
+    { "{% set ns = namespace(s={}) %}{% for a in range(999) %}{% set ns.s = {'a': ns.s} %}{% endfor %}", "nested more than 100" },
     { "{% set ns = namespace(s=[1]) %}{% for a in range(60) %}{% set ns.s = [ns.s, ns.s] %}{% endfor %}{{ ns.s | tojson }}", "fuel" },
     { "{% set ns = namespace(s='x' * 1000000) %}{% for a in range(1000) %}{{ ns.s }}{% endfor %}", "the prompt has more than 67108864 bytes" },
     { "{{ 'x' * 99999999999 }}", "fuel" }, { "{{ [1] * 99999999999 }}", "repeated" }, { "{{ 9223372036854775807 + 1 }}", "64 bits" }, { "{{ 9 ** 99999999 }}", "64 bits" },
@@ -279,6 +332,45 @@ static void depth_has_a_limit_and_no_stack(void **state)
     check_status(nested("", "x", SLM_LIMIT_TEMPLATE_BYTES, "", "", "", &err), SLM_OK, &err);
     check_status(nested("", "x", SLM_LIMIT_TEMPLATE_BYTES + 1, "", "", "", &err), SLM_E_LIMIT, &err);
     check_text(&err, "1048577 bytes");
+    check_status(nested("", "{% set x %}", 101, "", "{% endset %}", "", &err), SLM_E_LIMIT, &err);
+    check_text(&err, "nested more than 100");
+    check_status(nested("{{ dict(", "a=1,", 255, "", "", ") }}", &err), SLM_OK, &err);
+    check_status(nested("{{ dict(", "a=1,", 256, "", "", ") }}", &err), SLM_E_LIMIT, &err);
+    check_text(&err, "256 items");
+    check_status(nested("{% macro f(", "a,", 64, "", "", ") %}{% endmacro %}", &err), SLM_OK, &err);
+    check_status(nested("{% macro f(", "a,", 65, "", "", ") %}{% endmacro %}", &err), SLM_E_LIMIT, &err);
+    check_text(&err, "a macro of more than 64 parameters");
+    for (size_t n = 396; n <= 402; n++) {           /* the brackets fit up to 400; what may follow is one more */
+        check_status(nested("{{ ", "(", n, "1 and 2", ")", " }}", &err), n < 400 ? SLM_OK : SLM_E_LIMIT, &err);
+        check_status(nested("{{ ", "(", n, "1 if 2", ")", " }}", &err), n < 400 ? SLM_OK : SLM_E_LIMIT, &err);
+        check_status(nested("{{ ", "(", n, "x[1]", ")", " }}", &err), n < 400 ? SLM_OK : SLM_E_LIMIT, &err);
+        check_status(nested("{{ ", "(", n, "x is eq 1", ")", " }}", &err), n < 400 ? SLM_OK : SLM_E_LIMIT, &err);
+        check_status(nested("{{ ", "(", n, "x", ")", " }}", &err), n <= 400 ? SLM_OK : SLM_E_LIMIT, &err);
+    }
+}
+
+/* A template that has all the names it may have cannot have one more, wherever a name may stand. */
+static void names_have_a_limit_everywhere(void **state)
+{
+    (void)state;
+    static const struct { const char *more; slm_status status; } rows[] = {
+        { "{{ a1 }}{% set a1 = 1 %}{% for a1 in a2 %}{% endfor %}{% macro a1(a2) %}{% endmacro %}{% with a1 = 2 %}{% endwith %}", SLM_OK },
+        { "{{ new }}", SLM_E_LIMIT }, { "{% set new = 1 %}", SLM_E_LIMIT }, { "{% for new in a1 %}{% endfor %}", SLM_E_LIMIT },
+        { "{% macro new() %}{% endmacro %}", SLM_E_LIMIT }, { "{% macro a1(new) %}{% endmacro %}", SLM_E_LIMIT },
+        { "{% with new = 1 %}{% endwith %}", SLM_E_LIMIT } };
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        static char source[SLM_LIMIT_TEMPLATE_NAMES * 16 + 256];
+        size_t n = 0;
+        slm_template *t = NULL;
+        slm_error err = { 0 };
+        for (int k = 0; k < SLM_LIMIT_TEMPLATE_NAMES; k++)
+            n += (size_t)snprintf(source + n, sizeof source - n, "{{ a%d }}", k);
+        n += (size_t)snprintf(source + n, sizeof source - n, "%s", rows[i].more);
+        check_status(slm_template_new(&t, source, n, NULL, &err), rows[i].status, &err);
+        if (rows[i].status)
+            check_text(&err, "line 1: more than 1024 variables");
+        slm_template_free(t);
+    }
 }
 
 static void fuel_and_output_are_the_callers(void **state)
@@ -301,17 +393,39 @@ static void fuel_and_output_are_the_callers(void **state)
     params.limit = (uint64_t)SLM_LIMIT_RENDERED_BYTES + 1;
     check_status(render_with(source, sizeof source - 1, json, sizeof json - 1, &params, &r, &err), SLM_E_ARG, &err);
     params.limit = 0;
-    static const char *const times[] = { "", "2024", "2024-13-01", "2024-02-30", "2023-02-29", "2024-07-26T25:00", "2024-07-26x", "2024-07-26T10:00:00+1" };
-    for (size_t i = 0; i < COUNT(times); i++) {
-        params.now = times[i];
-        check_status(render_with("x", 1, json, sizeof json - 1, &params, &r, &err), SLM_E_ARG, &err);
+}
+
+static void a_time_is_read_whole_or_refused(void **state)
+{
+    (void)state;
+    const char json[] = "{\"messages\":[]}", date[] = "{{ strftime_now('%F %T %a %j %y %Y %-Y %e %-e %-m %I %p') }}";
+    static const char *const bad[] = { "", "2024", "2024-13-01", "2024-02-30", "2023-02-29", "2024-07-26T25:00", "2024-07-26x", "2024-07-26T10:00:00+1",
+        "x024-07-26", "2024/07-26", "2024-x7-26", "2024-07/26", "2024-07-x6", "2024-00-26", "2024-07-00", "2024-07-32", "1900-02-29", "2100-02-29",
+        "2024-07-26Tx0:00", "2024-07-26T10.00", "2024-07-26T10:x0", "2024-07-26T10:60", "2024-07-26T10:00:x0", "2024-07-26T10:00:61",
+        "2024-07-26T10:00:00.5x", "2024-07-26T10:00:00.5:", "2024-07-26T10:00:00+x2:00", "2024-07-26T10:00:00+02:x0", "2024-07-26T10:00:00+02-00",
+        "2024-07-26T10:00:00-0", "2024-07-26T10:00:00*02:00", "2024-07-26T10:00Zx", ":024-07-26" };
+    static const struct { const char *now, *want; } good[] = {
+        { "2024-07-26", "2024-07-26 00:00:00 Fri 208 24 2024 2024 26 26 7 12 AM" },
+        { "2024-02-29T10:00", "2024-02-29 10:00:00 Thu 060 24 2024 2024 29 29 2 10 AM" },
+        { "2024-12-31 23:59:59.123Z", "2024-12-31 23:59:59 Tue 366 24 2024 2024 31 31 12 11 PM" },
+        { "2023-12-31T12:00:00+02:00", "2023-12-31 12:00:00 Sun 365 23 2023 2023 31 31 12 12 PM" },
+        { "2000-02-29T13:05:09-0230", "2000-02-29 13:05:09 Tue 060 00 2000 2000 29 29 2 01 PM" },
+        { "2100-03-01", "2100-03-01 00:00:00 Mon 060 00 2100 2100  1 1 3 12 AM" },
+        { "1900-12-31T00:00:00.", "1900-12-31 00:00:00 Mon 365 00 1900 1900 31 31 12 12 AM" },
+        { "0000-01-01", "0000-01-01 00:00:00 Sat 001 00 0000 0  1 1 1 12 AM" } };        /* before what Python's own has */
+    slm_render_params params = SLM_RENDER_PARAMS_INIT;
+    slm_error err = { 0 };
+    slm_rendered *r = NULL;
+    for (size_t i = 0; i < COUNT(bad); i++) {
+        params.now = bad[i];
+        if (render_with("x", 1, json, sizeof json - 1, &params, &r, &err) != SLM_E_ARG || !strstr(err.text, "now is no time of the form"))
+            fail_msg("'%s': %s", bad[i], err.text);
     }
-    static const char *const good[] = { "2024-07-26", "2024-02-29T10:00", "2024-07-26 23:59:60.123Z", "2024-07-26T10:00:00+02:00" };
     for (size_t i = 0; i < COUNT(good); i++) {
-        params.now = good[i];
+        params.now = good[i].now;
         r = NULL;
-        check_status(render_with("{{ strftime_now('%Y') }}", 24, json, sizeof json - 1, &params, &r, &err), SLM_OK, &err);
-        assert_string_equal(slm_rendered_text(r, NULL), "2024");
+        check_status(render_with(date, sizeof date - 1, json, sizeof json - 1, &params, &r, &err), SLM_OK, &err);
+        assert_string_equal(slm_rendered_text(r, NULL), good[i].want);
         slm_rendered_free(r);
     }
 }
@@ -619,6 +733,105 @@ static void a_users_text_forges_no_turn(void **state)
     slm_tokenizer_free(tok);
 }
 
+/* What special tokens cut, on the border of spans and inside them: text in front, behind, between, none at all. */
+static void special_tokens_cut_only_literal_text(void **state)
+{
+    (void)state;
+    slm_tokenizer *tok = open_vocab("qwen2");
+    static const struct { const char *source; unsigned flags; size_t specials; } rows[] = {
+        { "a<|im_start|>b<|im_end|>c", 0, 2 }, { "<|im_start|><|im_end|>", 0, 2 }, { "{{ messages[0] }}b<|im_end|>", 0, 1 },
+        { "<|im_start|>{{ messages[0] }}", 0, 1 }, { "{{ messages[0] }}", SLM_TEXT_SPECIAL, 2 }, { "{{ messages[0] }}", 0, 0 },
+        { "", 0, 0 }, { "", SLM_TEXT_SPECIAL | SLM_TEXT_BOS_EOS, 0 } };
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        static const char json[] = "{\"messages\":[\"x<|im_end|>y<|im_end|>z\"]}";
+        slm_rendered *r = NULL;
+        slm_error err = { 0 };
+        int32_t ids[64];
+        size_t n = 0, specials = 0;
+        check_status(render_with(rows[i].source, strlen(rows[i].source), json, sizeof json - 1, NULL, &r, &err), SLM_OK, &err);
+        check_status(slm_tokenizer_encode_rendered(tok, ids, 64, &n, r, rows[i].flags, &err), SLM_OK, &err);
+        for (size_t k = 0; k < n; k++)
+            specials += ids[k] >= 151643;
+        char back[256];
+        size_t len, whole;
+        const char *prompt = slm_rendered_text(r, &whole);
+        check_status(slm_tokenizer_decode(tok, back, sizeof back, &len, ids, n, SLM_TEXT_CONTROL, &err), SLM_OK, &err);
+        if (specials != rows[i].specials || len != whole || memcmp(back, prompt, len) != 0)
+            fail_msg("'%s': %zu of %zu ids are special, want %zu; they read '%.*s'", rows[i].source, specials, n, rows[i].specials, (int)len, back);
+        slm_rendered_free(r);
+    }
+    slm_tokenizer_free(tok);
+}
+
+/* Tokens of a file's own, which every text is cut at, wherever they stand; and memory refused on the way. */
+static void a_files_own_tokens_cut_every_text(void **state)
+{
+    (void)state;
+    static const char *const texts[] = { "", "x", "\xc3\xb5", "\xc3\xb5\xc3\xb5", "x\xc3\xb5", "\xc3\xb5x", "a \xc3\xb7 b \xc3\xb5 c", "<|EOT|>\xc3\xb5<|EOT|>",
+                                         "x<|EOT|>y\xc3\xb5z" };
+    fail_alloc mean;
+    slm_file_params params = SLM_FILE_PARAMS_INIT;
+    slm_tokenizer *tok = NULL;
+    slm_error err = { 0 };
+    fail_alloc_init(&mean, 0, false);
+    params.allocator = &mean.allocator;
+    const slm_status opened = slm_tokenizer_open(&tok, SHARED "gguf-vocabs/ggml-vocab-deepseek-coder.gguf", &params, &err);
+    if (opened == SLM_E_NOT_FOUND) {
+        print_message("skipped: no ../shared\n");
+        skip();
+    }
+    check_status(opened, SLM_OK, &err);
+    for (size_t i = 0; i < COUNT(texts); i++)
+        for (unsigned flags = 0; flags < 2; flags++) {      /* SLM_TEXT_SPECIAL: the same as for one text; else content is cut at the file's own alone */
+            char json[256];
+            slm_rendered *r = NULL;
+            int32_t got[64], want[64];
+            size_t n_got = 0, n_want = 0;
+            const int len = snprintf(json, sizeof json, "{\"messages\":[\"%s\"]}", texts[i]);
+            check_status(render_with("{{ messages[0] }}", 17, json, (size_t)len, NULL, &r, &err), SLM_OK, &err);
+            check_status(slm_tokenizer_encode(tok, want, 64, &n_want, texts[i], strlen(texts[i]), flags ? SLM_TEXT_SPECIAL : 0, &err), SLM_OK, &err);
+            for (size_t at = 1;; at++) {
+                fail_alloc_arm(&mean, at, false);
+                const slm_status status = slm_tokenizer_encode_rendered(tok, got, 64, &n_got, r, flags ? SLM_TEXT_SPECIAL : 0, &err);
+                if (!status)
+                    break;
+                if (status != SLM_E_MEMORY || n_got || at > 100)
+                    fail_msg("'%s', allocation %zu refused: %s '%s'", texts[i], at, slm_status_name(status), err.text);
+            }
+            fail_alloc_arm(&mean, 0, false);
+            if (n_got != n_want || memcmp(got, want, n_got * sizeof *got) != 0)
+                fail_msg("'%s': %zu ids, want %zu, or others", texts[i], n_got, n_want);
+            slm_rendered_free(r);
+        }
+    slm_tokenizer_free(tok);
+    assert_int_equal(atomic_load(&mean.live_blocks), 0);
+}
+
+static void arguments_of_ids_are_looked_at(void **state)
+{
+    (void)state;
+    slm_tokenizer *tok = open_vocab("qwen2");
+    slm_rendered *r = chat("qwen2.5", "a");
+    slm_error err = { 0 };
+    int32_t ids[4];
+    size_t n = 7;
+    check_status(slm_tokenizer_encode_rendered(NULL, ids, 4, &n, r, 0, &err), SLM_E_ARG, &err);
+    check_text(&err, "slm_tokenizer_encode_rendered: tokenizer is NULL");
+    check_status(slm_tokenizer_encode_rendered(tok, ids, 4, &n, NULL, 0, &err), SLM_E_ARG, &err);
+    check_text(&err, "rendered is NULL");
+    check_status(slm_tokenizer_encode_rendered(tok, ids, 4, NULL, r, 0, &err), SLM_E_ARG, &err);
+    check_text(&err, ": n is NULL");
+    check_status(slm_tokenizer_encode_rendered(tok, NULL, 4, &n, r, 0, &err), SLM_E_ARG, &err);
+    check_text(&err, "ids is NULL");
+    check_status(slm_tokenizer_encode_rendered(tok, ids, 4, &n, r, 64, &err), SLM_E_ARG, &err);
+    check_text(&err, "flags 0x40");
+    assert_int_equal(n, 7);
+    check_status(slm_tokenizer_encode_rendered(tok, NULL, 0, &n, r, 0, &err), SLM_E_LIMIT, &err);
+    assert_true(n > 7);
+    slm_rendered_free(r);
+    slm_tokenizer_free(tok);
+}
+
 static void bos_comes_once(void **state)
 {
     (void)state;
@@ -637,6 +850,15 @@ static void bos_comes_once(void **state)
     check_status(slm_tokenizer_encode_rendered(tok, ids, 64, &n, without, SLM_TEXT_BOS_EOS, &err), SLM_OK, &err);
     assert_int_equal(n, 2);
     assert_int_equal(ids[0], info.bos);
+    check_status(slm_tokenizer_encode_rendered(tok, ids, 64, &n, without, 0, &err), SLM_OK, &err);
+    assert_int_equal(n, 1);
+    assert_int_not_equal(ids[0], info.bos);
+    slm_rendered_free(without);
+    without = NULL;
+    check_status(render_with("", 0, "{\"messages\":[]}", 15, NULL, &without, &err), SLM_OK, &err);
+    check_status(slm_tokenizer_encode_rendered(tok, ids, 64, &n, without, SLM_TEXT_BOS_EOS, &err), SLM_OK, &err);
+    assert_int_equal(n, 1);
+    assert_int_equal(ids[0], info.bos);
     slm_rendered_free(with);
     slm_rendered_free(without);
     slm_tokenizer_free(tok);
@@ -647,11 +869,15 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(expressions_are_what_jinja_makes_of_them), cmocka_unit_test(statements_are_what_jinja_makes_of_them),
         cmocka_unit_test(what_cannot_be_is_named_with_its_line), cmocka_unit_test(a_conversation_is_read_strictly),
+        cmocka_unit_test(values_come_out_as_python_shows_them), cmocka_unit_test(what_is_raised_is_cut_between_characters),
+        cmocka_unit_test(names_have_a_limit_everywhere), cmocka_unit_test(a_time_is_read_whole_or_refused),
         cmocka_unit_test(what_does_not_end_is_stopped), cmocka_unit_test(depth_has_a_limit_and_no_stack),
         cmocka_unit_test(fuel_and_output_are_the_callers), cmocka_unit_test(all_fixtures_render),
         cmocka_unit_test(a_template_cut_anywhere_is_read_or_refused), cmocka_unit_test(a_conversation_cut_anywhere_is_refused),
         cmocka_unit_test(a_refused_allocation_leaves_nothing), cmocka_unit_test(a_memory_limit_holds),
         cmocka_unit_test(spans_tell_literal_from_content), cmocka_unit_test(ids_are_those_of_the_whole_prompt),
+        cmocka_unit_test(special_tokens_cut_only_literal_text), cmocka_unit_test(arguments_of_ids_are_looked_at),
+        cmocka_unit_test(a_files_own_tokens_cut_every_text),
         cmocka_unit_test(a_users_text_forges_no_turn), cmocka_unit_test(bos_comes_once),
     };
     return cmocka_run_group_tests_name("template", tests, NULL, NULL) != 0;

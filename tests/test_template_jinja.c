@@ -1,6 +1,7 @@
 /* test_template_jinja.c -- the template language beside Jinja2 3.1.6, row by row: every filter, method, test and statement with right and
  * with wrong arguments. What must come out was rendered by Jinja2 itself, in the setting that ../shared/tokenizers/README.md names. What
  * must be refused is refused by Jinja2 too, unless the status says that it is more than this library does: then nothing else may come out.
+ * (A lone surrogate is a string in Python, but no text in UTF-8.)
  *
  * Each row runs a second time with each amount of fuel that is too little, and a third time with each allocation refused. */
 #include "harness/fail_alloc.h"
@@ -272,6 +273,82 @@ static const struct { const char *source, *want; } renders[] = {
     { "{% for a in l -%}\n  {{ a }}\n{%- endfor %}", "312" }, { "{% for a in l %}\n{{ a }}\n{% endfor %}\n", "3\n1\n2\n" },
     { "x{# a #}\ny", "xy" }, { "x\n  {# a #}\ny", "x\ny" }, { "  {#- a #}\ny", "y" }, { "{% if t %}a{% endif %}\n\n\nb", "a\n\nb" },
     { "{{ s\n| upper }}", "H\303\211LLO W\303\226RLD" }, { "{%\nif t\n%}a{%\nendif\n%}", "a" },
+    { "{{ ' \\x0b\\x1c\\x85\\xa0\\u1680\\u2000\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000a\\u3000\\u205f\\u202f\\u2029\\u2028\\u200a\\u2000\\u1680\\xa0\\x85\\x1c\\x0b '.strip() }}", "a" },
+    { "{{ '\\x08 a'.strip() | length }}{{ '\\x0e a'.strip() | length }}{{ '\\x84 a'.strip() | length }}{{ '\\x1b a'.strip() | length }}", "3333" },
+    { "{{ '\\u1fff a'.strip() | length }}{{ '\\u200b a'.strip() | length }}{{ '\\u2027 a'.strip() | length }}{{ '\\x86 a'.strip() | length }}", "3333" },
+    { "{% set d = {'a': 1, 'b': 2, 'c': 3, 'd': 4, 'e': 5, 'f': 6, 'g': 7, 'h': 8, 'i': 9, 'jj': 10} %}{{ d.a }}{{ d.e }}{{ d.jj }}{{ d.i }}{{ d.zz }}{{ 'q' in d }}{{ 'A' in d }}{{ d == d }}", "15109FalseFalseTrue" },
+    { "{{ {'a': 1, 'b': 2, 'c': 3, 'd': 4, 'e': 5, 'f': 6, 'g': 7, 'h': 8, 'i': 9, 'e': 10, 'a': 11} }}", "{'a': 11, 'b': 2, 'c': 3, 'd': 4, 'e': 10, 'f': 6, 'g': 7, 'h': 8, 'i': 9}" },
+    { "{{ 'y' if range }}{{ 'y' if big }}{{ 'y' if namespace() }}{{ 'y' if 0.0 }}{{ 'y' if {} }}{{ 'y' if m.get }}{{ 'y' if zz }}{{ 'y' if [] }}", "yyyy" },
+    { "{{ 1.5 < 2.5 }}{{ 2.5 < 1.5 }}{{ 2.5 == 2.5 }}", "TrueFalseTrue" },
+    { "{{ 1 < 1e300 }}{{ 1 < -1e300 }}{{ 1 == 1e300 }}{{ 1e300 > 1 }}", "TrueFalseFalseTrue" },
+    { "{{ 5 < 5.5 }}{{ 5 > 5.5 }}{{ 6 > 5.5 }}{{ 5.5 < 6 }}{{ 5 == 5.5 }}{{ 9007199254740993 == 9007199254740992.0 }}", "TrueFalseTrueTrueFalseFalse" },
+    { "{{ range == range }}{{ range == dict }}{{ range == 1 }}", "TrueFalseFalse" },
+    { "{% macro g() %}{% endmacro %}{% macro h() %}{% endmacro %}{{ g == g }}{{ g == h }}", "TrueFalse" },
+    { "{% set n = namespace() %}{{ n == n }}{{ n == namespace() }}", "TrueFalse" }, { "{{ m.get == m.get }}{{ m.get == m.keys }}", "TrueFalse" },
+    { "{{ big == big }}{{ big == i }}{{ none == none }}{{ none == false }}{{ m == none }}", "TrueFalseTrueFalseFalse" },
+    { "{{ (1,) == [1] }}{{ (1,) == (1,) }}{{ [1] == [1, 2] }}{{ [1, 2] == [1, 3] }}{{ [[]] == [[]] }}", "FalseTrueFalseFalseTrue" },
+    { "{{ {'a': 1} == {'b': 1} }}{{ {'a': 1} == {'a': 1, 'b': 2} }}{{ {'a': [1]} == {'a': [1]} }}{{ {'a': 1} == 1 }}{{ [1] == {'a': 1} }}", "FalseFalseTrueFalseFalse" },
+    { "{{ ['\\U00010437\\U000e0001\\u200b\\x80'] }}", "['\360\220\220\267\\U000e0001\\u200b\\x80']" },
+    { "{{ '\\uABCD\\uabcd\\ue000\\ud7ff' | tojson(ensure_ascii=true) }}", "\"\\uabcd\\uabcd\\ue000\\ud7ff\"" },
+    { "{{ '\\7\\18\\1234\\8' | tojson }}", "\"\\u0007\\u00018S4\\\\8\"" },
+    { "{{ '\\ z\\\303\251\\\342\202\254\\\360\237\230\200\\-' }}", "\\ z\\xe9\\u20ac\\U0001f600\\-" },
+    { "{{ '\\x80\\u07ff\\u0800\\U0001F600' | tojson(ensure_ascii=true) }}", "\"\\u0080\\u07ff\\u0800\\ud83d\\ude00\"" },
+    { "{{ 1E5 }} {{ 1e+5 }} {{ 1e-5 }} {{ 1.25E+2 }} {{ 2e05 }}", "100000.0 100000.0 1e-05 125.0 200000.0" },
+    { "{{ 01.5 }} {{ 1.5_0 }} {{ 00 }} {{ 0_0 }} {{ 1e5_0 }} {{ 00.5e-1_0 }} {{ 0e0 }} {{ 5e-400 }} {{ 1_0.5 }} {{ 0777.25 }}", "1.5 1.5 0 0 1e+50 5e-11 0.0 0.0 10.5 777.25" },
+    { "{{ 0.0 ** 2 }} {{ (-8.0) ** 3 }} {{ 4 ** 0.5 }}", "0.0 -512.0 2.0" },
+    { "{{ (-9223372036854775807 - 1) // 1 }} {{ 5 // -1 }} {{ (-9223372036854775807 - 1) // 2 }}", "-9223372036854775808 -5 -4611686018427387904" },
+    { "{{ 1e308 * 10 }} {{ -1e308 * 10 }} {{ 1e308 * 10 - 1e308 * 10 }}", "inf -inf nan" },
+    { "{{ (1e308 * 10) ** 2 }} {{ 2.0 ** (1e308 * 10) }} {{ (1e308 * 10 - 1e308 * 10) ** 2.0 }} {{ 2.0 ** (1e308 * 10 - 1e308 * 10) }}", "inf inf nan nan" },
+    { "{{ [1, 2][::-9223372036854775807 - 1] }}", "[2]" }, { "{{ '' * 5 }}{{ [1] * true }}{{ [1] * -1 }}", "[1][]" },
+    { "{{ [0.1, 12345678901234567.0, 1e22, 1.5e-7, 100.0, 123.456, -0.0, 0.00012] }}", "[0.1, 1.2345678901234568e+16, 1e+22, 1.5e-07, 100.0, 123.456, -0.0, 0.00012]" },
+    { "{{ 'abc' | int(none) }}", "None" }, { "{{ '9:' | int(3) }}{{ '-' | int(2) }}{{ '1a' | int }}{{ '\"a\"' | int }}{{ '1/' | int }}", "32000" },
+    { "{{ '99999999999999999999' | float }}", "1e+20" }, { "{{ 1.5 | default(2, false) }}{{ 'a' | default('b', boolean=false) }}", "1.5a" },
+    { "{{ m | tojson(sort_keys=false) }}{{ s | tojson(ensure_ascii=false) }}", "{\"a\": 1, \"b\": [1, {\"c\": null}], \"items\": \"X\"}\"h\303\251llo w\303\266rld\"" },
+    { "{{ () | tojson }}{{ [()] }}", "[][()]" }, { "{{ x is not none or t is not true and i is not odd }}{{ 7 is not divisibleby 2 }}", "FalseTrue" },
+    { "{{ l[0:2][1:] }}{{ l[:][0] }}{{ s[1:][:2] }}{{ l[i:] }}{{ zz | list }}", "[1]3\303\251l[][]" },
+    { "{{ {'a': 1,} }}{{ [i,] }}{{ (i) }}", "{'a': 1}[5]5" },
+    { "{% set (c, d) = [3, 4] %}{{ c }}{{ d }}{% set a = 1, 2, 3 %}{{ a }}", "34(1, 2, 3)" },
+    { "{% set ns = namespace(aa=1, b=2) %}{% set ns.b = 3 %}{% set ns.c = 4 %}{{ ns.aa }}{{ ns.b }}{{ ns.c }}{{ ns['b'] }}{{ ns.zz is defined }}", "1343False" },
+    { "{% set u = 'x' + 'y' %}{% set v = u + 'z' %}{{ u }}{{ v }}{{ u + 'w' }}{{ '' + 'a' }}{{ 'a' + '' }}{{ '' ~ '' }}", "xyxyzxywaa" },
+    { "{{ dict(a\t=\t2) }}{{ dict(b\n= 3) }}", "{'a': 2}{'b': 3}" }, { "{{ dict(a=i == 5) }}{{ dict(a = i) }}", "{'a': True}{'a': 5}" },
+    { "{{ 'abcabc'.count('abc') }}{{ 'abc'.find('') }}{{ 'b' in 'abc' }}{{ 'abcd' in 'abc' }}", "20TrueFalse" },
+    { "{{ 'a'.replace('a', 'b', 0) }}{{ 'aXbX'.split('X') }}", "a['a', 'b', '']" }, { "{%+ raw %} a{% endraw +%} b", " a b" },
+    { "{% raw %}a{%- endraw %}{% raw %}{% end %}{{ {% endraw %}", "a{% end %}{{ " }, { "{# a -#} b{#- c +#}\nd{##}{#-#}e", "b\nde" },
+    { "{{ 1 + 1 if 0 else 2 * 3 }}{{ 1 if t else 2 if x else 3 }}{{ (1 if x) | default('u') }}", "61u" },
+    { "{% for a in l %}{{ loop['index'] }}{{ loop.zz is defined }}{% endfor %}", "1False2False3False" },
+    { "{{ 'x' if i is eq 5 else 'y' }}{{ i is not eq 4 and t }}{{ not i is eq 4 }}", "xTrueTrue" },
+    { "{{ 5 in l or 3 in l }}{{ 5 not in l and not 5 in l }}", "TrueTrue" }, { "{{ [1] + [2] == [1, 2] }}{{ (1,) + () }}", "True(1,)" },
+    { "{% if t %}{% set q2 %}{{ i }}{% endset %}{% endif %}{{ q2 }}", "5" },
+    { "{% set ns = namespace() %}{% set ns.a %}x{{ i }}{% endset %}{{ ns.a }}", "x5" },
+    { "{% with a = 1, b = 2 %}{{ a + b }}{% endwith %}{% with %}x{% endwith %}", "3x" },
+    { "{{ '\\x1f\\x7f\\u0080\\u00ad' | tojson }}", "\"\\u001f\177\302\200\302\255\"" }, { "{{ 'a' 'b' \"c\"\n'd' }}", "abcd" },
+    { "{{ l[- 1] }}{{ l[-1:][0] }}{{ l[:-1] }}{{ l[::2][::-1] }}", "22[3, 1][2, 3]" }, { "{{ i -}} b {{- i }}", "5b5" },
+    { "{%- for a in l -%} {{ a }} {%- else -%} x {%- endfor -%} y", "312y" },
+    { "{{ s | upper | lower | length }}{{ (s | length) * 2 }}{{ -i | abs }}{{ [-1, +1] }}", "11225[-1, 1]" },
+    { "{{ '3.9' | int }}{{ ' 3.9 ' | float }}{{ '+3' | int }}{{ '-3' | int }}{{ '+' | int(1) }}{{ '-9223372036854775807' | int }}", "33.93-31-9223372036854775807" },
+    { "{{ 4 < 5.5 }}{{ 5.5 > 4 }}{{ 7.5 / 2 }}{{ 7 / 2.0 }}", "TrueTrue3.753.5" },
+    { "{% for a in em if a %}x{% else %}y{% endfor %}{% for a in em %}x{% endfor %}", "y" }, { "{% raw %} a {%+ endraw %}b", " a b" },
+    { "{% for a in (l if t else em) %}{{ a }}{% endfor %}", "312" },
+    { "{% set n = [[1, 2], [3, [4, 5]]] %}{{ n.1.0 }}{{ n.1.1.0 }}{{ n.0.5 }}{{ n.0.1 + 1.5 }}", "343.5" },
+    { "{{ '\\7' | tojson }}{{ '\\1 \\12' | tojson }}", "\"\\u0007\"\"\\u0001 \\n\"" },
+    { "{{ 1 | default(2, true) }}{{ 0 | default(2, true) }}", "12" }, { "{{ 'a' is not in 'b' }}{{ i is not divisibleby(2) }}", "TrueTrue" },
+    { "{{ ['\\u2028\\u2029\\ue000\\U000e0fff\\u0378\\u3000\\u00a0\\u00ad\\u00e9'] }}", "['\\u2028\\u2029\\ue000\\U000e0fff\\u0378\\u3000\\xa0\\xad\303\251']" },
+    { "{{ {1.5: 2} if x else 3 }}", "3" },
+    { "{{ m | dictsort(by='key') }}{{ m | dictsort(by='value') if x else 1 }}", "[('a', 1), ('b', [1, {'c': None}]), ('items', 'X')]1" },
+    { "{{ (1, 2).append is defined }}{{ (1, 2).zz is defined }}{{ 'h\303\251'[1] }}{{ 'h\303\251'[-1] }}", "FalseFalse\303\251\303\251" },
+    { "{{ [[1, 2]] | map(attribute='1') | list }}{{ [[1, 2]] | map(attribute='0/') | list }}{{ [{'1:': 3}] | map(attribute='1:') | list }}", "[2][Undefined][3]" },
+    { "{{ l | sort(attribute=none) }}{{ l | sort(false, true) }}{{ l | sort(reverse=false) }}{{ ['b', 'A'] | sort(true, true) }}", "[1, 2, 3][1, 2, 3][1, 2, 3]['b', 'A']" },
+    { "{{ ['a', 'A', 'b'] | unique(true) | list }}{{ ['a', 'A', 'b'] | unique(false) | list }}", "['a', 'A', 'b']['a', 'b']" },
+    { "{{ {'b': 1, 'A': 2} | dictsort(true) }}{{ {'b': 1, 'A': 2} | dictsort(false, 'value', true) }}{{ {'b': 1, 'A': 2} | dictsort(reverse=false) }}", "[('A', 2), ('b', 1)][('A', 2), ('b', 1)][('A', 2), ('b', 1)]" },
+    { "{{ objs | map(attribute='zz', default='d') | list }}{{ objs | map(attribute='n', default='d') | list }}", "['d', 'd']['b', 'A']" },
+    { "{{ 'a'.startswith(()) }}{{ 'ab'.startswith(('a', 'b')) }}{{ 'ab'.endswith(('a', 'b')) }}", "FalseTrueTrue" },
+    { "{{ 'a-b (c {d [e <f\\u2003g' | title }}", "A-B (C {D [E <F\342\200\203G" },
+    { "{{ ''.isalpha() }}{{ 'ab1'.isalpha() }}{{ 'ab'.isalpha() }}{{ '\\u0378'.isalpha() }}{{ '\303\251'.isalpha() }}", "FalseFalseTrueFalseTrue" },
+    { "{{ 'a\\nb\\n\\nc' | indent(2, false) }}|{{ 'a\\nb\\n\\nc' | indent(2, true, true) }}|{{ 'a\\n\\nb' | indent(1, false, false) }}", "a\n  b\n\n  c|  a\n  b\n  \n  c|a\n\n b" },
+    { "{{ false is true }}{{ 1 is true }}{{ true is true }}{{ [false, true] | tojson }}{{ [false, true] }}", "FalseFalseTrue[false, true][False, True]" },
+    { "{{ range(9223372036854775806, 9223372036854775807, 5) | list }}{{ range(-9223372036854775807, -9223372036854775807 - 1, -5) | list }}", "[9223372036854775806][-9223372036854775807]" },
+    { "{{ '\303\251\342\202\254x' | reverse }}{{ (1, 2, 3) | reverse | list }}{{ '' | reverse }}", "x\342\202\254\303\251[3, 2, 1]" },
+    { "{{ 3 ** 0 }}{{ (-1) ** 2 }}{{ 2 ** 1 }}", "112" },
 };
 
 static const struct { const char *source; slm_status status; const char *text; } refused[] = {
@@ -639,6 +716,177 @@ static const struct { const char *source; slm_status status; const char *text; }
     { "{# a\nb #}\n{{ zz.a }}", SLM_E_FORMAT, "line 3: 'zz' is undefined" },
     { "{{ '\\n' }}\n{{ zz.y }}", SLM_E_FORMAT, "line 2: 'zz' is undefined" },
     { "{{ i }}\n{{ '", SLM_E_FORMAT, "line 2: a string literal that does not end: '''" },
+    { "{{ '\\uZZZZ' }}", SLM_E_FORMAT, "line 1: no escape of a string literal: '\\x5cuZZZZ'" },
+    { "{{ '\\U00110000' }}", SLM_E_FORMAT, "line 1: no escape of a string literal: '\\x5cU00110000'" },
+    { "{{ '\\U99999999' }}", SLM_E_FORMAT, "line 1: no escape of a string literal: '\\x5cU99999999'" },
+    { "{{ '\\ud800' }}", SLM_E_FORMAT, "line 1: no escape of a string literal: '\\x5cud800'" },
+    { "{{ '\\udfff' }}", SLM_E_FORMAT, "line 1: no escape of a string literal: '\\x5cudfff'" },
+    { "{{ '\\N{DASH}' }}", SLM_E_FORMAT, "line 1: no escape of a string literal: '\\x5cN{DASH}'" },
+    { "{{ 11111111111111111111111111111111111111111111111111111111111111111111111 }}", SLM_E_UNSUPPORTED, "line 1: a number this library does not read: '11111111111111111111111111111111111111111111111111111111111111111111111 '" },
+    { "{{ 1.1111111111111111111111111111111111111111111111111111111111111111111111 }}", SLM_E_UNSUPPORTED, "line 1: a number this library does not read: '1.1111111111111111111111111111111111111111111111111111111111111111111111 '" },
+    { "{{ 1e1111111111111111111111111111111111111111111111111111111111111111111111 }}", SLM_E_UNSUPPORTED, "line 1: a number this library does not read: '1e1111111111111111111111111111111111111111111111111111111111111111111111 '" },
+    { "{{ 1e400 }}", SLM_E_UNSUPPORTED, "line 1: a number this library does not read: '1e400 '" },
+    { "{{ 007 }}", SLM_E_UNSUPPORTED, "line 1: a number this library does not read: '007 '" },
+    { "{{ 0x1f }}", SLM_E_UNSUPPORTED, "line 1: a number this library does not read: '0x'" },
+    { "{{ 1.5x }}", SLM_E_FORMAT, "line 1: unexpected 'x'; wanted '}}'" }, { "{{ 1.5e }}", SLM_E_FORMAT, "line 1: unexpected 'e'; wanted '}}'" },
+    { "{{ -(-9223372036854775807 - 1) }}", SLM_E_LIMIT, "line 1: an integer beyond 64 bits" },
+    { "{{ i % 'a' }}", SLM_E_FORMAT, "line 1: cannot compute int % str" }, { "{{ [1] % 2 }}", SLM_E_FORMAT, "line 1: cannot compute list % int" },
+    { "{{ i ** 'a' }}", SLM_E_FORMAT, "line 1: cannot compute int ** str" }, { "{{ +'a' }}", SLM_E_FORMAT, "line 1: cannot compute str + str" },
+    { "{{ l[::'a'] }}", SLM_E_FORMAT, "line 1: a slice with a step of str" },
+    { "{{ l[::1.5] }}", SLM_E_FORMAT, "line 1: a slice with a step of float" }, { "{{ l['a'::] }}", SLM_E_FORMAT, "line 1: a slice by str" },
+    { "{{ l[:'a'] }}", SLM_E_FORMAT, "line 1: a slice by str" }, { "{{ l[1::zz] }}", SLM_E_FORMAT, "line 1: a slice with a step of undefined" },
+    { "{% set ns = namespace(1) %}", SLM_E_FORMAT, "line 1: namespace() takes named values or one mapping" },
+    { "{% set ns = namespace({}, {}) %}", SLM_E_FORMAT, "line 1: namespace() takes named values or one mapping" },
+    { "{{ (m.get)('a') }}", SLM_E_UNSUPPORTED, "line 1: method cannot be called" }, { "{{ 1.5 < zz }}", SLM_E_FORMAT, "line 1: 'zz' is undefined" },
+    { "{% for a in l %}{{ loop.cycle(1) }}{% endfor %}", SLM_E_UNSUPPORTED, "line 1: loop.cycle() is not supported" },
+    { "{% for a in l %}{{ loop.changed(1) }}{% endfor %}", SLM_E_UNSUPPORTED, "line 1: loop.changed() is not supported" },
+    { "{{ m | tojson(separators=('a', 1)) }}", SLM_E_FORMAT, "line 1: tojson wants two strings as separators" },
+    { "{{ m | tojson(separators=(1, 'a')) }}", SLM_E_FORMAT, "line 1: tojson wants two strings as separators" },
+    { "{{ s | tojson(separators=('a',)) }}", SLM_E_FORMAT, "line 1: tojson wants two strings as separators" },
+    { "{{ s | tojson(indent=65) }}", SLM_E_UNSUPPORTED, "line 1: tojson with an indent that is no number up to 64" },
+    { "{{ s | tojson(sort_keys=true) }}", SLM_E_UNSUPPORTED, "line 1: tojson with sort_keys is not supported" },
+    { "{{ [range] }}", SLM_E_UNSUPPORTED, "line 1: function has no text" }, { "{{ m.get }}", SLM_E_UNSUPPORTED, "line 1: method has no text" },
+    { "{{ m.get | tojson }}", SLM_E_FORMAT, "line 1: method has no text in JSON" },
+    { "{{ 2.5 | round(1) }}", SLM_E_UNSUPPORTED, "line 1: round to digits is not supported" },
+    { "{{ 2.5 | round('a') }}", SLM_E_UNSUPPORTED, "line 1: round to digits is not supported" },
+    { "{{ 2.5 | round(0, 'ceil') }}", SLM_E_UNSUPPORTED, "line 1: round to digits is not supported" },
+    { "{{ strftime_now('%\303\251') }}", SLM_E_UNSUPPORTED, "line 1: strftime_now with %? is not supported" },
+    { "{{ strftime_now('% ') }}", SLM_E_UNSUPPORTED, "line 1: strftime_now with %? is not supported" },
+    { "{{ strftime_now('%\x7f') }}", SLM_E_UNSUPPORTED, "line 1: strftime_now with %? is not supported" },
+    { "{{ strftime_now('%-Q') }}", SLM_E_UNSUPPORTED, "line 1: strftime_now with %Q is not supported" },
+    { "{{ i is odd. }}", SLM_E_FORMAT, "line 1: unexpected '}}'; wanted a name" },
+    { "{{ i | a.5 }}", SLM_E_FORMAT, "line 1: unexpected '5'; wanted a name" },
+    { "{{ i | a. }}", SLM_E_FORMAT, "line 1: unexpected '}}'; wanted a name" },
+    { "{{ i | a.'b' }}", SLM_E_FORMAT, "line 1: unexpected ''b''; wanted a name" },
+    { "{{ i | a.b }}", SLM_E_UNSUPPORTED, "line 1: the filter 'a.b' is not supported" },
+    { "{{ i is a.b }}", SLM_E_UNSUPPORTED, "line 1: the test 'a.b' is not supported" },
+    { "{{ i.'a }}", SLM_E_FORMAT, "line 1: a string literal that does not end: ''a }}'" },
+    { "{{ i | 'a }}", SLM_E_FORMAT, "line 1: a string literal that does not end: ''a }}'" },
+    { "{{ i | a.'b }}", SLM_E_FORMAT, "line 1: a string literal that does not end: ''b }}'" },
+    { "{{ i is not 'a }}", SLM_E_FORMAT, "line 1: a string literal that does not end: ''a }}'" },
+    { "{{ i not 'a }}", SLM_E_FORMAT, "line 1: a string literal that does not end: ''a }}'" },
+    { "{{ i + 'a }}", SLM_E_FORMAT, "line 1: a string literal that does not end: ''a }}'" },
+    { "{{ i and 'a }}", SLM_E_FORMAT, "line 1: a string literal that does not end: ''a }}'" },
+    { "{{ i if 'a }}", SLM_E_FORMAT, "line 1: a string literal that does not end: ''a }}'" },
+    { "{{ i if t else 'a }}", SLM_E_FORMAT, "line 1: a string literal that does not end: ''a }}'" },
+    { "{{ i.b 'a }}", SLM_E_FORMAT, "line 1: a string literal that does not end: ''a }}'" },
+    { "{{ (i, 'a }}", SLM_E_FORMAT, "line 1: a string literal that does not end: ''a }}'" },
+    { "{{ (i) 'a }}", SLM_E_FORMAT, "line 1: a string literal that does not end: ''a }}'" },
+    { "{{ [ 'a }}", SLM_E_FORMAT, "line 1: a string literal that does not end: ''a }}'" },
+    { "{{ dict(a = 'a }}", SLM_E_FORMAT, "line 1: a string literal that does not end: ''a }}'" },
+    { "{{ dict(a 'a }}", SLM_E_FORMAT, "line 1: a string literal that does not end: ''a }}'" },
+    { "{{ not 'a }}", SLM_E_FORMAT, "line 1: a string literal that does not end: ''a }}'" },
+    { "{{ - 'a }}", SLM_E_FORMAT, "line 1: a string literal that does not end: ''a }}'" },
+    { "{{ t 'a }}", SLM_E_FORMAT, "line 1: a string literal that does not end: ''a }}'" },
+    { "{{ 5 'a }}", SLM_E_FORMAT, "line 1: a string literal that does not end: ''a }}'" },
+    { "{% for (a 'b %}", SLM_E_FORMAT, "line 1: a string literal that does not end: ''b %}'" },
+    { "{% for a, 'b %}", SLM_E_FORMAT, "line 1: a string literal that does not end: ''b %}'" },
+    { "{% for ('b %}", SLM_E_FORMAT, "line 1: a string literal that does not end: ''b %}'" },
+    { "{% for a in 'b %}", SLM_E_FORMAT, "line 1: a string literal that does not end: ''b %}'" },
+    { "{% for a in l if 'b %}", SLM_E_FORMAT, "line 1: a string literal that does not end: ''b %}'" },
+    { "{% for a in l 'b %}", SLM_E_FORMAT, "line 1: a string literal that does not end: ''b %}'" },
+    { "{% set a 'b %}", SLM_E_FORMAT, "line 1: a string literal that does not end: ''b %}'" },
+    { "{% set a.'b %}", SLM_E_FORMAT, "line 1: a string literal that does not end: ''b %}'" },
+    { "{% set a.b 'c %}", SLM_E_FORMAT, "line 1: a string literal that does not end: ''c %}'" },
+    { "{% set a = 'b %}", SLM_E_FORMAT, "line 1: a string literal that does not end: ''b %}'" },
+    { "{% set a = 1, 'b %}", SLM_E_FORMAT, "line 1: a string literal that does not end: ''b %}'" },
+    { "{% set a = 1, 5 6 %}", SLM_E_FORMAT, "line 1: unexpected '6'; wanted the end of the statement" },
+    { "{% if 'b %}", SLM_E_FORMAT, "line 1: a string literal that does not end: ''b %}'" },
+    { "{% macro 'b %}", SLM_E_FORMAT, "line 1: a string literal that does not end: ''b %}'" },
+    { "{% macro f 'b %}", SLM_E_FORMAT, "line 1: a string literal that does not end: ''b %}'" },
+    { "{% macro f('b %}", SLM_E_FORMAT, "line 1: a string literal that does not end: ''b %}'" },
+    { "{% macro f(a 'b %}", SLM_E_FORMAT, "line 1: a string literal that does not end: ''b %}'" },
+    { "{% macro f(a, 'b %}", SLM_E_FORMAT, "line 1: a string literal that does not end: ''b %}'" },
+    { "{% macro f(a = 'b %}", SLM_E_FORMAT, "line 1: a string literal that does not end: ''b %}'" },
+    { "{% macro f() 'b %}", SLM_E_FORMAT, "line 1: a string literal that does not end: ''b %}'" },
+    { "{% macro f() %}{% endmacro f 'b %}", SLM_E_FORMAT, "line 1: a string literal that does not end: ''b %}'" },
+    { "{% macro f() %}{% endmacro 'b %}", SLM_E_FORMAT, "line 1: a string literal that does not end: ''b %}'" },
+    { "{% with 'b %}", SLM_E_FORMAT, "line 1: a string literal that does not end: ''b %}'" },
+    { "{% with a 'b %}", SLM_E_FORMAT, "line 1: a string literal that does not end: ''b %}'" },
+    { "{% with a = 'b %}", SLM_E_FORMAT, "line 1: a string literal that does not end: ''b %}'" },
+    { "{% with a = 1, 'b %}", SLM_E_FORMAT, "line 1: a string literal that does not end: ''b %}'" },
+    { "{% with a = 1, b %}", SLM_E_FORMAT, "line 1: unexpected '%}'; wanted '='" },
+    { "{% filter 'b %}", SLM_E_FORMAT, "line 1: a string literal that does not end: ''b %}'" },
+    { "{% filter upper 'b %}", SLM_E_FORMAT, "line 1: a string literal that does not end: ''b %}'" },
+    { "{% if t %}{% else 'b %}", SLM_E_FORMAT, "line 1: a string literal that does not end: ''b %}'" },
+    { "{% if t %}{% endif 'b %}", SLM_E_FORMAT, "line 1: a string literal that does not end: ''b %}'" },
+    { "{% 'b %}", SLM_E_FORMAT, "line 1: a string literal that does not end: ''b %}'" },
+    { "{{ 'b", SLM_E_FORMAT, "line 1: a string literal that does not end: ''b'" },
+    { "{{ (1 : 2) }}", SLM_E_FORMAT, "line 1: unexpected ':'; wanted ',' or a closing bracket" },
+    { "{{ [1 : 2] }}", SLM_E_FORMAT, "line 1: unexpected ':'; wanted ',' or a closing bracket" },
+    { "{{ range(1 : 2) }}", SLM_E_FORMAT, "line 1: unexpected ':'; wanted ',' or a closing bracket" },
+    { "{{ (: 2) }}", SLM_E_FORMAT, "line 1: unexpected ':'; wanted a value" }, { "{{ i : f }}", SLM_E_FORMAT, "line 1: unexpected ':'; wanted '}}'" },
+    { "{{ range(a=1, 2) }}", SLM_E_FORMAT, "line 1: an argument without a name after one with a name" },
+    { "{{ dict(a=1, b) }}", SLM_E_FORMAT, "line 1: an argument without a name after one with a name" },
+    { "{{ (a=1) }}", SLM_E_FORMAT, "line 1: unexpected '='; wanted an operator or a closing bracket" },
+    { "{{ [a=1] }}", SLM_E_FORMAT, "line 1: unexpected '='; wanted an operator or a closing bracket" },
+    { "{{ {'a': 1 2} }}", SLM_E_FORMAT, "line 1: unexpected '2'; wanted an operator or a closing bracket" },
+    { "{{ 1 else 2 }}", SLM_E_FORMAT, "line 1: unexpected 'else'; wanted an operator or the end" },
+    { "{{ (1 else 2) }}", SLM_E_FORMAT, "line 1: unexpected 'else'; wanted an operator or the end" },
+    { "{% for a in l if t b %}{% endfor %}", SLM_E_FORMAT, "line 1: unexpected 'b'; wanted the end of the statement" },
+    { "{% for (a, b in l %}{% endfor %}", SLM_E_FORMAT, "line 1: unexpected 'in'; wanted ')'" },
+    { "{% set a.b, c = 1 %}", SLM_E_FORMAT, "line 1: unexpected ','; wanted the end of the statement" },
+    { "{% set a, b %}{% endset %}", SLM_E_FORMAT, "line 1: unexpected '%}'; wanted '='" },
+    { "{% if t %}{% endi %}", SLM_E_FORMAT, "line 1: 'endi' where the 'if' of line 1 is open" },
+    { "{% if t %}{% endiff %}", SLM_E_FORMAT, "line 1: 'endiff' where the 'if' of line 1 is open" },
+    { "{% set a %}{% break %}{% endset %}", SLM_E_FORMAT, "line 1: 'break' outside of a loop" },
+    { "{% set a %}{% else %}{% endset %}", SLM_E_FORMAT, "line 1: 'else' without its 'if' or 'for'" },
+    { "{% raw %}a{% endraw x %}", SLM_E_FORMAT, "line 1: 'raw' without 'endraw'" },
+    { "{% raw %}a{%", SLM_E_FORMAT, "line 1: 'raw' without 'endraw'" }, { "{% raw %}a{% endraw", SLM_E_FORMAT, "line 1: 'raw' without 'endraw'" },
+    { "{% raw", SLM_E_UNSUPPORTED, "line 1: this library does not run the statement 'raw'" },
+    { "{% raw -", SLM_E_UNSUPPORTED, "line 1: this library does not run the statement 'raw'" },
+    { "{%-", SLM_E_FORMAT, "line 1: the template ends inside a tag; wanted a statement" },
+    { "{{ i -}", SLM_E_FORMAT, "line 1: unexpected '}'; wanted a value" }, { "{{ i +}}", SLM_E_FORMAT, "line 1: unexpected '}}'; wanted a value" },
+    { "{{ i & f }}", SLM_E_FORMAT, "line 1: unexpected '&'" }, { "{{ i ; }}", SLM_E_FORMAT, "line 1: unexpected ';'" },
+    { "{{ l | map('upper' }}", SLM_E_FORMAT, "line 1: unexpected '}'; wanted ')'" },
+    { "{% for a,b,c,d,e,f,g,h,j in l %}{% endfor %}", SLM_E_LIMIT, "line 1: more than 8 names for one value" },
+    { "{% with a=1,b=1,c=1,d=1,e=1,f=1,g=1,h=1,j=1 %}{% endwith %}", SLM_E_LIMIT, "line 1: 'with' of more than 8 names" },
+    { "{{ (1e308 * 10) ** 'a' }}", SLM_E_FORMAT, "line 1: cannot compute float ** str" },
+    { "{{ 0.0 ** -1.0 }}", SLM_E_FORMAT, "line 1: division by zero" },
+    { "{{ (-8.0) ** 0.5 }}", SLM_E_UNSUPPORTED, "line 1: a power that is a complex number" },
+    { "{{ 1e300 ** 2.0 }}", SLM_E_LIMIT, "line 1: a power beyond a double" },
+    { "{{ raise_exception([range]) }}", SLM_E_UNSUPPORTED, "line 1: function has no text" },
+    { "{{ 'a' | map('b') | list }}", SLM_E_UNSUPPORTED, "line 1: the filter 'b' is not supported" },
+    { "{{ range(9223372036854775807) }}", SLM_E_LIMIT, "line 1: no room for a list of more than 1048576 items" },
+    { "{{ 'a' in 5 }}", SLM_E_FORMAT, "line 1: int is not iterable" }, { "{{ l | sum('a') }}", SLM_E_FORMAT, "line 1: 'a' is undefined" },
+    { "{{ dict(i) }}", SLM_E_UNSUPPORTED, "line 1: dict() is supported with named values only" },
+    { "{{ [1, 2, 3] * 9223372036854775807 }}", SLM_E_LIMIT, "line 1: a list repeated 9223372036854775807 times" },
+    { "{{ else b }}", SLM_E_FORMAT, "line 1: unexpected 'else'; wanted a value" },
+    { "{{ or b }}", SLM_E_FORMAT, "line 1: unexpected 'or'; wanted a value" },
+    { "{{ i | a.b'x }}", SLM_E_FORMAT, "line 1: a string literal that does not end: ''x }}'" },
+    { "{{ i is a.b'x }}", SLM_E_FORMAT, "line 1: a string literal that does not end: ''x }}'" },
+    { "{{ dict(a", SLM_E_FORMAT, "line 1: the template ends inside a tag; wanted an operator or a closing bracket" },
+    { "{{ dict(a ", SLM_E_FORMAT, "line 1: the template ends inside a tag; wanted an operator or a closing bracket" },
+    { "{% if t %}{% endof %}", SLM_E_FORMAT, "line 1: 'endof' where the 'if' of line 1 is open" },
+    { "{{ [l] | map('first', 1) | list }}", SLM_E_UNSUPPORTED, "line 1: the filter 'first' with 1 arguments (known: 0)" },
+    { "{{ '9223372036854775808' | int }}", SLM_E_LIMIT, "line 1: an integer beyond 64 bits" },
+    { "{{ '-9223372036854775808' | int }}", SLM_E_LIMIT, "line 1: an integer beyond 64 bits" },
+    { "{{ m | dictsort(false, 5) }}", SLM_E_FORMAT, "line 1: dictsort by what is neither 'key' nor 'value'" },
+    { "{{ l.1e5 }}", SLM_E_UNSUPPORTED, "line 1: a number this library does not read: '1e'" },
+    { "{{ l.0x }}", SLM_E_UNSUPPORTED, "line 1: a number this library does not read: '0x'" },
+    { "{{ i not(5) }}", SLM_E_FORMAT, "line 1: unexpected '('; wanted 'in' after 'not'" },
+    { "{{ i is odd not }}", SLM_E_FORMAT, "line 1: unexpected '}}'; wanted 'in' after 'not'" },
+    { "{{ m | dictsort(false, 'b') }}", SLM_E_FORMAT, "line 1: dictsort by what is neither 'key' nor 'value'" },
+    { "{{ 5 in 'abc' }}", SLM_E_FORMAT, "line 1: 'in' a string wants a string, not int" },
+    { "{{ x in 'abc' }}", SLM_E_FORMAT, "line 1: 'in' a string wants a string, not none" },
+    { "{{ 'a' | replace(range, 'b') }}", SLM_E_UNSUPPORTED, "line 1: function has no text" },
+    { "{{ 'a' | replace('b', range) }}", SLM_E_UNSUPPORTED, "line 1: function has no text" },
+    { "{{ range | replace('a', 'b') }}", SLM_E_UNSUPPORTED, "line 1: function has no text" },
+    { "{{ 'a'.rsplit(5, 1) }}", SLM_E_UNSUPPORTED, "line 1: rsplit of this form is not supported" },
+    { "{{ 'a'.rsplit('', 1) }}", SLM_E_UNSUPPORTED, "line 1: rsplit of this form is not supported" },
+    { "{{ 'a,b'.rsplit(none, 1) }}", SLM_E_UNSUPPORTED, "line 1: rsplit of this form is not supported" },
+    { "{{ 'a,b'.rsplit(',', 2) }}", SLM_E_UNSUPPORTED, "line 1: rsplit of this form is not supported" },
+    { "{{ [1] + 1 }}", SLM_E_FORMAT, "line 1: cannot compute list + int" }, { "{{ 1 + [1] }}", SLM_E_FORMAT, "line 1: cannot compute int + list" },
+    { "{{ '\\x4/' }}", SLM_E_FORMAT, "line 1: no escape of a string literal: '\\x5cx4/'" },
+    { "{{ '\\x4:' }}", SLM_E_FORMAT, "line 1: no escape of a string literal: '\\x5cx4:'" },
+    { "{{ '\\x4@' }}", SLM_E_FORMAT, "line 1: no escape of a string literal: '\\x5cx4@'" },
+    { "{{ '\\x4G' }}", SLM_E_FORMAT, "line 1: no escape of a string literal: '\\x5cx4G'" },
+    { "{{ '\\x4`' }}", SLM_E_FORMAT, "line 1: no escape of a string literal: '\\x5cx4`'" },
+    { "{{ l[1) }}", SLM_E_FORMAT, "line 1: unexpected ')'; wanted ']'" }, { "{{ {'a': 1] }}", SLM_E_FORMAT, "line 1: unexpected ']'; wanted '}'" },
+    { "{{ (1] }}", SLM_E_FORMAT, "line 1: unexpected ']'; wanted ')'" }, { "{{ [1) }}", SLM_E_FORMAT, "line 1: unexpected ')'; wanted ']'" },
+    { "{{ {'a': 1) }}", SLM_E_FORMAT, "line 1: unexpected ')'; wanted '}'" },
+    { "{% for 5 in l %}{% endfor %}", SLM_E_FORMAT, "line 1: unexpected '5'; wanted a name" },
+    { "{{ (\303\251", SLM_E_FORMAT, "line 1: unexpected '\\xc3\\xa9'" },
 };
 
 static slm_status render(const char *source, const slm_allocator *allocator, uint64_t fuel, slm_rendered **out, slm_error *err)
@@ -716,13 +964,13 @@ static size_t refuse(const char *source, size_t at)
     return atomic_load(&mean.calls);
 }
 
-/* Chunks of memory are large: a row seldom asks for a second one. A value before it that fills the first up to a few bytes makes it ask, and
- * its own allocations are the last. */
+/* Chunks of memory are large: a row seldom asks for a second one. A value before it that fills the first up to a few bytes (1,364 values of 24
+ * bytes and their list are 32 KiB) makes it ask, and its own allocations are the last. */
 static void memory_may_end_at_any_place(void **state)
 {
     (void)state;
     static const struct { const char *fill; int from, to, step; size_t last; } before[] = {
-        { "", 0, 0, 1, SIZE_MAX }, { "{%% set fill = range(%d) | list %%}", 1008, 1023, 1, 3 }, { "{%% set fill = 'x' * %d %%}", 32752, 32768, 3, 2 } };
+        { "", 0, 0, 1, SIZE_MAX }, { "{%% set fill = range(%d) | list %%}", 1349, 1364, 1, 3 }, { "{%% set fill = 'x' * %d %%}", 32752, 32768, 3, 2 } };
     for (size_t i = 0; i < COUNT(renders); i++)
         for (size_t k = 0; k < COUNT(before); k++)
             for (int amount = before[k].from; amount <= before[k].to; amount += before[k].step) {
@@ -732,6 +980,65 @@ static void memory_may_end_at_any_place(void **state)
                 const size_t all = refuse(source, 0);
                 for (size_t at = all > before[k].last ? all - before[k].last + 1 : 1; at <= all; at++)
                     (void)refuse(source, at);
+            }
+}
+
+/* Values larger than a chunk have one each, and what is as small as a loop's state needs a new one behind a chunk that is full: each of
+ * them refused. */
+static void memory_may_end_at_a_value_of_any_size(void **state)
+{
+    (void)state;
+    static const char *const large[] = { "{% set b = l * 2000 %}", "{% set b = (range(3000) | list) + [1] %}", "{% set b = (range(3000) | list)[::2] %}",
+        "{% for a in range(3000) if a > 5 %}{% endfor %}", "{% for a in 'x' * 40000 %}{% endfor %}", "{% set b = ('x' * 40000)[::-1] %}",
+        "{% set b = 'x' * 40000 %}{% set b = b + 'y' %}", "{% set b = range(3000) | reverse %}", "{% set b = ('x' * 40000) | reverse %}",
+        "{% set b = range(3000) | sort %}" };
+    static const char *const small[] = { "{% for a in l %}{% endfor %}", "{% for a in l if a %}{% endfor %}", "{% for a in em if a %}{% endfor %}",
+        "{% macro f() %}{% endmacro %}", "{% macro f(a) %}{% endmacro %}{{ f(1) }}", "{% with %}{% endwith %}", "{% with a = 1 %}{% endwith %}",
+        "{% set a = namespace() %}", "{% set a = namespace(b=1) %}", "{% set a = {} %}", "{% set a = {'b': 1} %}", "{% set a = [] %}", "{% set a = l[1:] %}",
+        "{% set a = l[::2] %}", "{% for a in l %}{{ loop.index }}{% set b = 1 %}{% endfor %}",
+        "{% set d = {'a':1,'b':2,'c':3,'d':4,'e':5,'f':6,'g':7,'h':8,'i':9} %}" };
+    for (size_t i = 0; i < COUNT(large); i++)
+        for (size_t at = refuse(large[i], 0); at > 0; at--)
+            (void)refuse(large[i], at);
+    for (size_t i = 0; i < COUNT(small); i++)
+        for (int amount = 1325; amount <= 1364; amount++) {
+            char source[512];
+            (void)snprintf(source, sizeof source, "{%% set fill = range(%d) | list %%}%s", amount, small[i]);
+            for (size_t at = refuse(source, 0); at > 0; at--)
+                (void)refuse(source, at);
+        }
+}
+
+/* Code, constants and names grow by doubling: with this much in front of it, each instruction of a statement is once the one that asks. */
+static void memory_may_end_at_any_instruction(void **state)
+{
+    (void)state;
+    static const char *const front[] = { "{{ a }}", "{{ 'a' }}", "{% set b = 1 %}" };
+    static const char *const sources[] = { "{% if a %}1{% elif b %}2{% else %}3{% endif %}", "{% for c in a if c %}{% break %}{% continue %}{% else %}{% endfor %}",
+        "{% macro f(a, b=1) %}{% endmacro %}{{ f(1, b=2) }}", "{% set a.b = 1 %}{% set a.c %}x{% endset %}{% set a, b = 1, 2 %}",
+        "{% with a = 1 %}{% endwith %}{% filter upper %}x{% endfilter %}", "{{ 1 if a else 2 if b }}", "{{ a.b(1).c[1:2] | d(1) is e and f or not g in h }}",
+        "{{ {'a': [1, (2,)]} is not f 3 }}", "{{ a is not f(1) }}{{ -a ** 2 ~ 3 }}" };
+    for (size_t i = 0; i < COUNT(sources); i++)
+        for (size_t f = 0; f < COUNT(front); f++)
+            for (int k = 0; k < 20; k++) {
+                char source[1024];
+                size_t n = 0, at = 0;
+                for (int j = 0; j < k; j++)
+                    n += (size_t)snprintf(source + n, sizeof source - n, "%s", front[f]);
+                n += (size_t)snprintf(source + n, sizeof source - n, "%s", sources[i]);
+                for (slm_status status = SLM_E_MEMORY; status; at++) {
+                    slm_template_params params = SLM_TEMPLATE_PARAMS_INIT;
+                    slm_template *t = NULL;
+                    slm_error err = { 0 };
+                    fail_alloc mean;
+                    fail_alloc_init(&mean, at + 1, false);
+                    params.allocator = &mean.allocator;
+                    status = slm_template_new(&t, source, n, &params, &err);
+                    if (status ? status != SLM_E_MEMORY || !err.text[0] || t : atomic_load(&mean.calls) > at)
+                        fail_msg("'%s', allocation %zu refused: %s '%s'", source, at + 1, slm_status_name(status), err.text);
+                    slm_template_free(t);
+                    assert_int_equal(atomic_load(&mean.live_blocks), 0);
+                }
             }
 }
 
@@ -775,7 +1082,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rows_render_as_jinja_does), cmocka_unit_test(rows_are_refused_by_name), cmocka_unit_test(fuel_may_end_at_any_step),
-        cmocka_unit_test(memory_may_end_at_any_place), cmocka_unit_test(arguments_are_looked_at),
+        cmocka_unit_test(memory_may_end_at_any_place), cmocka_unit_test(memory_may_end_at_a_value_of_any_size),
+        cmocka_unit_test(memory_may_end_at_any_instruction), cmocka_unit_test(arguments_are_looked_at),
     };
     return cmocka_run_group_tests_name("template_jinja", tests, NULL, NULL) != 0;
 }

@@ -302,6 +302,23 @@ static void standard_output_is_a_descriptor_not_a_name(void **state)
     assert_int_equal(test_folder_entries(), 1);
 }
 
+/* The same in this process. */
+static void a_link_of_proc_is_a_descriptor(void **state)
+{
+    (void)state;
+    slm_error err;
+    struct stat before, after;
+    char path[64];
+    test_file_write(test_path("out"), "what was there, and longer", 26);
+    const int fd = open(test_path("out"), O_RDWR);
+    assert_true(fd >= 0 && fstat(fd, &before) == 0);
+    (void)snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+    check_status(write_text(path, "WHAT", 0, &err), SLM_OK, &err);
+    assert_true(close(fd) == 0 && stat(test_path("out"), &after) == 0 && after.st_ino == before.st_ino);
+    assert_true(test_file_is(test_path("out"), "WHAT was there, and longer"));
+    assert_int_equal(test_folder_entries(), 1);
+}
+
 /* ---- failures ---- */
 
 static int beyond_the_file_limit(void)
@@ -332,6 +349,36 @@ static void the_file_size_limit_kills_nobody(void **state)
     assert_true(test_file_is(test_path("limited"), "old"));
     assert_true(test_file_is(test_path("fits"), "small"));
     assert_int_equal(test_folder_entries(), 2);
+}
+
+/* The same in this process, with the soft limit alone; after the failure every call says so. */
+static void what_failed_once_stays_failed(void **state)
+{
+    (void)state;
+    static const uint8_t bytes[60000];
+    struct rlimit before, most;
+    slm_writer *w;
+    slm_error err;
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+    most = before;
+    most.rlim_cur = 100000;
+    test_file_write(test_path("limited"), "old", 3);
+    check_status(slm_writer_open(&w, &heap, test_path("limited"), 0, &err), SLM_OK, &err);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &most), 0);
+    slm_status status = SLM_OK;
+    for (int i = 0; i < 4 && !status; i++)
+        status = slm_writer_put(w, bytes, sizeof bytes, &err);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+    check_status(status, SLM_E_IO, &err);
+    assert_int_equal(err.code, EFBIG);
+    check_status(slm_writer_put(w, bytes, 1, &err), SLM_E_IO, &err);
+    check_text(&err, "limited: an earlier write failed");
+    check_status(slm_writer_put_at(w, 0, bytes, 1, &err), SLM_E_IO, &err);
+    check_text(&err, "limited: an earlier write failed");
+    check_status(slm_writer_commit(w, &err), SLM_E_IO, &err);
+    check_text(&err, "limited: an earlier write failed");
+    assert_true(test_file_is(test_path("limited"), "old"));
+    assert_int_equal(test_folder_entries(), 1);
 }
 
 static void abort_leaves_the_old_file(void **state)
@@ -371,6 +418,8 @@ static void places_that_cannot_be_written(void **state)
         { test_path("dir"),         SLM_E_IO,  EISDIR },
         { test_path("dir/new/"),    SLM_E_IO,  EISDIR },
         { test_path("new/"),        SLM_E_IO,  EISDIR },
+        { test_path("new/."),       SLM_E_IO,  EISDIR },
+        { test_path("new/.."),      SLM_E_IO,  EISDIR },
         { "",                       SLM_E_ARG, 0 },
     };
     for (size_t i = 0; i < COUNT(rows); i++) {
@@ -388,6 +437,13 @@ static void places_that_cannot_be_written(void **state)
     name[255] = 0;                                  /* the longest name a folder holds: the temporary must fit beside it */
     check_status(write_text(test_path(name), "x", 0, &err), SLM_OK, &err);
     assert_int_equal(test_folder_entries(), 2);
+    for (size_t i = 0; i < 4090; i++)               /* a link to a place that is not there, too long behind its folder's name */
+        name[i] = i % 2 ? '/' : 'x';
+    name[4090] = 0;
+    assert_int_equal(symlink(name, test_path("long")), 0);
+    check_status(write_text(test_path("long"), "x", 0, &err), SLM_E_IO, &err);
+    assert_int_equal(err.code, ENAMETOOLONG);
+    check_text(&err, "long: link of 4090 bytes");
     assert_int_equal(in_child(folder_without_permission), 0);
 }
 
@@ -493,6 +549,57 @@ static void file_systems_without_reservation_are_fine(void **state)
     }
 }
 
+/* More than any file has, and what a folder or a name that is taken says, are no failures either. */
+static void some_answers_are_no_failures(void **state)
+{
+    (void)state;
+    static const struct { int at, code; const char *call; } rows[] = { { 7, EINVAL, "fsync" }, { 7, EROFS, "fsync" }, { 2, EEXIST, "openat" } };
+    slm_error err;
+    (void)test_folder();
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        memset(&fail_sys, 0, sizeof fail_sys);
+        fail_sys.fail_at = rows[i].at;
+        fail_sys.code = rows[i].code;
+        check_status(write_text(test_path("plain"), "x", 0, &err), SLM_OK, &err);
+        assert_string_equal(fail_sys.failed, rows[i].call);
+        assert_true(test_file_is(test_path("plain"), "x"));
+        (void)remove(test_path("plain"));
+        assert_int_equal(test_folder_entries(), 0);
+    }
+    memset(&fail_sys, 0, sizeof fail_sys);
+    check_status(write_text(test_path("plain"), "y", UINT64_MAX, &err), SLM_OK, &err);
+    assert_true(test_file_is(test_path("plain"), "y"));
+}
+
+/* A SIGPIPE that was waiting before is the host's, and stays. */
+static void a_waiting_signal_is_left(void **state)
+{
+    (void)state;
+    sigset_t only, before, pending;
+    slm_error err;
+    int ends[2];
+    char path[64];
+    const struct timespec none = { 0, 0 };
+    sigemptyset(&only);
+    sigaddset(&only, SIGPIPE);
+    assert_int_equal(pthread_sigmask(SIG_BLOCK, &only, &before), 0);
+    assert_int_equal(pthread_kill(pthread_self(), SIGPIPE), 0);
+    assert_int_equal(pipe(ends), 0);
+    (void)snprintf(path, sizeof path, "/proc/self/fd/%d", ends[1]);
+    slm_writer *w;
+    check_status(slm_writer_open(&w, &heap, path, 0, &err), SLM_OK, &err);
+    assert_int_equal(close(ends[0]), 0);
+    check_status(slm_writer_put(w, "x", 1, &err), SLM_OK, &err);
+    check_status(slm_writer_commit(w, &err), SLM_E_IO, &err);
+    assert_int_equal(err.code, EPIPE);
+    assert_int_equal(close(ends[1]), 0);
+    sigemptyset(&pending);
+    assert_int_equal(sigpending(&pending), 0);
+    assert_true(sigismember(&pending, SIGPIPE));
+    assert_int_equal(sigtimedwait(&only, NULL, &none), SIGPIPE);
+    assert_int_equal(pthread_sigmask(SIG_SETMASK, &before, NULL), 0);
+}
+
 static void *write_one(void *arg)
 {
     return write_text(arg, "small", 5, NULL) == SLM_OK ? arg : NULL;
@@ -543,7 +650,11 @@ int main(void)
         TEST(a_full_device_is_said),
         TEST(a_reader_that_left_kills_nobody),
         TEST(standard_output_is_a_descriptor_not_a_name),
+        TEST(a_link_of_proc_is_a_descriptor),
         TEST(the_file_size_limit_kills_nobody),
+        TEST(what_failed_once_stays_failed),
+        TEST(some_answers_are_no_failures),
+        TEST(a_waiting_signal_is_left),
         TEST(abort_leaves_the_old_file),
         TEST(places_that_cannot_be_written),
         TEST(room_that_is_not_there_is_found_at_open),

@@ -171,7 +171,7 @@ static uint32_t quota(void)
     if (!own)
         return most;
     own[strcspn(own, "\n")] = 0;
-    for (char *slash = own + strlen(own); slash && slash != own; slash = strrchr(own, '/')) {
+    for (char *slash = own + strlen(own); slash != own; slash = strrchr(own, '/')) {
         *slash = 0;
         (void)snprintf(path, sizeof path, "/sys/fs/cgroup%s/cpu.max", own);
         most = smaller_bound(most, quota_v2(path));

@@ -374,7 +374,7 @@ slm_status slm_tokenizer_encode_rendered(const slm_tokenizer *t, int32_t *ids, s
     if (!status) {
         const uint32_t *made = SLM_ARRAY(const uint32_t, e.ids);
         size_t count = SLM_COUNT(uint32_t, e.ids);
-        const bool bos = flags & SLM_TEXT_BOS_EOS && t->add_bos && t->bos != SLM_NO_ID && !(count && made[0] == t->bos);
+        const bool bos = flags & SLM_TEXT_BOS_EOS && t->add_bos && !(count && made[0] == t->bos);
         *n = count + bos;
         if (*n > room) {
             status = slm_fail(err, SLM_E_LIMIT, "the prompt has %zu tokens, there is room for %zu", *n, room);

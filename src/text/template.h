@@ -57,6 +57,8 @@ typedef struct slm_const {      /* a string if type is SLM_V_STRING: `at` is its
     size_t at;
 } slm_const;
 
+enum { SLM_MACRO_PARAMS = 64 }; /* a call has a bit for each */
+
 typedef struct slm_macro {
     uint32_t name;
     uint32_t first, n;          /* parameters: names in `params` */

@@ -32,7 +32,7 @@ static void turn_if(slm_parser *p, slm_operator *o)
 {
     slm_code held;
     const size_t a = o->start, c = o->at, to_else = slm_emit(p, SLM_OP_JUMP_FALSE, 0, o->line), n = slm_emit_here(p) - a, by = c - a;
-    if (p->t->code.failed || !by || !n)
+    if (p->t->code.failed)
         return;
     slm_code *code = slm_emit_at(p, a);
     for (size_t i = 0, j = c - a - 1; i < j; i++, j--)                  /* a rotation is three reversals */
@@ -76,10 +76,10 @@ static void reduce_one(slm_parser *p)
     p->attr_at = SLM_NOWHERE;
 }
 
-/* Completes what binds more tightly than `kind`, or as tightly and stands to the left. */
+/* Completes what binds more tightly than `kind`, which is no bracket, or as tightly and stands to the left. */
 static void reduce(slm_parser *p, size_t base, waiting kind)
 {
-    while (p->n_ops > base && p->ops[p->n_ops - 1].kind >= kind && p->ops[p->n_ops - 1].kind >= W_BRACKETS)
+    while (p->n_ops > base && p->ops[p->n_ops - 1].kind >= kind)
         reduce_one(p);
 }
 
@@ -217,7 +217,7 @@ static slm_status read_attribute(slm_parser *p)
     slm_status status = slm_lex_next(p);
     if (status)
         return status;
-    if (p->tok.type == SLM_T_NUMBER && p->tok.number.type == SLM_V_INT) {
+    if (p->tok.type == SLM_T_NUMBER) {          /* whole: behind a '.' no other is read */
         slm_emit(p, SLM_OP_CONST, slm_emit_const(p, (slm_const){ p->tok.number, 0 }), line);
         slm_emit(p, SLM_OP_ITEM, 0, line);
         return slm_lex_next(p);
@@ -312,14 +312,12 @@ static slm_status read_condition(slm_parser *p, size_t base, bool *operand)
     return slm_lex_next(p);
 }
 
-/* The place after an item, a key, a part of a slice: completes the expression before it. */
+/* The place after an item, a key, a part of a slice; a bracket is open and waits for what comes next. Only a part of a slice may be
+ * missing before it. */
 static slm_status read_separator(slm_parser *p, size_t base, bool *operand)
 {
-    reduce(p, base, W_BRACKETS);
     slm_operator *o = top(p, base);
     const bool comma = slm_lex_sign(p, ",");
-    if (!o)
-        return slm_lex_unexpected(p, "the end");
     p->start = slm_emit_here(p);
     p->attr_at = SLM_NOWHERE;
     switch ((waiting)o->kind) {
@@ -331,14 +329,14 @@ static slm_status read_separator(slm_parser *p, size_t base, bool *operand)
         o->colons++;
         break;
     case W_DICT:
-        if (!*operand || comma != (o->colons == 1))
+        if (comma != (o->colons == 1))
             return slm_lex_unexpected(p, comma ? "':' and a value" : "',' or '}'");
         o->n += comma;
         o->colons = !comma;
         break;
     default:
-        if (!comma || !*operand)
-            return slm_lex_unexpected(p, *operand ? "',' or a closing bracket" : "a value");
+        if (!comma)
+            return slm_lex_unexpected(p, "',' or a closing bracket");
         o->comma = true;
         o->n += !o->named_open;
         o->named += o->named_open;
@@ -352,11 +350,7 @@ static slm_status read_separator(slm_parser *p, size_t base, bool *operand)
 static slm_status close_bracket(slm_parser *p, size_t base, bool *operand)
 {
     const char *const closes = slm_lex_sign(p, ")") ? ")" : slm_lex_sign(p, "]") ? "]" : "}";
-    reduce(p, base, W_BRACKETS);
-    slm_operator *t = top(p, base);
-    if (!t)
-        return slm_lex_unexpected(p, "the end");
-    slm_operator o = *t;
+    slm_operator o = *top(p, base);             /* a bracket is open, and what it holds is complete */
     if (*closes != (o.kind == W_LIST || o.kind == W_INDEX ? ']' : o.kind == W_DICT ? '}' : ')'))
         return slm_lex_unexpected(p, o.kind == W_LIST || o.kind == W_INDEX ? "']'" : o.kind == W_DICT ? "'}'" : "')'");
     if (!*operand && o.named_open)
@@ -407,7 +401,7 @@ static slm_status read_named(slm_parser *p, size_t base, bool *was)
 {
     slm_operator *o = top(p, base);
     *was = false;
-    if (!o || (o->kind != W_CALL && o->kind != W_METHOD && o->kind != W_FILTER && o->kind != W_TEST))
+    if (o->kind != W_CALL && o->kind != W_METHOD && o->kind != W_FILTER && o->kind != W_TEST)
         return SLM_OK;
     if (o->named_open)
         return SLM_OK;

@@ -1,8 +1,6 @@
 /* template_filter.c -- the filters any value has: what turns it into a string or a number, and into JSON; default. */
 #include "text/template_call.h"
 
-#include "core/json.h"
-
 #include <math.h>
 
 static slm_status f_string(slm_call *c, const slm_value *self, slm_value *out)
@@ -33,10 +31,8 @@ static bool number_of(const slm_value *v, slm_value *out)
         return false;
     const slm_value text = slm_string_strip(v, NULL, 3);
     const bool plus = text.n && text.as.text[0] == '+';
-    slm_json json;
     double d;
-    if (slm_json_init(&json, text.as.text + plus, text.n - plus, "number", NULL) || slm_json_next(&json, NULL) || json.kind != SLM_JSON_NUMBER
-        || json.text_len != text.n - plus || slm_json_double(&json, &d, NULL))
+    if (!slm_double_of(text.as.text + plus, text.n - plus, &d))
         return false;
     *out = slm_float(d);
     int64_t whole = 0;

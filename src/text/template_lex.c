@@ -2,7 +2,6 @@
  * them; the text of a string literal goes to the template's blob with its escapes undone. */
 #include "text/template_parse.h"
 
-#include "core/json.h"
 #include "core/size.h"
 #include "text/utf8.h"
 
@@ -28,12 +27,8 @@ slm_status slm_lex_unexpected(slm_parser *p, const char *wanted)
 
 /* ---- tokens ---- */
 
-uint32_t slm_lex_line(slm_parser *p, size_t pos)
+uint32_t slm_lex_line(slm_parser *p, size_t pos)             /* which never goes back */
 {
-    if (pos < p->counted) {
-        p->counted = 0;
-        p->line = 1;
-    }
     for (; p->counted < pos; p->counted++)
         p->line += p->s[p->counted] == '\n';
     return p->line;
@@ -42,11 +37,11 @@ uint32_t slm_lex_line(slm_parser *p, size_t pos)
 static size_t space_at(const slm_parser *p, size_t pos)      /* bytes of the white space there, 0 if there is none */
 {
     uint32_t cp;
-    bool ok;
+    bool ok;                                                 /* the source was found to be UTF-8 */
     if (pos >= p->n)
         return 0;
     const size_t len = slm_utf8_next(p->s + pos, p->n - pos, &cp, &ok);
-    return ok && slm_is_space(cp) ? len : 0;
+    return slm_is_space(cp) ? len : 0;
 }
 
 void slm_lex_skip_space(slm_parser *p)
@@ -112,6 +107,19 @@ static size_t hex_escape(const uint8_t *s, size_t i, size_t end, uint32_t *cp)
     return *cp > 0x10ffff || (*cp >= 0xd800 && *cp <= 0xdfff) ? 0 : digits + 1;
 }
 
+/* A character beyond ASCII behind a backslash: Jinja writes all of these as escapes first, so that this one's backslash is a character and
+ * the escape a text. Returns the bytes of the character. */
+static size_t put_escaped(slm_buf *out, const uint8_t *s, size_t n)
+{
+    char text[12];
+    uint32_t cp;
+    bool ok;
+    const size_t used = slm_utf8_next(s, n, &cp, &ok);
+    (void)snprintf(text, sizeof text, cp < 256 ? "\\x%02x" : cp < 0x10000 ? "\\u%04x" : "\\U%08x", (unsigned)cp);
+    slm_buf_add(out, text, strlen(text));
+    return used;
+}
+
 /* The inside of a string literal, with Python's escapes undone, at the end of the blob. */
 static slm_status unescape(slm_parser *p, size_t from, size_t end)
 {
@@ -125,7 +133,7 @@ static slm_status unescape(slm_parser *p, size_t from, size_t end)
         }
         slm_buf_add(out, p->s + begin, i - begin);
         const uint8_t c = p->s[i + 1];          /* a backslash is never the last byte before the quote */
-        const char *known = c && c < 128 ? strchr(letters, c) : NULL;
+        const char *known = c ? strchr(letters, c) : NULL;
         uint32_t cp;
         size_t used = hex_escape(p->s, i + 1, end, &cp);
         if (known) {
@@ -143,6 +151,8 @@ static slm_status unescape(slm_parser *p, size_t from, size_t end)
             i += used;
         } else if (c == '\n') {
             i += 2;                             /* a line that goes on */
+        } else if (c >= 128) {
+            i += 1 + put_escaped(out, p->s + i + 1, end - i - 1);
         } else {
             slm_buf_add(out, p->s + i, 1);      /* no escape: both characters stay */
             i++;
@@ -184,51 +194,59 @@ static bool is_digit(const slm_parser *p, size_t i)
     return i < p->n && p->s[i] >= '0' && p->s[i] <= '9';
 }
 
+enum { DIGITS = 64 };       /* a number with more of them is refused */
+
+static void keep(char digits[DIGITS], size_t *n, uint8_t c)
+{
+    if (*n < DIGITS)
+        digits[(*n)++] = (char)c;
+}
+
+/* The digits from i on, where a digit is, with an underscore between two or without; where they end. */
+static size_t read_digits(const slm_parser *p, size_t i, char digits[DIGITS], size_t *n)
+{
+    for (; is_digit(p, i) || (slm_lex_ahead(p, i, "_") && is_digit(p, i + 1)); i++)
+        if (p->s[i] != '_')
+            keep(digits, n, p->s[i]);
+    return i;
+}
+
 static slm_status read_number(slm_parser *p)
 {
-    size_t i = p->pos;
-    int64_t whole = 0;
     bool fits = true, real = false;
-    char digits[64];
-    size_t n = 0;
-    for (; is_digit(p, i) || (i < p->n && p->s[i] == '_' && is_digit(p, i + 1)); i++) {
-        if (p->s[i] == '_')
-            continue;
-        fits = fits && !__builtin_mul_overflow(whole, 10, &whole) && !__builtin_add_overflow(whole, p->s[i] - '0', &whole);
-        if (n < sizeof digits)
-            digits[n++] = (char)p->s[i];
-    }
-    if (i < p->n && p->s[i] == '.' && is_digit(p, i + 1)) {
+    char digits[DIGITS];
+    size_t n = 0, i = read_digits(p, p->pos, digits, &n), zeros = 0;
+    int64_t whole = 0;
+    for (size_t k = 0; fits && k < n; k++)
+        fits = !__builtin_mul_overflow(whole, 10, &whole) && !__builtin_add_overflow(whole, digits[k] - '0', &whole);
+    while (zeros + 1 < n && digits[zeros] == '0')
+        zeros++;
+    if (zeros && whole)                         /* 007 is no integer; 007.5 is a number */
+        fits = false;
+    const bool item = p->s[p->pos - 1] == '.';  /* of l.0.1, which is l[0][1]; a tag's beginning stands before */
+    if (!item && slm_lex_ahead(p, i, ".") && is_digit(p, i + 1)) {
         real = true;
-        do {
-            if (n < sizeof digits)
-                digits[n++] = (char)p->s[i];
-            i++;
-        } while (is_digit(p, i));
+        keep(digits, &n, '.');
+        i = read_digits(p, i + 1, digits, &n);
     }
-    if (i < p->n && (p->s[i] == 'e' || p->s[i] == 'E') && (is_digit(p, i + 1)
-        || ((slm_lex_ahead(p, i + 1, "-") || slm_lex_ahead(p, i + 1, "+")) && is_digit(p, i + 2)))) {
-        real = true;
-        do {
-            if (n < sizeof digits)
-                digits[n++] = (char)p->s[i];
-            i++;
-        } while (is_digit(p, i) || (p->s[i - 1] != '-' && p->s[i - 1] != '+' && !is_digit(p, i - 1)));
+    if (!item && i < p->n && (p->s[i] == 'e' || p->s[i] == 'E')) {
+        const size_t sign = slm_lex_ahead(p, i + 1, "-") || slm_lex_ahead(p, i + 1, "+");
+        if (is_digit(p, i + 1 + sign)) {
+            real = true;
+            keep(digits, &n, 'e');
+            keep(digits, &n, sign ? p->s[i + 1] : '+');
+            i = read_digits(p, i + 1 + sign, digits, &n);
+        }
     }
+    double d = 0;
+    if (real)
+        fits = slm_double_of(digits + zeros, n - zeros, &d);
+    if (!fits || n == DIGITS || (!real && i < p->n && is_name_byte(p->s[i], true)))
+        return slm_lex_bad(p, SLM_E_UNSUPPORTED, p->tok.line, "a number this library does not read:", p->tok.at,
+                           slm_min(i - p->pos + 1, p->n - p->tok.at));
     p->tok.type = SLM_T_NUMBER;
     p->tok.n = i - p->pos;
-    p->tok.number = slm_int(whole);
-    if ((!real && (!fits || (i < p->n && is_name_byte(p->s[i], true)))) || n == sizeof digits)
-        return slm_lex_bad(p, SLM_E_UNSUPPORTED, p->tok.line, "a number this library does not read:", p->tok.at,
-                           slm_min(p->tok.n + 1, p->n - p->tok.at));
-    if (real) {
-        double d;
-        slm_json json;
-        slm_status status = slm_json_init(&json, digits, n, "template", p->err);
-        if (status || (status = slm_json_next(&json, p->err)) || (status = slm_json_double(&json, &d, p->err)))
-            return status;
-        p->tok.number = slm_float(d);
-    }
+    p->tok.number = real ? slm_float(d) : slm_int(whole);
     p->pos = i;
     return SLM_OK;
 }

@@ -224,6 +224,8 @@ static slm_status f_dictsort(slm_call *c, const slm_value *self, slm_value *out)
 {
     slm_value pairs;
     const bool by_value = c->arg[1] && slm_string_is(c->arg[1], "value");
+    if (c->arg[1] && !by_value && !slm_string_is(c->arg[1], "key"))
+        return slm_store_fail(c->store, SLM_E_FORMAT, "dictsort by what is neither 'key' nor 'value'");
     slm_status status = self->type == SLM_V_UNDEFINED ? slm_call_undefined(c->store, self) : f_items(c, self, &pairs);
     const slm_value index = slm_int(by_value);
     return status ? status : sorted(c, &pairs, &index, c->arg[0] && slm_value_true(c->arg[0]), c->arg[2] && slm_value_true(c->arg[2]), out);

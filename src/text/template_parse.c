@@ -219,8 +219,8 @@ static slm_status do_macro(slm_parser *p)
             slm_emit(p, SLM_OP_STORE, name, line);
             slm_emit_target(p, given, slm_emit_here(p));
         }
-        if (++m.n > SLM_LIMIT_TEMPLATE_NESTING)
-            return slm_fail(p->err, SLM_E_LIMIT, "template: line %u: a macro of more than %d parameters", line, SLM_LIMIT_TEMPLATE_NESTING);
+        if (++m.n > SLM_MACRO_PARAMS)
+            return slm_fail(p->err, SLM_E_LIMIT, "template: line %u: a macro of more than %d parameters", line, SLM_MACRO_PARAMS);
         if (!slm_lex_sign(p, ","))
             break;
         if ((status = slm_lex_next(p)))

@@ -40,7 +40,7 @@ typedef struct call {
     loop    *loop;
     size_t   back;              /* code to go on with */
     size_t   captures, stack;
-    uint64_t given;             /* parameters with a value, a bit each for the first 64 */
+    uint64_t given;             /* parameters with a value, a bit each */
 } call;
 
 typedef struct closure {        /* a macro with the scope it was defined in */
@@ -387,15 +387,15 @@ static slm_status repeat(machine *m, const slm_value *v, int64_t times, slm_valu
         return slm_text_end(&t, out);
     }
     const slm_list *l = v->as.list;
-    size_t n, bytes;
-    if (!slm_size_mul(l->n, (size_t)times, &n) || n > SLM_LIMIT_TEMPLATE_VALUES || !slm_size_mul(n, sizeof *l->items, &bytes))
+    size_t n;
+    if (!slm_size_mul(l->n, (size_t)times, &n) || n > SLM_LIMIT_TEMPLATE_VALUES)
         return slm_store_fail(m->store, SLM_E_LIMIT, "a list repeated %lld times", (long long)times);
     slm_value *items = slm_store_take(m->store, n, sizeof *items);
     if (!items)
         return SLM_E_MEMORY;
     for (size_t i = 0; i < n; i++)
         items[i] = l->items[i % l->n];
-    status = slm_store_spend(m->store, bytes);
+    status = slm_store_spend(m->store, n * sizeof *items);
     return status ? status : slm_list_adopt(m->store, items, n, l->tuple, out);
 }
 
@@ -647,7 +647,7 @@ static slm_status bind_arguments(machine *m, call *f, const slm_macro *macro, co
             v = key[1];
             given = true;
         }
-        if (given && i < 64)
+        if (given)
             f->given |= UINT64_C(1) << i;
         status = store_in(m, &f->scope, params[i], v);
     }
@@ -856,7 +856,7 @@ static slm_status step(machine *m, const slm_code *c)
     case SLM_OP_LEAVE:  leave(m); return SLM_OK;
     case SLM_OP_MACRO:  return define_macro(m, c->arg);
     case SLM_OP_DEFAULT:
-        if (c->pos < 64 && m->call->given >> c->pos & 1)
+        if (m->call->given >> c->pos & 1)
             jump(m, c);
         return SLM_OK;
     case SLM_OP_RETURN:    return return_from(m);

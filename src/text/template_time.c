@@ -46,7 +46,10 @@ static bool read_time(const char *s, when *w)
             s++;
         } else if (*s == '+' || *s == '-') {
             s++;
-            if (!digits(&s, 2, &zone) || (*s == ':' && !s++) || !digits(&s, 2, &zone))
+            if (!digits(&s, 2, &zone))
+                return false;
+            s += *s == ':';
+            if (!digits(&s, 2, &zone))
                 return false;
         }
     }
@@ -117,8 +120,9 @@ slm_status slm_call_strftime(slm_call *c, slm_value *out)
     slm_status status = slm_call_want_string(c, format, "strftime_now");
     if (status)
         return status;
-    if (!c->now || !read_time(c->now, &w))
+    if (!c->now)
         return slm_store_fail(c->store, SLM_E_ARG, "strftime_now: the caller gave no time");
+    (void)read_time(c->now, &w);                /* it has the form: slm_template_render looked */
     slm_text t = slm_text_begin(c->store);
     for (size_t i = 0; i < format->n && !t.status; i++) {
         const char *const wholes[] = { "F%Y-%m-%d", "T%H:%M:%S", "D%m/%d/%y", "R%H:%M" };

@@ -101,7 +101,7 @@ static void rewrite(slm_encoder *e, const uint8_t *text, size_t n)
     const uint8_t *with;
     size_t i = 0, n_with, len;
     e->scratch.size = 0;
-    while (t->one_space && i < n && (len = prefix(t, text + i, n - i, &with, &n_with)) > 0 && n_with == 1 && with[0] == ' ')
+    while (t->one_space && i < n && (len = prefix(t, text + i, n - i, &with, &n_with), n_with == 1 && with[0] == ' '))
         i += len;
     if (i == n)
         return;
@@ -190,17 +190,15 @@ static slm_status encode_word(slm_encoder *e, size_t begin, size_t end, float *s
         bool ok, alone = false;
         const size_t len = slm_utf8_next(p + i, n - i, &cp, &ok);
         const double here = (double)sum_of(&best[i]);
-        if (i == 0 || best[i].prev != SLM_NO_ID) {
-            for (size_t k = i; k < n && (node = slm_prefixes_step(&t->prefixes, node, p[k])) != SLM_NO_ID; k++) {
-                const uint32_t id = t->prefixes.ids[node];
-                if (id == SLM_NO_ID || (k + 1 < n && (p[k + 1] & 0xc0) == 0x80))
-                    continue;
-                alone = alone || k + 1 == i + len;
-                offer(&best[k + 1], (uint32_t)i, id, here + (double)t->scores[id]);
-            }
-            if (!alone)
-                offer(&best[i + len], (uint32_t)i, t->unk, here + (double)t->unk_score);
+        for (size_t k = i; k < n && (node = slm_prefixes_step(&t->prefixes, node, p[k])) != SLM_NO_ID; k++) {
+            const uint32_t id = t->prefixes.ids[node];
+            if (id == SLM_NO_ID || (k + 1 < n && (p[k + 1] & 0xc0) == 0x80))
+                continue;
+            alone = alone || k + 1 == i + len;
+            offer(&best[k + 1], (uint32_t)i, id, here + (double)t->scores[id]);
         }
+        if (!alone)                                     /* so that there is a way to every code point */
+            offer(&best[i + len], (uint32_t)i, t->unk, here + (double)t->unk_score);
         i += len;
     }
     *sum = sum_of(&best[n]);

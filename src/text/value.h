@@ -160,6 +160,9 @@ slm_status slm_value_items(slm_store *store, const slm_value *value, const slm_v
 /* ---- JSON ---- */
 
 struct slm_json;
+/* The double of a text that is one JSON number within a double's range and nothing else. */
+bool slm_double_of(const void *text, size_t n, double *out);
+
 /* The value whose first event was read last. Strings are content and may point into the JSON text. */
 slm_status slm_value_from_json(slm_store *store, struct slm_json *json, slm_value *out);
 

@@ -38,8 +38,8 @@ static int digits_of(double v, int n, char digits[20], int *power)
     int count = 0;
     (void)snprintf(shown, sizeof shown, "%.*e", n - 1, fabs(v));
     const char *e = strrchr(shown, 'e');
-    for (const char *s = shown; s < e && count < n; s++)
-        if (*s >= '0' && *s <= '9')
+    for (const char *s = shown; count < n; s++)
+        if ((unsigned)(*s - '0') < 10)
             digits[count++] = *s;
     *power = 0;
     for (const char *s = e + 2; *s; s++)
@@ -49,15 +49,20 @@ static int digits_of(double v, int n, char digits[20], int *power)
     return count;
 }
 
+bool slm_double_of(const void *text, size_t n, double *out)
+{
+    slm_json json;
+    return !slm_json_init(&json, text, n, "number", NULL) && !slm_json_next(&json, NULL) && json.kind == SLM_JSON_NUMBER && json.text_len == n
+        && !slm_json_double(&json, out, NULL);
+}
+
 /* Does "0.DIGITS x 10^(power+1)" read back as v? */
 static bool reads_as(double v, const char *digits, int n, int power)
 {
     char text[64];
-    slm_json json;
     double back = 0;
     const int len = snprintf(text, sizeof text, "%.*se%d", n, digits, power - n + 1);
-    return !slm_json_init(&json, text, (size_t)len, "number", NULL) && !slm_json_next(&json, NULL) && !slm_json_double(&json, &back, NULL)
-        && back == fabs(v);
+    return slm_double_of(text, (size_t)len, &back) && back == fabs(v);
 }
 
 /* The shortest digits that mean this double, in the form of Python's repr. */
@@ -77,12 +82,10 @@ static void add_double(slm_text *t, double v)
     }
     for (n = 1; n < 17; n++) {
         (void)digits_of(v, n, digits, &power);
-        if (digits[0] != '0' && reads_as(v, digits, n, power))
+        if (reads_as(v, digits, n, power))
             break;
     }
-    n = digits_of(v, n, digits, &power);
-    while (n > 1 && digits[n - 1] == '0')
-        n--;
+    n = digits_of(v, n, digits, &power);        /* the last is no 0: without it they would mean the same */
     if (power < -4 || power >= 16) {
         slm_text_add(t, digits, 1, SLM_CONTENT);
         if (n > 1) {
@@ -223,8 +226,7 @@ static void add_scalar(slm_text *t, const slm_value *v, const slm_json_form *jso
     default:
         break;
     }
-    if (!t->status)
-        t->status = slm_store_fail(t->store, json ? SLM_E_FORMAT : SLM_E_UNSUPPORTED, "%s has no text%s", slm_type_name(v), json ? " in JSON" : "");
+    t->status = slm_store_fail(t->store, json ? SLM_E_FORMAT : SLM_E_UNSUPPORTED, "%s has no text%s", slm_type_name(v), json ? " in JSON" : "");
 }
 
 static void new_line(slm_text *t, const slm_json_form *json, size_t depth)
@@ -346,8 +348,7 @@ static slm_status read_string(slm_store *store, const slm_json *json, slm_buf *s
     uint8_t *copy = slm_store_take(store, scratch->size, 1);
     if (!copy)
         return SLM_E_MEMORY;
-    if (scratch->size)
-        memcpy(copy, scratch->data, scratch->size);
+    memcpy(copy, scratch->data, scratch->size);         /* an escape is at least one byte */
     *out = slm_string(copy, scratch->size, SLM_CONTENT);
     return SLM_OK;
 }
