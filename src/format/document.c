@@ -204,7 +204,7 @@ static slm_json reader_at(const slm_document *doc, const slm_value_at *v)
 
 bool slm_document_is(const slm_document *doc, const slm_value_at *value, const char *text)
 {
-    if (!value || value->kind != SLM_JSON_STRING)
+    if (value->kind != SLM_JSON_STRING)
         return false;
     const slm_json json = reader_at(doc, value);
     return slm_json_is(&json, text);
@@ -216,12 +216,4 @@ slm_status slm_document_number(const slm_document *doc, const slm_value_at *valu
         return slm_fail_at(err, SLM_E_FORMAT, value->text, "%s: '%s': is no number but JSON of kind %d", doc->name, what, value->kind);
     const slm_json json = reader_at(doc, value);
     return slm_json_double(&json, number, err);
-}
-
-slm_status slm_document_string(const slm_document *doc, const slm_value_at *value, const char *what, slm_buf *text, slm_error *err)
-{
-    if (value->kind != SLM_JSON_STRING)
-        return slm_fail_at(err, SLM_E_FORMAT, value->text, "%s: '%s': is no string but JSON of kind %d", doc->name, what, value->kind);
-    const slm_json json = reader_at(doc, value);
-    return slm_json_string(&json, text, err);
 }

@@ -40,7 +40,6 @@ bool slm_document_is(const slm_document *doc, const slm_value_at *value, const c
 
 /* SLM_E_FORMAT, naming file and value, if it is of another kind or no such number. `what` is the path, for the message. */
 slm_status slm_document_number(const slm_document *doc, const slm_value_at *value, const char *what, double *number, slm_error *err);
-slm_status slm_document_string(const slm_document *doc, const slm_value_at *value, const char *what, slm_buf *text, slm_error *err);
 
 /* FOLDER/FILE on the heap, or NULL. */
 char *slm_path_join(slm_heap *heap, const char *folder, const char *file, size_t file_len);

@@ -138,13 +138,11 @@ static slm_status read_made(const slm_file *file, const slm_tensor *t, uint64_t 
 static void close_reader(slm_file *file)
 {
     reader *r = file->reader;
-    for (size_t i = 0; r && i < 2; i++)
+    for (size_t i = 0; i < 2; i++)
         slm_heap_free(file->heap, r->factors[i].values);
-    if (r) {
-        slm_heap_free(file->heap, r->made);
-        slm_heap_free(file->heap, r->sources);
-        slm_file_free(r->raw);
-    }
+    slm_heap_free(file->heap, r->made);
+    slm_heap_free(file->heap, r->sources);
+    slm_file_free(r->raw);
 }
 
 /* ---- names ----------------------------------------------------------------------------------------------------------------- */
@@ -192,7 +190,7 @@ static bool is_ignored(const char *list, const char *name)
     while (*list) {
         size_t len = strcspn(list, "|");
         const char *word = list;
-        const bool before = len && word[0] == '*', after = len > 1 && word[len - 1] == '*';
+        const bool before = word[0] == '*', after = len > 1 && word[len - 1] == '*';
         list += len + (list[len] == '|');
         word += before;
         len -= (size_t)before + (size_t)after;
@@ -366,7 +364,7 @@ static slm_status add_tensor(plan *p, size_t index, slm_error *err)
         return has_head_before(p, &m) ? SLM_OK : fail_raw(p, from, SLM_E_FORMAT, "there is no tensor of the head before, of number", m.head - 1, err);
     if (m.layer >= p->layers)
         return fail_raw(p, from, SLM_E_MISMATCH, "config.json has fewer layers", p->layers, err);
-    if (!from->type || from->type->block != 1)
+    if (!from->type)                    /* those that safetensors and this library have both are no blocks */
         return slm_fail(err, SLM_E_UNSUPPORTED, "%s: tensor '%s': has %" PRIu64 " values of %s (F32, F16 and BF16 are read)", p->f->raw->path,
                         from->shown, from->rows * from->dims[0], slm_tensor_type_name(from));
     made *to = &p->r->made[file->n_tensors];
@@ -395,15 +393,11 @@ static slm_status add_zeros(plan *p, const slm_family_tensor *row, slm_error *er
 {
     slm_file *file = p->f->file;
     char name[SLM_LIMIT_TENSOR_NAME + 1];
-    uint64_t dims[4] = { 1, 1, 1, 1 };
-    bool there = false;
-    if (!expand(name, sizeof name, "", row->gguf, ".weight", 0, 0))
-        return SLM_CHECK(false, err);
+    const uint64_t dims[4] = { slm_folder_number(p->f, "embedding_length", 1), 1, 1, 1 };
+    (void)snprintf(name, sizeof name, "%s.weight", row->gguf);
     for (size_t i = 0; i < file->n_tensors; i++)
-        there = there || strcmp(file->tensors[i].name, name) == 0;
-    slm_status status = there ? SLM_OK : slm_folder_number(p->f, "embedding_length", 1, &dims[0], err);
-    if (there || status)
-        return status;
+        if (strcmp(file->tensors[i].name, name) == 0)
+            return SLM_OK;
     p->r->made[file->n_tensors] = (made){ .op = SLM_OP_ZEROS };
     return slm_file_set_tensor(file, file->n_tensors, name, strlen(name), 0, 2, dims, 0, err);
 }
@@ -441,12 +435,11 @@ static slm_status make_tensors(slm_folder *f, reader *r, slm_error *err)
 {
     plan p = { .f = f, .r = r, .drop_head = has_no_head(f) };
     const size_t n = f->raw->n_tensors;         /* at most 65,536 x 1024 */
-    slm_status status = slm_folder_number(f, "attention.head_count", 1, &p.heads, err);
-    if (!status)
-        status = slm_folder_number(f, "attention.head_count_kv", p.heads, &p.kv_heads, err);
-    if (!status)
-        status = slm_folder_number(f, "block_count", 0, &p.layers, err);
-    if (!status && (p.heads < 1 || p.kv_heads < 1))
+    p.heads = slm_folder_number(f, "attention.head_count", 1);
+    p.kv_heads = slm_folder_number(f, "attention.head_count_kv", p.heads);
+    p.layers = slm_folder_number(f, "block_count", 0);
+    slm_status status = SLM_OK;
+    if (p.kv_heads < 1)                         /* the heads were checked with the keys */
         status = slm_fail(err, SLM_E_FORMAT, "%s: %" PRIu64 " heads, %" PRIu64 " kv heads (1 or more wanted)", f->config.name, p.heads, p.kv_heads);
     if (!status)
         status = read_skipped(&p, err);

@@ -34,8 +34,8 @@ const char *slm_folder_key(char out[128], const slm_folder *folder, const char *
 /* The value at the first of the paths in `paths` that is there, or NULL. */
 const slm_value_at *slm_folder_find(const slm_folder *folder, const char *paths);
 
-/* A number of the GGUF's keys; `absent` where it is not there. */
-slm_status slm_folder_number(const slm_folder *folder, const char *key, uint64_t absent, uint64_t *value, slm_error *err);
+/* A whole number of the GGUF's keys, which this reader wrote as such; `absent` where it is not there. */
+uint64_t slm_folder_number(const slm_folder *folder, const char *key, uint64_t absent);
 
 /* Is `word` one of the words between '|' in `list`? */
 bool slm_folder_listed(const char *list, const void *word, size_t n);

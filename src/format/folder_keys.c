@@ -46,12 +46,11 @@ bool slm_folder_listed(const char *list, const void *word, size_t n)
     return false;
 }
 
-slm_status slm_folder_number(const slm_folder *folder, const char *key, uint64_t absent, uint64_t *value, slm_error *err)
+uint64_t slm_folder_number(const slm_folder *folder, const char *key, uint64_t absent)
 {
     char name[128];
-    bool found;
-    *value = absent;
-    return slm_keys_u64(&folder->file->keys, slm_folder_key(name, folder, key), value, &found, err);
+    const slm_key *k = slm_keys_find(&folder->file->keys, slm_folder_key(name, folder, key));
+    return k ? (uint64_t)slm_key_int_at(k, 0) : absent;
 }
 
 /* A whole number that a key of 32 bits holds. */
@@ -120,15 +119,14 @@ typedef struct shape {
 
 static slm_status read_shape(const slm_folder *f, shape *s, slm_error *err)
 {
-    slm_status status = slm_folder_number(f, "embedding_length", 0, &s->embedding, err);
-    if (!status)
-        status = slm_folder_number(f, "block_count", 0, &s->layers, err);
-    if (!status)
-        status = slm_folder_number(f, "attention.head_count", 0, &s->heads, err);
-    if (!status && (s->heads < 1 || s->heads > SLM_LIMIT_HEADS || s->layers < 1 || s->layers > SLM_LIMIT_LAYERS))
-        status = slm_fail(err, SLM_E_FORMAT, "%s: %" PRIu64 " heads and %" PRIu64 " layers (allowed 1 .. %d each)", f->config.name, s->heads,
-                          s->layers, SLM_LIMIT_HEADS);
-    return status ? status : slm_folder_number(f, "attention.key_length", s->embedding / s->heads, &s->head_size, err);
+    s->embedding = slm_folder_number(f, "embedding_length", 0);
+    s->layers = slm_folder_number(f, "block_count", 0);
+    s->heads = slm_folder_number(f, "attention.head_count", 0);
+    if (s->heads < 1 || s->heads > SLM_LIMIT_HEADS || s->layers < 1 || s->layers > SLM_LIMIT_LAYERS)
+        return slm_fail(err, SLM_E_FORMAT, "%s: %" PRIu64 " heads and %" PRIu64 " layers (allowed 1 .. %d each)", f->config.name, s->heads,
+                        s->layers, SLM_LIMIT_HEADS);
+    s->head_size = slm_folder_number(f, "attention.key_length", s->embedding / s->heads);
+    return SLM_OK;
 }
 
 static slm_status add_rotary(slm_folder *f, const shape *s, slm_error *err)
@@ -220,17 +218,17 @@ static slm_status check_no_rope(const slm_folder *f, const shape *s, slm_error *
 static slm_status cut_context(slm_folder *f, slm_error *err)
 {
     char name[128];
-    uint64_t context;
+    const uint64_t context = slm_folder_number(f, "context_length", 0);
     bool cut = false;
     for (size_t l = 0; !f->family->skipped && l < 3 && f->family->tensors[l]; l++)
         for (const slm_family_tensor *t = f->family->tensors[l]; t->gguf; t++)
             cut = cut || t->op == SLM_OP_SKIP;
-    slm_status status = slm_folder_number(f, "context_length", 0, &context, err);
-    if (status || !cut)
-        return status;
+    if (!cut)
+        return SLM_OK;
     double pad = 1;
     const slm_value_at *v = slm_folder_find(f, "pad_token_id");
-    if (v && (status = slm_document_number(&f->config, v, "pad_token_id", &pad, err)) != SLM_OK)
+    const slm_status status = v ? slm_document_number(&f->config, v, "pad_token_id", &pad, err) : SLM_OK;
+    if (status)
         return status;
     if (!(pad >= 0 && pad + 1 < (double)context && pad == floor(pad)))
         return slm_fail(err, SLM_E_FORMAT, "%s: 'pad_token_id': is %g, of %" PRIu64 " positions none is left", f->config.name, pad, context);
@@ -253,7 +251,7 @@ static slm_status add_pooling(slm_folder *f, slm_error *err)
         status = slm_document_open(&doc, f->file->heap, f->file->path, "1_Pooling/config.json", &found, err);
     if (status || !found)
         return status;
-    for (size_t i = 0; !status && i < sizeof modes / sizeof *modes; i++) {
+    for (size_t i = 0; i < sizeof modes / sizeof *modes; i++) {
         const slm_value_at *v = slm_document_find(&doc, NULL, modes[i].name);
         if (v && v->kind == SLM_JSON_TRUE) {
             status = slm_keys_add_u32(&f->file->keys, slm_folder_key(name, f, "pooling_type"), modes[i].type, err);
@@ -429,28 +427,21 @@ static slm_status longrope(const scaling *s, slm_folder_factors out[2], slm_erro
 slm_status slm_folder_scaling(slm_folder *f, slm_folder_factors factors[2], slm_error *err)
 {
     char name[128], shown[SLM_SHOWN];
-    shape own;
-    uint64_t turned, context;
     scaling s = { .f = f, .at = slm_folder_find(f, "rope_scaling|rope_parameters.full_attention|rope_parameters"), .base = 10000 };
     const slm_value_at *kind = s.at ? slm_document_find(&f->config, s.at, "rope_type") : NULL;
-    bool found;
     if (s.at && !kind)
         kind = slm_document_find(&f->config, s.at, "type");
     if (!kind || slm_document_is(&f->config, kind, "default"))
         return SLM_OK;
-    slm_status status = read_shape(f, &own, err);
-    if (!status)
-        status = slm_folder_number(f, "rope.dimension_count", own.head_size, &turned, err);
-    if (!status)
-        status = slm_folder_number(f, "context_length", 0, &context, err);
-    if (!status)
-        status = slm_keys_f64(&f->file->keys, slm_folder_key(name, f, "rope.freq_base"), &s.base, &found, err);
-    if (status)
-        return status;
+    const uint64_t head = slm_folder_number(f, "embedding_length", 0) / slm_folder_number(f, "attention.head_count", 1);
+    const uint64_t turned = slm_folder_number(f, "rope.dimension_count", slm_folder_number(f, "attention.key_length", head));
+    const slm_key *base = slm_keys_find(&f->file->keys, slm_folder_key(name, f, "rope.freq_base"));
+    if (base)
+        s.base = slm_key_number_at(base, 0);
     if (turned < 2 || turned > SLM_LIMIT_HEAD_SIZE || !(s.base > 1))
         return slm_fail(err, SLM_E_FORMAT, "%s: 'rope_scaling': %" PRIu64 " values of a head are turned by base %g", f->config.name, turned, s.base);
     s.half = turned / 2;
-    s.context = (double)context;
+    s.context = (double)slm_folder_number(f, "context_length", 0);
     if (f->family->scaling && slm_document_is(&f->config, kind, "linear"))
         return add_kind(&s, "linear", err);
     if (f->family->scaling && slm_document_is(&f->config, kind, "yarn"))
