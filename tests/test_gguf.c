@@ -455,6 +455,68 @@ static void a_path_that_is_no_model_gives_a_status(void **state)
     assert_null(file);
 }
 
+static int read_nothing(void *user, uint64_t offset, void *dst, size_t n)
+{
+    (void)user, (void)offset, (void)dst, (void)n;
+    return 7;
+}
+
+static void arguments_are_checked(void **state)
+{
+    (void)state;
+    static const uint8_t bytes[64] = { 'G', 'G', 'U', 'F', 3 };
+    slm_error err = { 0 };
+    slm_file *file = NULL;
+    slm_file_params params = SLM_FILE_PARAMS_INIT;
+    slm_input input = SLM_INPUT_INIT, old = { 0 };
+    params.size = 1;
+    assert_int_equal(slm_file_open(&file, name, &params, &err), SLM_E_ARG);
+    params.size = sizeof params;
+    assert_int_equal(slm_file_open(NULL, name, &params, &err), SLM_E_ARG);
+    assert_string_equal(err.text, "out is NULL");
+    assert_int_equal(slm_file_open(&file, NULL, &params, &err), SLM_E_ARG);
+    assert_string_equal(err.text, "path is NULL");
+    params.input = &old;
+    assert_int_equal(slm_file_open(&file, name, &params, &err), SLM_E_ARG);
+    params.input = &input;
+    assert_int_equal(slm_file_open(&file, name, &params, &err), SLM_E_ARG);
+    assert_string_equal(err.text, "m.gguf: input of 0 bytes has neither memory nor read_at");
+    input.memory = bytes;
+    input.bytes = sizeof bytes;
+    input.read_at = read_nothing;
+    assert_int_equal(slm_file_open(&file, name, &params, &err), SLM_E_ARG);
+    assert_string_equal(err.text, "m.gguf: input of 64 bytes has both memory and read_at");
+    input.memory = NULL;
+    assert_int_equal(slm_file_open(&file, name, &params, &err), SLM_E_IO);
+    assert_int_equal(slm_file_load(&file, &heap, NULL, NULL, &err), SLM_E_ARG);
+    assert_string_equal(err.text, "path is NULL");
+    assert_null(file);
+
+    /* a tensor of 2 x 3, and what may be asked of it */
+    uint64_t dims[5] = { 2, 3, 1, 1, 1 };
+    float values[6];
+    uint8_t raw[24];
+    slm_key_info key_info = SLM_KEY_INFO_INIT;
+    assert_int_equal(slm_file_new(&file, &heap, name, &err), SLM_OK);
+    assert_int_equal(slm_file_reserve(file, 1, &err), SLM_OK);
+    for (uint32_t n = 0; n <= 5; n += 5) {
+        assert_int_equal(slm_file_set_tensor(file, 0, "a", 1, 0, n, dims, 0, &err), SLM_E_FORMAT);
+        assert_non_null(strstr(err.text, n ? "m.gguf: tensor 'a': 5 dimensions" : "m.gguf: tensor 'a': 0 dimensions"));
+    }
+    assert_int_equal(slm_file_set_tensor(file, 0, "a", 1, 0, 2, dims, 0, &err), SLM_OK);
+    assert_int_equal(slm_file_read(file, 1, values, 6, &err), SLM_E_ARG);
+    assert_non_null(strstr(err.text, "m.gguf: tensor 1 (it has 1)"));
+    assert_int_equal(slm_file_read(file, 0, NULL, 6, &err), SLM_E_ARG);
+    assert_int_equal(slm_file_read(file, 0, values, 5, &err), SLM_E_ARG);
+    assert_non_null(strstr(err.text, "m.gguf: tensor 'a': room for 5 values, it has 6"));
+    assert_int_equal(slm_file_read_raw(file, file->tensors, 25, raw, 0, &err), SLM_E_INTERNAL);
+    assert_non_null(strstr(err.text, "m.gguf: tensor 'a': 0 bytes from 25 on, it has 24"));
+    assert_int_equal(slm_file_key(file, 0, &key_info, &err), SLM_E_ARG);
+    assert_non_null(strstr(err.text, "m.gguf: key 0 (it has 0)"));
+    slm_file_free(file);
+    assert_int_equal(heap.current, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -470,6 +532,7 @@ int main(void)
         cmocka_unit_test(other_versions_and_files_are_named),
         cmocka_unit_test(many_tiny_records_stay_within_the_memory),
         cmocka_unit_test(a_path_that_is_no_model_gives_a_status),
+        cmocka_unit_test(arguments_are_checked),
     };
     slm_heap_init(&heap, NULL, 0);
     slm_heap_init(&outside, NULL, 0);

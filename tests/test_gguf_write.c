@@ -1,6 +1,7 @@
 /* test_gguf_write.c -- the head of a GGUF file that is written, byte for byte and as our reader sees it. */
 #include "files.h"
 
+#include "format/packed.h"
 #include "core/limits.h"
 
 static slm_heap heap;
@@ -130,6 +131,7 @@ static const struct refusal {
     { "a dimension of 2^31",         "t", "f32", 1, { UINT64_C(1) << 31, 1, 1, 1 }, SLM_E_ARG },
     { "a row of 33 in blocks of 32", "t", "q8_0", 2, { 33, 2, 1, 1 }, SLM_E_ARG },
     { "bytes beyond 64 bits",        "t", "f32", 4, { 2147483647, 2147483647, 2147483647, 1 }, SLM_E_ARG },
+    { "rows beyond 64 bits",         "t", "f32", 4, { 1, 2147483647, 2147483647, 2147483647 }, SLM_E_ARG },
 };
 
 static void what_no_reader_would_take_is_not_written(void **state)
@@ -152,6 +154,37 @@ static void what_no_reader_would_take_is_not_written(void **state)
         assert_int_equal(data, 99);
         slm_buf_free(&head);
     }
+    slm_keys_free(&keys);
+}
+
+static void too_many_tensors_or_keys_are_not_written(void **state)
+{
+    (void)state;
+    slm_keys keys, many;
+    slm_buf head;
+    uint64_t data = 99;
+    slm_keys_init(&keys, &heap, "w.gguf");
+    many = keys;
+    many.n = 65537;                         /* the counts are looked at first */
+    slm_buf_init(&head, &heap, 4096);
+    for (int packed = 0; packed < 2; packed++)
+        for (int which = 0; which < 2; which++) {
+            slm_error err = { 0 };
+            const slm_keys *k = which ? &many : &keys;
+            const slm_status status = packed ? slm_packed_front(NULL, which ? 0 : 65537, k, &head, &data, &err)
+                                             : slm_gguf_layout(NULL, which ? 0 : 65537, k, &head, &data, &err);
+            assert_int_equal(status, SLM_E_LIMIT);
+            check_message(&err, status, "w.gguf: ", "too many");
+            assert_non_null(strstr(err.text, which ? "65537 keys" : "65537 tensors"));
+            assert_int_equal(data, 99);
+            assert_int_equal(head.size, 0);
+        }
+    /* the first that is refused ends it */
+    slm_error err = { 0 };
+    slm_gguf_tensor t[2] = { { "", type_of("f32"), 1, { 1, 1, 1, 1 }, 0, 0 }, { long_name, type_of("f32"), 1, { 1, 1, 1, 1 }, 0, 0 } };
+    assert_int_equal(slm_gguf_layout(t, 2, &keys, &head, &data, &err), SLM_E_LIMIT);
+    assert_non_null(strstr(err.text, "its name has 0 bytes"));
+    slm_buf_free(&head);
     slm_keys_free(&keys);
 }
 
@@ -186,6 +219,7 @@ int main(void)
         cmocka_unit_test_teardown(a_head_has_exactly_the_bytes_of_the_specification, leaves_nothing),
         cmocka_unit_test_teardown(what_is_written_is_read_back, leaves_nothing),
         cmocka_unit_test_teardown(what_no_reader_would_take_is_not_written, leaves_nothing),
+        cmocka_unit_test_teardown(too_many_tensors_or_keys_are_not_written, leaves_nothing),
         cmocka_unit_test_teardown(a_head_beyond_its_buffer_is_refused, leaves_nothing),
     };
     slm_heap_init(&heap, NULL, 0);
