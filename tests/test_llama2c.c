@@ -1,6 +1,8 @@
 /* test_llama2c.c -- checkpoints of llama2.c: the published one against its GGUF, v1 and v2 made from it, and broken ones. */
 #include "files.h"
 
+#include "harness/fail_alloc.h"
+
 #define BIN SHARED "models/stories260k/stories260K.bin"
 #define TOK SHARED "models/stories260k/tok512.bin"
 #define GGUF SHARED "models/stories260k/stories260K.gguf"
@@ -398,6 +400,182 @@ static void a_tokenizer_has_exactly_the_tokens_of_the_model(void **state)
     free(tok);
 }
 
+/* "<0xNN>" with upper-case digits is the byte it stands for, and nothing else is. */
+static void only_its_own_spelling_makes_a_byte(void **state)
+{
+    static const struct { const char *text; uint32_t type; } rows[] = {
+        { "<0x00>", 6 }, { "<0x01>", 1 }, { "<0x10>", 1 }, { "<0x0/>", 1 }, { "<0x0:>", 1 }, { "<0xG0>", 1 }, { "<0x0a>", 1 }, { "<1x00>", 1 },
+        { "<0x00)", 1 }, { "      ", 1 }, { "<0x00", 1 }, { "<0x00>>", 1 },
+    };
+    (void)state;
+    NEEDS_SHARED;
+    size_t n, size, at = 4;
+    slm_error err;
+    uint8_t *tok = slurp(TOK, &n), *bytes = slurp(BIN, &size);
+    for (int id = 0; id < 3; id++)
+        at += 8 + tok[at + 4];
+    assert_int_equal(tok[at + 4], 6);
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        slm_file *file = NULL;
+        const char *path = in_scratch("tok.bin");
+        made.n = 0;
+        put(&made, tok, at + 4);
+        put_u32(&made, (uint32_t)strlen(rows[i].text));
+        put(&made, rows[i].text, strlen(rows[i].text));
+        put(&made, tok + at + 14, n - at - 14);
+        spit(path, made.bytes, made.n);
+        if (open_bytes(&file, bytes, size, path, &err) != SLM_OK)
+            fail_msg("%s: %s", rows[i].text, err.text);
+        if (slm_key_int_at(slm_keys_find(&file->keys, "tokenizer.ggml.token_type"), 3) != rows[i].type)
+            fail_msg("token '%s' is of another type than %u", rows[i].text, rows[i].type);
+        slm_file_free(file);
+    }
+    free(tok);
+    free(bytes);
+}
+
+static void a_tokenizer_has_a_size_that_can_be(void **state)
+{
+    (void)state;
+    NEEDS_SHARED;
+    slm_error err;
+    slm_file *file = NULL;
+    size_t n;
+    uint8_t *bytes = slurp(BIN, &n);
+    const char *path = in_scratch("long.bin");
+    spit(path, "", 1);
+    assert_int_equal(truncate(path, 67108865), 0);      /* no bytes of the disk */
+    assert_int_equal(open_bytes(&file, bytes, n, path, &err), SLM_E_FORMAT);
+    check_message(&err, SLM_E_FORMAT, path, "a long tokenizer");
+    assert_non_null(strstr(err.text, "has 67108865 bytes"));
+    free(bytes);
+    /* v1 with two tokens: the header says how long it must be */
+    static const uint32_t head[] = { 0x616b3432, 1, 2, 1, 1, 1, 1, 2, 1 };
+    made.n = 0;
+    for (size_t i = 0; i < COUNT(head); i++)
+        put_u32(&made, head[i]);
+    memset(made.bytes + made.n, 0, 4096);
+    made.bytes[36] = 1;
+    assert_int_equal(open_bytes(&file, made.bytes, 256, NULL, &err), SLM_E_FORMAT);
+    const char *exactly = strstr(err.text, "exactly ");
+    assert_non_null(exactly);
+    const size_t whole = (size_t)strtoull(exactly + 8, NULL, 10);
+    assert_in_range(whole, 257, 4096);
+    assert_int_equal(open_bytes(&file, made.bytes, whole, TOK, &err), SLM_E_MISMATCH);
+    check_message(&err, SLM_E_MISMATCH, name, "two tokens");
+    assert_int_equal(open_bytes(&file, made.bytes, whole, NULL, &err), SLM_OK);
+    slm_file_free(file);
+}
+
+static void a_name_is_plain_text(void **state)
+{
+    static const char *const names[][2] = { { "a b.bin", "a b" }, { "/x/a\001b\177\303.bin", "a_b__" }, { ".bin", ".bin" }, { "a.bin.gz", "a.bin.gz" } };
+    (void)state;
+    NEEDS_SHARED;
+    size_t n;
+    uint8_t *bytes = slurp(BIN, &n);
+    for (size_t i = 0; i < COUNT(names); i++) {
+        slm_error err = { 0 };
+        slm_file *file = NULL;
+        slm_source source = slm_source_memory(bytes, n, names[i][0]);
+        assert_int_equal(slm_file_load_source(&file, &heap, &source, names[i][0], NULL, &err), SLM_OK);
+        const slm_key *key = slm_keys_find(&file->keys, "general.name");
+        if (key->bytes != strlen(names[i][1]) || memcmp(key->value, names[i][1], key->bytes) != 0)
+            fail_msg("'%s' is called '%.*s'", names[i][0], (int)key->bytes, (const char *)key->value);
+        slm_file_free(file);
+    }
+    free(bytes);
+}
+
+/* ---- what fails while it is read ---- */
+
+static void a_checkpoint_cut_after_the_opening_is_seen(void **state)
+{
+    (void)state;
+    NEEDS_SHARED;
+    static float values[VOCAB * DIM];           /* more than one piece of the reader */
+    float *expected[3 + 9 * LAYERS + 1];
+    slm_error err = { 0 };
+    make_later(&made, 2, 1, expected);
+    for (size_t i = 0; i < 2 + 9 * LAYERS; i++)
+        free(expected[i]);
+    const char *path = in_scratch("cut.bin");
+    spit(path, made.bytes, made.n);
+    slm_file *file = open_file(path, NULL);
+    const slm_tensor *t = slm_file_find(file, "token_embd.weight"), *norm = slm_file_find(file, "output_norm.weight");
+    assert_int_equal(slm_file_read_raw(file, t, 2, values, 4, &err), SLM_E_INTERNAL);               /* no whole value */
+    assert_int_equal(slm_file_read_raw(file, norm, 2, values, 4, &err), SLM_E_INTERNAL);
+    assert_int_equal(slm_file_read_raw(file, t, 0, values, sizeof values, &err), SLM_OK);
+    const uint64_t ends[2] = { t->offset + t->bytes / 4, t->offset };       /* without its scales; without its values */
+    for (size_t i = 0; i < 2; i++) {
+        assert_int_equal(truncate(path, (off_t)ends[i]), 0);
+        assert_int_equal(slm_file_read_raw(file, t, 0, values, sizeof values, &err), SLM_E_CHANGED);
+        check_message(&err, SLM_E_CHANGED, path, "a cut file");
+    }
+    slm_file_free(file);
+}
+
+/* Gives the file until its nth read, then says no. */
+typedef struct failing {
+    const uint8_t *bytes;
+    unsigned left;
+} failing;
+
+static int read_failing(void *user, uint64_t offset, void *dst, size_t n)
+{
+    failing *f = user;
+    if (!f->left)
+        return 7;
+    f->left--;
+    memcpy(dst, f->bytes + offset, n);
+    return 0;
+}
+
+static void every_read_may_fail(void **state)
+{
+    (void)state;
+    NEEDS_SHARED;
+    size_t n;
+    uint8_t *bytes = slurp(BIN, &n);
+    slm_file_params params = SLM_FILE_PARAMS_INIT;
+    slm_input input = SLM_INPUT_INIT;
+    input.read_at = read_failing;
+    input.bytes = n;
+    params.input = &input;
+    for (unsigned reads = 0;; reads++)
+        for (int told = 0; told < 2; told++) {
+            failing f = { bytes, reads };
+            slm_error err = { 0 };
+            slm_file *file = NULL;
+            input.user = &f;
+            const slm_status status = slm_file_open(&file, name, &params, told ? &err : NULL);
+            if (!status) {
+                assert_true(reads >= 3);
+                slm_file_free(file);
+                free(bytes);
+                return;
+            }
+            assert_int_equal(status, SLM_E_IO);
+            if (told)
+                check_message(&err, SLM_E_IO, name, "a read that fails");
+        }
+}
+
+static slm_status open_both(void *ctx, const slm_allocator *allocator, void **file, slm_error *err)
+{
+    slm_file_params params = SLM_FILE_PARAMS_INIT;
+    params.allocator = allocator;
+    params.tokenizer_path = TOK;
+    return slm_file_open((slm_file **)file, ctx, &params, err);
+}
+
+static void every_allocation_may_fail(void **state)
+{
+    (void)state;
+    NEEDS_SHARED;
+    assert_true(fail_alloc_every("llama2.c", open_both, close_file, (void *)(uintptr_t)BIN) > 8);
+}
+
 static void a_gguf_takes_no_other_tokenizer(void **state)
 {
     (void)state;
@@ -421,6 +599,12 @@ int main(void)
         cmocka_unit_test(every_number_of_the_header_is_checked),
         cmocka_unit_test(a_group_scale_that_is_not_finite_is_named),
         cmocka_unit_test(a_tokenizer_has_exactly_the_tokens_of_the_model),
+        cmocka_unit_test(only_its_own_spelling_makes_a_byte),
+        cmocka_unit_test(a_tokenizer_has_a_size_that_can_be),
+        cmocka_unit_test(a_name_is_plain_text),
+        cmocka_unit_test(a_checkpoint_cut_after_the_opening_is_seen),
+        cmocka_unit_test(every_read_may_fail),
+        cmocka_unit_test(every_allocation_may_fail),
         cmocka_unit_test(a_gguf_takes_no_other_tokenizer),
     };
     slm_heap_init(&heap, NULL, 0);

@@ -376,6 +376,87 @@ static void every_number_of_the_front_is_checked(void **state)
     free(bytes);
 }
 
+/* Fields that no single number breaks, each with hashes that are right. */
+static void records_that_contradict_each_other_are_named(void **state)
+{
+    (void)state;
+    slm_error err;
+    size_t n;
+    uint8_t *bytes = test_file_read(make_packed("m.slm", "f32"), &n), *copy = malloc(n + 64);
+    const size_t end = (size_t)(number(bytes + 128, 8) + number(bytes + 136, 8));
+    const record last = find_record(bytes, (size_t)number(bytes + 92, 4) - 1), a = find_record(bytes, 0);
+    /* the id of other numbers, and a head that is not damaged */
+    memcpy(copy, bytes, n);
+    copy[24] ^= 1;
+    put(copy + HASHED, slm_xxh64_of(copy, HASHED), 8);
+    assert_int_equal(open_bytes(copy, n, &err), SLM_E_FORMAT);
+    check_text(&err, "head: its id is");
+    /* a record whose dims run out of the table */
+    memcpy(copy, bytes, n);
+    put(copy + last.at, end - 8 - (last.at + 8), 8);
+    put(copy + end - 4, 2, 4);
+    make_hashes_right(copy, n);
+    assert_int_equal(open_bytes(copy, n, &err), SLM_E_FORMAT);
+    check_text(&err, "the table ends inside it");
+    /* three dimensions whose panels have no size: the name gives room for the third */
+    assert_true(a.name > 8 && a.dims == 2);
+    memcpy(copy, bytes, n);
+    put(copy + a.at, a.name - 8, 8);
+    memmove(copy + a.type - 8, bytes + a.type, 4);
+    put(copy + a.type - 4, 3, 4);
+    put(copy + a.type, 1, 8);
+    put(copy + a.type + 8, 2147483647, 8);
+    put(copy + a.type + 16, 536870912, 8);
+    make_hashes_right(copy, n);
+    assert_int_equal(open_bytes(copy, n, &err), SLM_E_FORMAT);
+    check_text(&err, "rows of 1 values have no size");
+    /* bytes behind the last tensor */
+    memcpy(copy, bytes, n);
+    memset(copy + n, 0, 64);
+    put(copy + 16, n + 64, 8);
+    make_hashes_right(copy, n + 64);
+    assert_int_equal(open_bytes(copy, n + 64, &err), SLM_E_FORMAT);
+    check_text(&err, "the last tensor ends at");
+    free(copy);
+    free(bytes);
+    /* rows of W8A8 that a sum of 31 bits does not hold */
+    bytes = test_file_read(make_packed("m.slm", "w8a8"), &n);
+    record r = find_record(bytes, 0);
+    for (size_t i = 1; !slm_type_by_id((uint32_t)number(bytes + r.type, 4))->head; i++)
+        r = find_record(bytes, i);
+    put(bytes + r.dim, 131136, 8);
+    make_hashes_right(bytes, n);
+    assert_int_equal(open_bytes(bytes, n, &err), SLM_E_FORMAT);
+    check_text(&err, "rows of 131136 values");
+    free(bytes);
+}
+
+static void a_weight_that_is_no_number_is_named(void **state)
+{
+    (void)state;
+    slm_error err = { 0 };
+    size_t n, at = 0;
+    const char *path = make_packed("m.slm", "f32");
+    uint8_t *bytes = test_file_read(path, &n);
+    slm_file *file = NULL;
+    check_status(slm_file_open(&file, path, NULL, &err), SLM_OK, &err);
+    while (file->tensors[at].n_dims < 2)
+        at++;
+    const slm_tensor *t = &file->tensors[at];
+    const size_t count = (size_t)(t->rows * t->dims[0]);
+    float *values = malloc(count * sizeof *values);
+    put(bytes + t->offset, 0x7f800000, 4);
+    slm_file_free(file);
+    test_file_write(path, bytes, n);
+    file = NULL;
+    check_status(slm_file_open(&file, path, NULL, &err), SLM_OK, &err);
+    assert_int_equal(slm_file_read(file, at, values, count, &err), SLM_E_NUMERIC);
+    check_text(&err, "row 0, value 0: not a finite number");
+    slm_file_free(file);
+    free(values);
+    free(bytes);
+}
+
 static void a_flipped_bit_anywhere_is_found_by_the_check(void **state)
 {
     (void)state;
@@ -763,6 +844,8 @@ int main(void)
         cmocka_unit_test(a_session_moves_between_packed_and_not),
         cmocka_unit_test(cut_files_are_refused),
         cmocka_unit_test(every_number_of_the_front_is_checked),
+        cmocka_unit_test(records_that_contradict_each_other_are_named),
+        cmocka_unit_test(a_weight_that_is_no_number_is_named),
         cmocka_unit_test(a_flipped_bit_anywhere_is_found_by_the_check),
         cmocka_unit_test(weights_of_noise_harm_nothing),
         cmocka_unit_test(only_packed_files_have_w8a8),

@@ -4,6 +4,8 @@
 #include "core/limits.h"
 #include "harness/fail_alloc.h"
 
+#include <sys/resource.h>
+
 static slm_heap heap;
 static const char name[] = "m.safetensors";
 
@@ -74,6 +76,9 @@ static const struct rule { const char *about, *header; size_t data; slm_status s
     { "half a byte",                        "{" T("a", "F4", "[3]", 0, 1) "}", 1, SLM_E_FORMAT },
     { "a dimension of 0",                   "{" T("a", "F32", "[0]", 0, 0) "}", 0, SLM_E_FORMAT },
     { "a shape that wraps",                 "{" T("a", "F32", "[2147483647,2147483647,2147483647]", 0, 4) "}", 4, SLM_E_FORMAT },
+    { "a shape that wraps at the third",    "{" T("a", "F32", "[2147483647,536870912,2147483647]", 0, 4) "}", 4, SLM_E_FORMAT },
+    { "a name shown as long as it is",      "{" T("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", "U8", "[2]", 0, 1) "}", 1,
+                                            SLM_E_FORMAT },
     { "folded dimensions that wrap",        "{" T("a", "U8", "[18446744073709551615,2,1,1,1]", 0, 4) "}", 4, SLM_E_FORMAT },
     { "nine dimensions",                    "{" T("a", "U8", "[1,1,1,1,1,1,1,1,1]", 0, 1) "}", 1, SLM_E_LIMIT },
     { "three offsets",                      "{\"a\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[0,1,1]}}", 1, SLM_E_LIMIT },
@@ -279,6 +284,8 @@ static void shards_are_one_table(void **state)
     slm_file_free(file);
 }
 
+#define X64 "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
+
 static const struct index_rule { const char *about, *text; slm_status status; } index_rules[] = {
     { "a file that is missing", "{\"weight_map\":{\"a\":\"s1.safetensors\",\"b\":\"s3.safetensors\"}}", SLM_E_NOT_FOUND },
     { "a tensor in no file",    "{\"weight_map\":{\"a\":\"s1.safetensors\",\"x\":\"s1.safetensors\"}}", SLM_E_FORMAT },
@@ -289,6 +296,14 @@ static const struct index_rule { const char *about, *text; slm_status status; } 
     { "a backslash",            "{\"weight_map\":{\"a\":\"x\\\\s1\"}}", SLM_E_FORMAT },
     { "an empty name",          "{\"weight_map\":{\"a\":\"\"}}", SLM_E_FORMAT },
     { "a name with NUL",        "{\"weight_map\":{\"a\":\"s1.safetensors\\u0000\"}}", SLM_E_FORMAT },
+    { "a control character",    "{\"weight_map\":{\"a\":\"s1\\u0001\"}}", SLM_E_FORMAT },
+    { "a letter of no ASCII",   "{\"weight_map\":{\"a\":\"s1\177\"}}", SLM_E_FORMAT },
+    { "a colon",                "{\"weight_map\":{\"a\":\"c:s1\"}}", SLM_E_FORMAT },
+    { "a name of 256 bytes",    "{\"weight_map\":{\"a\":\"" X64 X64 X64 X64 "\"}}", SLM_E_FORMAT },
+    { "a tensor without a name", "{\"weight_map\":{\"\":\"s1.safetensors\"}}", SLM_E_FORMAT },
+    { "a tensor of 513 bytes",  "{\"weight_map\":{\"" X64 X64 X64 X64 X64 X64 X64 X64 "x\":\"s1.safetensors\"}}", SLM_E_FORMAT },
+    { "a tensor with NUL",      "{\"weight_map\":{\"a\\u0000\":\"s1.safetensors\"}}", SLM_E_FORMAT },
+    { "a GGUF",                 "{\"weight_map\":{\"a\":\"g.gguf\"}}", SLM_E_FORMAT },
     { "a file that is a number", "{\"weight_map\":{\"a\":1}}", SLM_E_FORMAT },
     { "no map",                 "{\"metadata\":{}}", SLM_E_FORMAT },
     { "two maps",               "{\"weight_map\":{\"a\":\"s1.safetensors\"},\"weight_map\":{}}", SLM_E_FORMAT },
@@ -305,6 +320,8 @@ static void an_index_names_plain_files_and_all_their_tensors(void **state)
     char command[128];
     put_shard("s1.safetensors", "{" T("a", "F32", "[2]", 0, 8) "}", 8);
     put_shard("s2.safetensors", "{" T("c", "F32", "[1]", 0, 4) "," T("b", "F32", "[1]", 4, 8) "}", 8);
+    static const uint8_t gguf[64] = { 'G', 'G', 'U', 'F', 3 };
+    spit(in_scratch("g.gguf"), gguf, sizeof gguf);
     (void)snprintf(command, sizeof command, "mkdir -p %s/folder", scratch);
     assert_int_equal(system(command), 0);
     for (size_t i = 0; i < COUNT(index_rules); i++) {
@@ -315,6 +332,109 @@ static void an_index_names_plain_files_and_all_their_tensors(void **state)
         if (status != index_rules[i].status)
             fail_msg("%s: %s %s", index_rules[i].about, slm_status_name(status), err.text);
     }
+}
+
+static void a_model_has_at_most_1024_shards(void **state)
+{
+    (void)state;
+    struct rlimit was, more;
+    slm_error err;
+    slm_file *file;
+    slm_heap own;
+    slm_buf index;
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &was), 0);
+    more = was;
+    more.rlim_cur = more.rlim_max;
+    if (more.rlim_max < SLM_LIMIT_SHARDS + 64 || setrlimit(RLIMIT_NOFILE, &more) != 0) {
+        print_message("skipped: no more than %llu open files\n", (unsigned long long)more.rlim_max);
+        skip();
+    }
+    slm_heap_init(&own, NULL, 0);
+    slm_buf_init(&index, &own, 1 << 20);
+    slm_buf_add(&index, "{\"weight_map\":{", 15);
+    for (unsigned i = 0; i <= SLM_LIMIT_SHARDS; i++) {
+        char header[96], shard[32], line[64];
+        (void)snprintf(shard, sizeof shard, "s%u.safetensors", i);
+        (void)snprintf(header, sizeof header, "{\"t%u\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[0,1]}}", i);
+        put_shard(shard, header, 1);
+        slm_buf_add(&index, line, (size_t)snprintf(line, sizeof line, "%s\"t%u\":\"%s\"", i ? "," : "", i, shard));
+    }
+    slm_buf_add(&index, "}}", 2);
+    spit(in_scratch(INDEX), index.data, index.size);
+    slm_buf_free(&index);
+    assert_int_equal(open_sharded(&file, &err), SLM_E_LIMIT);
+    assert_non_null(strstr(err.text, "more than 1024 files"));
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &was), 0);
+}
+
+static void a_header_has_at_most_65536_tensors(void **state)
+{
+    (void)state;
+    slm_error err;
+    slm_file *file;
+    size_t n, used = 1;
+    char *header = malloc(65537 * 12 + 3);
+    assert_non_null(header);
+    header[0] = '{';
+    for (unsigned i = 0; i <= SLM_LIMIT_GGUF_TENSORS; i++)
+        used += (size_t)sprintf(header + used, "%s\"%u\":0", i ? "," : "", i);
+    header[used++] = '}';
+    header[used] = 0;
+    uint8_t *bytes = build(header, used, 0, &n);
+    assert_int_equal(open_bytes(&file, bytes, n, &err), SLM_E_LIMIT);
+    assert_non_null(strstr(err.text, "65537 tensors"));
+    free(bytes);
+    free(header);
+}
+
+/* A file of 64 bytes whose ninth is another one from some read of its head on. */
+typedef struct changing {
+    unsigned reads, from;
+} changing;
+
+static int read_changing(void *user, uint64_t offset, void *dst, size_t n)
+{
+    changing *c = user;
+    uint8_t bytes[64] = { 56 };
+    memset(bytes + 8, ' ', 56);
+    bytes[8] = c->reads >= c->from ? '[' : '{';
+    bytes[9] = '}';
+    c->reads++;
+    memcpy(dst, bytes + offset, n);
+    return 0;
+}
+
+static void what_only_looks_like_safetensors_is_refused(void **state)
+{
+    static const struct { const char *bytes, *word; } rows[] = {
+        { "abcdefgh{}", "GGUF" }, { "GGUF\3\0\0\0{}", "counts of the head" }, { "GGUF\1\0\0\0{}", "GGUF v1" },
+    };
+    (void)state;
+    slm_error err;
+    slm_file *file = NULL;
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        const slm_status status = open_bytes(&file, (const uint8_t *)rows[i].bytes, 10, &err);
+        if (!status || !strstr(err.text, rows[i].word))
+            fail_msg("row %zu: %s %s", i, slm_status_name(status), err.text);
+    }
+    bool seen = false;
+    slm_file_params params = SLM_FILE_PARAMS_INIT;
+    slm_input input = SLM_INPUT_INIT;
+    input.read_at = read_changing;
+    input.bytes = 64;
+    params.input = &input;
+    for (unsigned from = 0; from < 8; from++) {
+        changing c = { 0, from };
+        input.user = &c;
+        err = (slm_error){ 0 };
+        file = NULL;
+        const slm_status status = slm_file_open(&file, name, &params, &err);
+        if (status)
+            check_message(&err, status, name, "a file that changes");
+        seen = seen || strstr(err.text, "the header begins with byte 0x5b");
+        slm_file_free(file);
+    }
+    assert_true(seen);
 }
 
 static void two_shards_cannot_have_one_name(void **state)
@@ -340,13 +460,16 @@ static void every_allocation_may_fail(void **state)
 int main(void)
 {
     enum { RULES = COUNT(rules) };
-    struct CMUnitTest tests[RULES + 9];
+    struct CMUnitTest tests[RULES + 12];
     const struct CMUnitTest more[] = {
         cmocka_unit_test(the_length_of_the_header_is_checked),
         cmocka_unit_test(names_have_at_most_512_bytes),
         cmocka_unit_test(a_file_cut_at_any_byte_is_refused),
         cmocka_unit_test(a_byte_of_the_header_changed_gives_a_status),
         cmocka_unit_test(values_are_those_of_the_file),
+        cmocka_unit_test(a_header_has_at_most_65536_tensors),
+        cmocka_unit_test(what_only_looks_like_safetensors_is_refused),
+        cmocka_unit_test_setup_teardown(a_model_has_at_most_1024_shards, make_scratch, drop_scratch),
         cmocka_unit_test_setup_teardown(shards_are_one_table, make_scratch, drop_scratch),
         cmocka_unit_test_setup_teardown(an_index_names_plain_files_and_all_their_tensors, make_scratch, drop_scratch),
         cmocka_unit_test_setup_teardown(two_shards_cannot_have_one_name, make_scratch, drop_scratch),

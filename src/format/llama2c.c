@@ -100,8 +100,6 @@ static slm_status read_head(shape *s, const slm_source *source, slm_error *err)
     const char *file = source->name;
     uint8_t bytes[48] = { 0 };
     int64_t number[NUMBERS];
-    if (source->size < HEAD_V0)
-        return slm_fail(err, SLM_E_FORMAT, "%s: a llama2.c header needs %d bytes, the file has %" PRIu64, file, HEAD_V0, source->size);
     slm_status status = slm_source_read(source, 0, bytes, source->size < sizeof bytes ? (size_t)source->size : sizeof bytes, err);
     if (status)
         return status;
@@ -305,7 +303,7 @@ static slm_status parse_vocabulary(vocabulary *v, slm_cursor *c, uint32_t vocab,
         if (v->tokens.failed || v->scores.failed || v->types.failed)
             break;
     }
-    if (c->bad == SIZE_MAX && c->pos != c->size && !v->tokens.failed && !v->scores.failed && !v->types.failed)
+    if (c->pos != c->size && !v->tokens.failed && !v->scores.failed && !v->types.failed)
         return slm_fail_at(err, SLM_E_MISMATCH, c->pos, "%s: %zu bytes are left after %u tokens: it belongs to another model", path,
                            c->size - c->pos, vocab);
     slm_status status = slm_buf_status(&v->tokens, path, err);

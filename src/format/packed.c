@@ -237,7 +237,7 @@ static slm_status read_head(head *h, const slm_file *file, slm_error *err)
 static slm_status check_section(const slm_source *src, const char *what, uint64_t at, const section *s, uint64_t begin, uint64_t count,
                                 uint64_t least, slm_error *err)
 {
-    if (s->offset != begin || s->bytes % 64 || begin > src->size || s->bytes > src->size - begin)
+    if (s->offset != begin || s->bytes % 64 || s->bytes > src->size - begin)      /* begin: HEAD, or the end of the keys */
         return slm_fail_at(err, SLM_E_FORMAT, at, "%s: %s: %" PRIu64 " bytes from %" PRIu64 " on (allowed multiples of 64 from %" PRIu64
                            " on, the file ends at %" PRIu64 ")", src->name, what, s->bytes, s->offset, begin, src->size);
     if (count > s->bytes / least)
@@ -296,7 +296,7 @@ static slm_status read_tensor(slm_file *file, slm_cursor *c, size_t index, uint6
     if (!slm_packed_bytes(t->type, n_dims, t->rows, dims[0], &bytes))
         return slm_fail_at(err, SLM_E_FORMAT, at, "%s: tensor '%s': %" PRIu64 " rows of %" PRIu64 " values have no size", file->path,
                            t->shown, t->rows, dims[0]);
-    if (said_offset != *end || said_bytes != bytes || *end > file->source.size || bytes > file->source.size - *end)
+    if (said_offset != *end || said_bytes != bytes || bytes > file->source.size - *end)
         return slm_fail_at(err, SLM_E_FORMAT, at, "%s: tensor '%s': %" PRIu64 " bytes from %" PRIu64 " on, it must be %" PRIu64 " from %" PRIu64
                            ", the file ends at %" PRIu64, file->path, t->shown, said_bytes, said_offset, bytes, *end, file->source.size);
     t->offset = *end;
