@@ -105,6 +105,60 @@ static void names_switches_and_templates_are_taken(void **state)
     }
 }
 
+/* Keys that come from elsewhere: a list of tokens that is none, or ends too soon, and switches and models of other types. */
+static void what_stands_beside_may_be_odd(void **state)
+{
+    static const uint8_t tokens[] = { 1, 0, 0, 0, 0, 0, 0, 0, 'a', 1, 0, 0, 0, 0, 0, 0, 0, 'b' };
+    enum { LIST, NOTHING, TEXT, NUMBERS, SHORT };
+    enum { NO_MODEL, NUMBER, BERT_MODEL, OF_ITS_LENGTH };
+    static const struct { int list, model; bool text_switch, old; const char *config, *key; int64_t value; } odd[] = {
+        { LIST,    NO_MODEL,      false, false, "{\"bos_token\":\"b\"}",                          "bos_token_id", 1 },
+        { NOTHING, NO_MODEL,      false, false, "{\"bos_token\":\"b\"}",                          "bos_token_id", NONE },
+        { TEXT,    NO_MODEL,      false, false, "{\"bos_token\":\"b\"}",                          "bos_token_id", NONE },
+        { NUMBERS, NO_MODEL,      false, false, "{\"bos_token\":\"b\"}",                          "bos_token_id", NONE },
+        { SHORT,   NO_MODEL,      false, false, "{\"bos_token\":\"c\"}",                          "bos_token_id", NONE },
+        { LIST,    NO_MODEL,      true,  true,  "{\"bos_token\":\"b\"}",                          "bos_token_id", 1 },     /* no switch says: stay */
+        { LIST,    NO_MODEL,      false, true,  "{\"cls_token\":\"b\"}",                          "cls_token_id", 1 },
+        { LIST,    NUMBER,        false, true,  "{\"cls_token\":\"b\"}",                          "cls_token_id", 1 },
+        { LIST,    OF_ITS_LENGTH, false, true,  "{\"cls_token\":\"b\"}",                          "cls_token_id", 1 },
+        { LIST,    BERT_MODEL,    false, true,  "{\"cls_token\":\"b\"}",                          "cls_token_id", 0 },
+        { LIST,    BERT_MODEL,    false, true,  "{\"bos_token\":\"b\",\"add_bos_token\":false}",  "add_bos_token", 0 },
+        { LIST,    NO_MODEL,      false, false, "{\"add_bos_token\":false}",                      "add_bos_token", 0 },
+        { LIST,    NO_MODEL,      false, false, "{\"add_bos_token\":true}",                       "add_bos_token", NONE },
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT(odd); i++) {
+        slm_heap heap;
+        slm_keys keys;
+        slm_error err = { 0 };
+        char name[64];
+        slm_status status = SLM_OK;
+        slm_heap_init(&heap, NULL, 0);
+        slm_keys_init(&keys, &heap, "x");
+        if (odd[i].list != NOTHING)
+            status = slm_keys_add(&keys, "tokenizer.ggml.tokens", odd[i].list == NUMBERS ? SLM_KEY_U8 : SLM_KEY_STRING, odd[i].list != TEXT,
+                                  odd[i].list == SHORT ? 3 : 2, tokens, sizeof tokens, &err);
+        if (!status && odd[i].model == NUMBER)
+            status = slm_keys_add_u32(&keys, "tokenizer.ggml.model", 4, &err);
+        else if (!status && odd[i].model != NO_MODEL)
+            status = slm_keys_add_str(&keys, "tokenizer.ggml.model", odd[i].model == BERT_MODEL ? "bert" : "gpt2", &err);
+        if (!status && odd[i].text_switch)
+            status = slm_keys_add_str(&keys, "tokenizer.ggml.add_bos_token", "yes", &err);
+        for (int k = 0; !status && odd[i].old && k < 2; k++)
+            status = slm_keys_add_u32(&keys, k ? "tokenizer.ggml.bos_token_id" : "tokenizer.ggml.cls_token_id", 0, &err);
+        if (!status)
+            status = slm_tokenizer_config_read(&keys, (const uint8_t *)odd[i].config, strlen(odd[i].config), "config.json", &err);
+        if (status)
+            fail_msg("row %zu: %s", i, err.text);
+        (void)snprintf(name, sizeof name, "tokenizer.ggml.%s", odd[i].key);
+        const slm_key *key = slm_keys_find(&keys, name);
+        const int64_t value = !key ? NONE : key->type == SLM_KEY_BOOL ? key->value[0] : slm_key_int_at(key, 0);
+        if (value != odd[i].value)
+            fail_msg("row %zu: %s is %" PRIi64 ", want %" PRIi64, i, odd[i].key, value, odd[i].value);
+        slm_keys_free(&keys);
+    }
+}
+
 static void a_refused_allocation_leaves_nothing(void **state)
 {
     (void)state;
@@ -123,6 +177,7 @@ static void a_refused_allocation_leaves_nothing(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(names_switches_and_templates_are_taken), cmocka_unit_test(a_refused_allocation_leaves_nothing) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(names_switches_and_templates_are_taken), cmocka_unit_test(a_refused_allocation_leaves_nothing),
+                                         cmocka_unit_test(what_stands_beside_may_be_odd) };
     return cmocka_run_group_tests_name("tokenizer_config", tests, NULL, NULL) != 0;
 }

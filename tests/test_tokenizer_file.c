@@ -3,10 +3,13 @@
 
 #include "core/heap.h"
 #include "format/file.h"
+#include "format/token_table.h"
 #include "format/tokenizer_file.h"
 #include "harness/fail_alloc.h"
 #include "text/tokenizer.h"
 
+#include <errno.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define HF "../shared/tokenizers/hf/"
@@ -411,6 +414,105 @@ static void folder(void **state)
     assert_int_equal(system(command), 0);
 }
 
+/* Paths and files that are no tokenizer's, each with and without a place for the message. */
+static void what_a_folder_may_not_hold(void **state)
+{
+    char path[64] = "/tmp/slm_tok_XXXXXX", command[96], inner[128], longest[6000], before[256];
+    slm_heap heap;
+    slm_keys keys;
+    (void)state;
+    assert_non_null(mkdtemp(path));
+    slm_heap_init(&heap, NULL, 0);
+    for (int told = 0; told < 2; told++) {
+        slm_error own = { 0 }, *err = told ? &own : NULL;
+        slm_keys_init(&keys, &heap, path);
+        /* a tokenizer.json that is a folder is not passed over for a tokenizer.model */
+        (void)snprintf(inner, sizeof inner, "%s/tokenizer.json", path);
+        assert_int_equal(mkdir(inner, 0700), 0);
+        assert_int_equal(slm_tokenizer_file_read(&keys, path, 0, err), SLM_E_IO);
+        assert_true(!told || strstr(own.text, "tokenizer.json: is not a regular file"));
+        assert_int_equal(rmdir(inner), 0);
+        /* more than JSON may have */
+        put_file(path, "tokenizer.json", small[0].json);
+        assert_int_equal(truncate(inner, 134217729), 0);
+        assert_int_equal(slm_tokenizer_file_read(&keys, path, 0, err), SLM_E_LIMIT);
+        assert_true(!told || strstr(own.text, "134217729 bytes (allowed 134217728)"));
+        put_file(path, "tokenizer.json", small[0].json);
+        /* a path as long as the system takes, to which no name can be added: the tokenizer's, and those beside it */
+        for (size_t room = 10; room <= 20; room += 10) {
+            size_t n = strlen(path);
+            memcpy(longest, path, n);
+            for (; n + 2 < 4096 - room; n += 2)
+                memcpy(longest + n, "/.", 2);
+            longest[n] = 0;
+            assert_int_equal(slm_tokenizer_file_read(&keys, longest, 0, err), SLM_E_LIMIT);
+            assert_true(!told || strstr(own.text, room == 10 ? "tokenizer.json: a path of" : "special_tokens_map.json: a path of"));
+        }
+        memset(longest, 'x', sizeof longest - 1);
+        longest[sizeof longest - 1] = 0;
+        assert_int_equal(slm_tokenizer_file_read(&keys, longest, 0, err), SLM_E_IO);
+        assert_true(!told || own.code == ENAMETOOLONG);
+        slm_keys_free(&keys);
+        assert_int_equal(unlink(inner), 0);
+    }
+    /* a file without a folder in its name, and the template beside it */
+    slm_error err = { 0 };
+    put_file(path, "tokenizer.json", small[0].json);
+    put_file(path, "chat_template.jinja", "{{ y }}");
+    assert_non_null(getcwd(before, sizeof before));
+    assert_int_equal(chdir(path), 0);
+    slm_keys_init(&keys, &heap, path);
+    const slm_status status = slm_tokenizer_file_read(&keys, "tokenizer.json", 0, &err);
+    assert_int_equal(chdir(before), 0);
+    if (status)
+        fail_msg("%s", err.text);
+    assert_int_equal(key_of(&keys, "tokenizer.chat_template")->bytes, 7);
+    slm_keys_free(&keys);
+    assert_int_equal(atomic_load(&heap.current), 0);
+    (void)snprintf(command, sizeof command, "rm -rf '%s'", path);
+    assert_int_equal(system(command), 0);
+}
+
+/* ---- SentencePiece models, byte by byte ---- */
+
+#define PIECE(c) "\x0a\x03\x0a\x01" c
+#define THREE PIECE("a") PIECE("b") PIECE("c")
+
+static const struct { const char *bytes; size_t n; slm_status status; const char *words; } models[] = {
+#define MODEL(bytes, status, words) { bytes, sizeof bytes - 1, status, words }
+    MODEL(THREE, SLM_OK, ""),
+    MODEL("\x12\x02\x18\x01", SLM_E_FORMAT, "a vocabulary of 0 tokens"),
+    MODEL(THREE "\x12\x03\xd0\x02\x09", SLM_E_FORMAT, "its eos token is 9, it has 3 pieces"),
+    MODEL(THREE "\x12\x03\xd8\x02\x09", SLM_E_FORMAT, "its padding token is 9, it has 3 pieces"),
+    MODEL(THREE "\x12\x03\xc0\x01\x01", SLM_E_UNSUPPORTED, "treat_whitespace_as_suffix is 1, escape_whitespaces 1"),
+    MODEL(THREE "\x1a\x02\x28\x00", SLM_E_UNSUPPORTED, "treat_whitespace_as_suffix is 0, escape_whitespaces 0"),
+    MODEL(THREE "\x12\x0b\x18\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01", SLM_E_UNSUPPORTED, "of kind 18446744073709551615"),
+    MODEL(THREE "\x12\x0b\x18\xff\xff\xff\xff\xff\xff\xff\xff\xff\x02", SLM_E_FORMAT, "a field is broken at byte 28"),
+    MODEL(THREE "\x12\x0c\x18\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01", SLM_E_FORMAT, "a field is broken at byte 28"),
+    MODEL(THREE "\x0a\x08\x0a\x01" "d\x1d\x03\x00\x00\x00", SLM_OK, ""),          /* a type that is no varint is none */
+    MODEL(THREE "\x0a\x05\x0a\x01" "d\x20\x03", SLM_OK, ""),                        /* a field of no meaning */
+    MODEL(THREE "\x0a\x05\x0a\x01" "d\x18\x07", SLM_E_FORMAT, "piece 3 is of type 7 (known: 1 to 6)"),
+};
+
+static void models_of_few_bytes(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof models / sizeof *models; i++) {
+        slm_heap heap;
+        slm_keys keys;
+        slm_error err = { 0 };
+        slm_heap_init(&heap, NULL, 0);
+        slm_keys_init(&keys, &heap, "m.model");
+        const slm_status status = slm_tokenizer_model_read(&keys, (const uint8_t *)models[i].bytes, models[i].n, "m.model", 0, &err);
+        if (status != models[i].status || !strstr(err.text, models[i].words) || (status && strncmp(err.text, "m.model: ", 9) != 0))
+            fail_msg("row %zu: %s '%s', want %s with '%s'", i, slm_status_name(status), err.text, slm_status_name(models[i].status), models[i].words);
+        if (!status)
+            assert_int_equal(slm_key_int_at(key_of(&keys, "tokenizer.ggml.token_type"), 2), SLM_TYPE_NORMAL);
+        slm_keys_free(&keys);
+        assert_int_equal(atomic_load(&heap.current), 0);
+    }
+}
+
 /* ---- memory ---- */
 
 static void every_allocation_may_fail(void **state)
@@ -441,7 +543,7 @@ int main(void)
         { "phi-3-mini gives the ids of its file", hugging_face, NULL, NULL, names[2] },
         { "t5-small gives the ids of its file", hugging_face, NULL, NULL, names[3] },
         cmocka_unit_test(like_the_gguf), cmocka_unit_test(sentencepiece), cmocka_unit_test(small_files), cmocka_unit_test(small_keys),
-        cmocka_unit_test(folder), cmocka_unit_test(every_allocation_may_fail),
+        cmocka_unit_test(folder), cmocka_unit_test(what_a_folder_may_not_hold), cmocka_unit_test(models_of_few_bytes), cmocka_unit_test(every_allocation_may_fail),
     };
     return _cmocka_run_group_tests("tokenizer_file", tests, sizeof tests / sizeof *tests, NULL, NULL) != 0;
 }

@@ -4,6 +4,8 @@
 #include "harness/test.h"
 
 #include "core/heap.h"
+#include "core/limits.h"
+#include "format/token_table.h"
 #include "format/tokenizer_file.h"
 
 #include <stdlib.h>
@@ -404,6 +406,16 @@ static const struct { const char *json; slm_status status; const char *text; } r
     { "{\"pre_tokenizer\":{\"type\":\"Metaspace\",\"replacement\":\"\342\226\201\",\"prepend_scheme\":\"first\"}," SPM "}", SLM_OK, "" },
     { "{\"pre_tokenizer\":{\"type\":\"Metaspace\"}," UNIGRAM "}", SLM_E_UNSUPPORTED, "pre_tokenizer 'Metaspace' is not known (before byte 36), at byte" },
     { "{\"pre_tokenizer\":{\"type\":\"Metaspace\"}," SPM "}", SLM_E_UNSUPPORTED, "pre_tokenizer 'Metaspace' is not known (before byte 36), at byte" },
+    { "{\"pre_tokenizer\":{\"type\":\"Sequence\",\"pretokenizers\":[{\"type\":\"BertPreTokenizer\"},{\"type\":\"ByteLevel\",\"add_prefix_space\":false,\"use_regex\":false}]}," BPE "}", SLM_E_UNSUPPORTED, "BPE of bytes with a normalizer or pre_tokenizer of another kind " },
+    { "{\"normalizer\":{\"type\":\"Sequence\",\"normalizers\":[{\"type\":\"BertNormalizer\"},{\"type\":\"Replace\",\"pattern\":{\"Regex\":\" {2,}\"},\"content\":\" \"}]},\"pre_tokenizer\":{\"type\":\"BertPreTokenizer\"}," PIECES "}", SLM_E_UNSUPPORTED, "WordPiece without BertNormalizer and BertPreTokenizer, or with m" },
+    { "{\"normalizer\":{\"type\":\"Sequence\",\"normalizers\":[{\"type\":\"BertNormalizer\"},{\"type\":\"Prepend\",\"prepend\":\"\342\226\201\"}]},\"pre_tokenizer\":{\"type\":\"BertPreTokenizer\"}," PIECES "}", SLM_E_UNSUPPORTED, "WordPiece without BertNormalizer and BertPreTokenizer, or with m" },
+    { "{\"normalizer\":{\"type\":\"Sequence\",\"normalizers\":[{\"type\":\"BertNormalizer\"},{\"type\":\"Precompiled\",\"precompiled_charsmap\":\"AAAA\"}]},\"pre_tokenizer\":{\"type\":\"BertPreTokenizer\"}," PIECES "}", SLM_E_UNSUPPORTED, "WordPiece without BertNormalizer and BertPreTokenizer, or with m" },
+    { "{\"normalizer\":{\"type\":\"Sequence\",\"normalizers\":[{\"type\":\"BertNormalizer\"}]},\"pre_tokenizer\":{\"type\":\"Sequence\",\"pretokenizers\":[{\"type\":\"BertPreTokenizer\"},{\"type\":\"ByteLevel\",\"add_prefix_space\":false,\"use_regex\":false}]}," PIECES "}", SLM_E_UNSUPPORTED, "WordPiece without BertNormalizer and BertPreTokenizer, or with m" },
+    { "{\"pre_tokenizer\":{\"type\":\"Sequence\",\"pretokenizers\":[{\"type\":\"Metaspace\",\"replacement\":\"\342\226\201\"},{\"type\":\"ByteLevel\",\"add_prefix_space\":false,\"use_regex\":false}]}," UNIGRAM "}", SLM_E_UNSUPPORTED, "Unigram without a Metaspace, or with more (0 expressions)" },
+    { "{" BYTES ",\"model\":{\"type\":\"BPE\",\"vocab\":{\"<0x0A>\":0},\"merges\":[]}}", SLM_OK, "" },
+    { "{" SPACES ",\"normalizer\":{\"type\":\"Precompiled\",\"precompiled_charsmap\":\"AA:A\"}," UNIGRAM "}", SLM_E_FORMAT, "precompiled_charsmap: byte 58 at 2 is not base64" },
+    { "{" SPACES ",\"normalizer\":{\"type\":\"Precompiled\",\"precompiled_charsmap\":\"AA{A\"}," UNIGRAM "}", SLM_E_FORMAT, "precompiled_charsmap: byte 123 at 2 is not base64" },
+    { "{" SPACES ",\"normalizer\":{\"type\":\"Precompiled\",\"precompiled_charsmap\":\"\\ud800\"}," UNIGRAM "}", SLM_E_FORMAT, "JSON" },
 };
 
 static slm_status read_row(const char *json, size_t n, const slm_allocator *allocator, slm_error *err)
@@ -427,6 +439,50 @@ static void every_part_is_read_or_refused(void **state)
         if (status != rows[i].status || !strstr(err.text, rows[i].text) || (status && strncmp(err.text, "small.json: ", 12) != 0))
             fail_msg("%s\n%s '%s', want %s with '%s'", rows[i].json, slm_status_name(status), err.text, slm_status_name(rows[i].status), rows[i].text);
     }
+}
+
+/* What no row has room for. */
+static void numbers_have_limits(void **state)
+{
+    static const char token[] = "{" BYTES ",\"model\":{\"type\":\"BPE\",\"merges\":[],\"vocab\":{\"";
+    static const char merges[] = "{" BYTES ",\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0},\"merges\":[\"a a\"";
+    (void)state;
+    slm_error err = { 0 };
+    slm_heap heap;
+    slm_keys keys;
+    enum { MOST = SLM_LIMIT_ARRAY_COUNT, LONG = SLM_LIMIT_TOKEN_BYTES };
+    char *json = malloc(sizeof merges + (size_t)MOST * 6 + 4);
+    assert_non_null(json);
+    /* a token of a byte too many */
+    for (size_t n = LONG; n <= LONG + 1; n++) {
+        memcpy(json, token, sizeof token - 1);
+        memset(json + sizeof token - 1, 'a', n);
+        memcpy(json + sizeof token - 1 + n, "\":0}}}", 6);
+        assert_int_equal(read_row(json, sizeof token - 1 + n + 6, NULL, &err), n == LONG ? SLM_OK : SLM_E_LIMIT);
+    }
+    assert_string_equal(err.text, "small.json: token 0 has 65536 bytes (allowed 65535)");
+    /* a merge too many */
+    size_t n = sizeof merges - 1;
+    memcpy(json, merges, n);
+    for (size_t i = 0; i < MOST; i++, n += 6)
+        memcpy(json + n, ",\"a a\"", 6);
+    memcpy(json + n, "]}}", 3);
+    assert_int_equal(read_row(json, n + 3, NULL, &err), SLM_E_LIMIT);
+    assert_string_equal(err.text, "small.json: more than 4194304 merges");
+    free(json);
+    /* an embedding of too many rows, and an id that no reader gives */
+    slm_heap_init(&heap, NULL, 0);
+    slm_keys_init(&keys, &heap, "small.json");
+    static const char good[] = "{" BYTES "," BPE "}";
+    assert_int_equal(slm_tokenizer_json_read(&keys, (const uint8_t *)good, sizeof good - 1, "small.json", (size_t)SLM_LIMIT_VOCAB + 1, &err), SLM_E_FORMAT);
+    assert_string_equal(err.text, "small.json: the highest id is 2, for 3 tokens");
+    slm_keys_free(&keys);
+    slm_token_table table;
+    assert_int_equal(slm_token_table_init(&table, &heap, "small.json", &err), SLM_OK);
+    assert_int_equal(slm_token_table_add(&table, SLM_LIMIT_VOCAB, "a", 1, SLM_TYPE_NORMAL, 0, &err), SLM_E_LIMIT);
+    assert_string_equal(err.text, "small.json: a token of id 4194304 (allowed below 4194304)");
+    slm_token_table_free(&table);
+    assert_int_equal(atomic_load(&heap.current), 0);
 }
 
 /* Cut anywhere it is refused: what is missing at the end is never made up. */
@@ -463,7 +519,7 @@ static void a_refused_allocation_leaves_nothing(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_part_is_read_or_refused), cmocka_unit_test(a_cut_file_is_refused), cmocka_unit_test(a_refused_allocation_leaves_nothing),
+        cmocka_unit_test(every_part_is_read_or_refused), cmocka_unit_test(a_cut_file_is_refused), cmocka_unit_test(numbers_have_limits), cmocka_unit_test(a_refused_allocation_leaves_nothing),
     };
     return cmocka_run_group_tests_name("tokenizer_json", tests, NULL, NULL) != 0;
 }

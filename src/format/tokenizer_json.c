@@ -331,7 +331,7 @@ static slm_status score_by_merges(reader *r)
     slm_buf_init(&merge, r->heap, 2 * SLM_LIMIT_TOKEN_BYTES + 1);
     if (json.kind != SLM_JSON_ARRAY)
         status = wrong(r, &json, "merges, an array,");
-    while (!status && more) {
+    while (!status) {
         merge.size = 0;
         if ((status = next_merge(r, &json, &merge, &n_left, &more)) || !more)
             break;

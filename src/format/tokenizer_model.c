@@ -37,22 +37,22 @@ typedef struct model {
 static uint64_t varint(slm_cursor *c)
 {
     uint64_t v = 0;
-    for (unsigned shift = 0; shift < 70; shift += 7) {
-        const uint8_t byte = slm_cursor_u8(c);
+    for (unsigned shift = 0;; shift += 7) {
+        const uint8_t byte = slm_cursor_u8(c);      /* 0 behind the end, which ends it */
         if (shift == 63 && byte > 1)
             break;
         v |= (uint64_t)(byte & 0x7f) << shift;
         if (byte < 0x80)
             return v;
     }
-    c->bad = c->bad == SIZE_MAX ? c->pos : c->bad;
+    c->bad = c->pos;
     return 0;
 }
 
-/* The next field; false at the end of the message or where it is broken (c->bad). */
+/* The next field; false at the end of the message or where it is broken (c->bad), after which nobody asks again. */
 static bool next(slm_cursor *c, field *f)
 {
-    if (c->bad != SIZE_MAX || c->pos == c->size)
+    if (c->pos == c->size)
         return false;
     const uint64_t tag = varint(c);
     *f = (field){ .number = (uint32_t)(tag >> 3), .wire = (uint32_t)(tag & 7) };
