@@ -366,7 +366,7 @@ static void spm_merges_by_score(void **state)
 /* A token that goes on over a space: the text cannot be merged word by word. */
 static void spm_joins_over_a_space(void **state)
 {
-    static const char *const tokens[] = { "<unk>", "<s>", "</s>", "\xe2\x96\x81", "a", "b", "a\xe2\x96\x81", "a\xe2\x96\x81" "b", "\xe2\x96\x81\x61", "aa" };
+    static const char *const tokens[] = { "<unk>", "<s>", "</s>", "\xe2\x96\x81", "a", "b", "a\xe2\x96\x81", "a\xe2\x96\x81\x62", "\xe2\x96\x81\x61", "aa" };
     made m;
     (void)state;
     small_spm(&m);
