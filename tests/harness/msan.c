@@ -1,10 +1,14 @@
 /* msan.c -- what libraries without MemorySanitizer's marks write, marked as written: linked to every program of `make msan`, and nowhere else.
  *
  * Calls of libc are known to the sanitizer. utf8proc writes to our buffers; jansson and curl fill memory of theirs that our code then reads. */
+#include "remote/fault.h"
+
 #include <curl/curl.h>
 #include <jansson.h>
+#include <pthread.h>
 #include <sanitizer/msan_interface.h>
 #include <stdlib.h>
+#include <string.h>
 #include <utf8proc.h>
 
 utf8proc_ssize_t __real_utf8proc_encode_char(utf8proc_int32_t cp, utf8proc_uint8_t *to);
@@ -24,6 +28,13 @@ utf8proc_ssize_t __wrap_utf8proc_decompose_char(utf8proc_int32_t cp, utf8proc_in
     return n;
 }
 
+int __real_pthread_getaffinity_np(pthread_t thread, size_t n, cpu_set_t *set);      /* one call of libc that clang 14 does not know */
+int __wrap_pthread_getaffinity_np(pthread_t thread, size_t n, cpu_set_t *set)
+{
+    __msan_unpoison(set, n);
+    return __real_pthread_getaffinity_np(thread, n, set);
+}
+
 static void *written(void *memory, size_t n)
 {
     if (memory)
@@ -36,15 +47,61 @@ static void *take(size_t n)
     return written(malloc(n), n);
 }
 
-/* jansson is in some programs only. Its frames lie where ours have left marks of unwritten variables, and it compares strings there. */
+/* jansson and curl's URLs are in some programs only. What they ask of libc about their own bytes is not checked. Weak, because the suite of
+ * refused memory has a json_loadb of its own, which says the same. */
 __attribute__((weak)) json_t *__real_json_loadb(const char *text, size_t n, size_t flags, json_error_t *error);
-json_t *__wrap_json_loadb(const char *text, size_t n, size_t flags, json_error_t *error)
+__attribute__((weak)) json_t *__wrap_json_loadb(const char *text, size_t n, size_t flags, json_error_t *error)
 {
-    enum { BELOW = 16384 };
-    __msan_unpoison((char *)__builtin_frame_address(0) - BELOW, BELOW);
+    __msan_scoped_disable_interceptor_checks();
     json_t *tree = __real_json_loadb(text, n, flags, error);
+    __msan_scoped_enable_interceptor_checks();
     __msan_unpoison(error, error ? sizeof *error : 0);
     return tree;
+}
+
+#define SCOPED(type, name, params, args) \
+    __attribute__((weak)) type __real_##name params; \
+    type __wrap_##name params; \
+    type __wrap_##name params \
+    { \
+        __msan_scoped_disable_interceptor_checks(); \
+        const type code = __real_##name args; \
+        __msan_scoped_enable_interceptor_checks(); \
+        return code; \
+    }
+SCOPED(CURLUcode, curl_url_set, (CURLU *url, CURLUPart what, const char *part, unsigned flags), (url, what, part, flags))
+SCOPED(CURLMcode, curl_multi_add_handle, (CURLM *multi, CURL *easy), (multi, easy))
+SCOPED(CURLMcode, curl_multi_remove_handle, (CURLM *multi, CURL *easy), (multi, easy))
+SCOPED(CURLMcode, curl_multi_perform, (CURLM *multi, int *running), (multi, running))
+SCOPED(CURLMcode, curl_multi_poll, (CURLM *multi, struct curl_waitfd *fds, unsigned n, int ms, int *ready), (multi, fds, n, ms, ready))
+SCOPED(CURLMcode, curl_multi_cleanup, (CURLM *multi), (multi))
+
+/* curl has written what went wrong into a buffer of ours. */
+__attribute__((weak)) void __real_slm_fault_of_curl(slm_fault *fault, int result, long proxy_status, bool connected, bool bytes, const char *text);
+void __wrap_slm_fault_of_curl(slm_fault *fault, int result, long proxy_status, bool connected, bool bytes, const char *text)
+{
+    __msan_unpoison(text, text ? CURL_ERROR_SIZE : 0);
+    __real_slm_fault_of_curl(fault, result, proxy_status, connected, bytes, text);
+}
+
+__attribute__((weak)) void __real_curl_easy_cleanup(CURL *easy);
+void __wrap_curl_easy_cleanup(CURL *easy)
+{
+    __msan_scoped_disable_interceptor_checks();
+    __real_curl_easy_cleanup(easy);
+    __msan_scoped_enable_interceptor_checks();
+}
+
+__attribute__((weak)) CURLUcode __real_curl_url_get(const CURLU *url, CURLUPart what, char **part, unsigned flags);
+CURLUcode __wrap_curl_url_get(const CURLU *url, CURLUPart what, char **part, unsigned flags)
+{
+    __msan_scoped_disable_interceptor_checks();
+    const CURLUcode code = __real_curl_url_get(url, what, part, flags);
+    __msan_unpoison(part, sizeof *part);
+    if (!code)
+        __msan_unpoison(*part, strlen(*part) + 1);
+    __msan_scoped_enable_interceptor_checks();
+    return code;
 }
 
 extern __attribute__((weak)) __typeof__(json_set_alloc_funcs) json_set_alloc_funcs;
@@ -70,5 +127,8 @@ CURLcode __wrap_curl_global_init_mem(long flags, curl_malloc_callback m, curl_fr
 {
     (void)m;
     resize = r;
-    return __real_curl_global_init_mem(flags, take, f, change, s, c);
+    __msan_scoped_disable_interceptor_checks();         /* OpenSSL reads its settings */
+    const CURLcode code = __real_curl_global_init_mem(flags, take, f, change, s, c);
+    __msan_scoped_enable_interceptor_checks();
+    return code;
 }

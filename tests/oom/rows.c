@@ -1032,7 +1032,7 @@ const oom_row oom_rows[] = {
     ROW("slm_engine_remote", NULL, engine_remote),
     ROW("slm_engine_remote", "a proxy", engine_remote),
     READS("slm_remote_get_statistics"),
-    ROWF("slm_remote_ping", "where nobody listens", OOM_SURVIVES, SLM_E_NETWORK, engine_remote, remote_ping),
+    ROWF("slm_remote_ping", "where nobody listens", OOM_SURVIVES | OOM_NETWORK, SLM_E_NETWORK, engine_remote, remote_ping),
     ROWF("slm_remote_ping", "openai", OOM_NETWORK, SLM_OK, engine_remote, remote_ping),
 };
 const size_t oom_count = COUNT(oom_rows);
