@@ -16,7 +16,7 @@ Q      := $(if $(V),,@)         # make V=1 shows the commands
 WARN  = -Wall -Wextra -Wconversion -Wsign-conversion -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla $(if $(SAN),,-Wframe-larger-than=8192) -Werror $(if $(SAN),-Wno-error=conversion)   # an instrumented mask is an int to gcc
 HARD  = $(if $(SAN),,-D_FORTIFY_SOURCE=3 -fstack-protector-strong -fstack-clash-protection -fcf-protection)
 FLAGS = -std=c11 -D_GNU_SOURCE -Iinclude -fPIC -fvisibility=hidden -ffp-contract=off $(WARN) $(HARD) \
-        $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer -DSANITIZED) $(CFLAGS)
+        $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer $(if $(filter-out undefined%,$(SAN)),-DSANITIZED)) $(CFLAGS)
 LINK  = $(LDFLAGS) $(if $(SAN),-fsanitize=$(SAN),-Wl$(comma)-z$(comma)relro$(comma)-z$(comma)now) $(OPENMP)
 LIBS  = -lutf8proc -lm -lpthread
 comma := ,

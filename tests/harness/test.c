@@ -121,7 +121,7 @@ size_t test_folder_entries(void)
     return n;
 }
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#ifdef SANITIZED
 enum { SMALL_STACK = 1 << 20 };
 #else
 enum { SMALL_STACK = 1 << 16 };

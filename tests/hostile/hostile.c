@@ -20,7 +20,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#ifdef SANITIZED
 enum { SECONDS = 20 };
 #else
 enum { SECONDS = 1 };

@@ -28,13 +28,6 @@
 enum { THREADS = 16, SLOTS = 24, LATE_MS = 6000, STATUSES = 40 };
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define SANITIZED 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) || __has_feature(memory_sanitizer)
-#define SANITIZED 1
-#endif
-#endif
 #ifndef SANITIZED
 #define SANITIZED 0
 #endif
