@@ -811,7 +811,7 @@ static void every_allocation_may_fail(void **state)
         size_t fail = 0;
         kind ? small_bpe(&m) : small_spm(&m);
         if (kind > 1) {                         /* texts that are no token: more than the first room for them, which ends at another each time */
-            static char more[800][16];
+            static char more[800][32];
             static const char *merges[802] = { "a b", "a bx" };
             for (int i = 0; i < 800; i++) {
                 (void)snprintf(more[i], sizeof more[i], "l%d r%d", i, i);

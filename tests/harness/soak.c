@@ -379,7 +379,12 @@ int main(int argc, char **argv)
         pthread_join(thread[i], NULL);
     printf("soak: rss %zu -> %zu bytes, descriptors %zu -> %zu, threads %zu -> %zu\n", before.rss, after.rss, before.files, after.files,
            before.threads, after.threads);
-    if (after.rss > before.rss + before.rss / 100 + 1000000 || after.files != before.files || after.threads != before.threads)
+#ifdef SANITIZED            /* whose own notes of what was touched are most of the memory */
+    const bool grew = false;
+#else
+    const bool grew = after.rss > before.rss + before.rss / 100 + 1000000;
+#endif
+    if (grew || after.files != before.files || after.threads != before.threads)
         fail("memory, descriptors or threads grew", 0, SLM_OK, NULL);
     else
         atomic_fetch_add(&passed, 1);
