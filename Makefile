@@ -474,7 +474,7 @@ $(BUILD)/src/kernels/%.o: override CFLAGS := -O2 -g
 $(BUILD)/src/core/cpu.o $(BUILD)/tests/test_cpu.o: CPP += -DSLM_SCALAR_ONLY=1
 $(BUILD)/libslm.a: | $(BUILD)/tests/harness/msan.o
 $(BUILD)/bin/remote_server: override LINK := $(LDFLAGS)
-LINK += $(BUILD)/tests/harness/msan.o $(addprefix -Wl$(comma)--wrap=,utf8proc_encode_char utf8proc_decompose_char pthread_getaffinity_np json_loadb curl_global_init_mem curl_url_set curl_url_get \
+LINK += $(BUILD)/tests/harness/msan.o $(addprefix -Wl$(comma)--wrap=,utf8proc_encode_char utf8proc_decompose_char json_loadb curl_global_init_mem curl_url_set curl_url_get \
         curl_multi_add_handle curl_multi_remove_handle curl_multi_perform curl_multi_poll curl_multi_cleanup curl_easy_cleanup slm_fault_of_curl)
 endif
 

@@ -112,6 +112,7 @@ typedef struct absence {
 static bool leave_home(slm_team *team, absence *a)
 {
     const int home = atomic_load_explicit(&team->home, memory_order_relaxed);
+    CPU_ZERO(&a->all);
     if (!team->apart || home < 0 || pthread_getaffinity_np(pthread_self(), sizeof a->all, &a->all))
         return false;
     a->others = a->all;
@@ -123,6 +124,7 @@ static bool leave_home(slm_team *team, absence *a)
 static void return_home(const absence *a)
 {
     cpu_set_t now;
+    CPU_ZERO(&now);
     if (!pthread_getaffinity_np(pthread_self(), sizeof now, &now) && CPU_EQUAL(&now, &a->others))
         (void)pthread_setaffinity_np(pthread_self(), sizeof a->all, &a->all);
 }

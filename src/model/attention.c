@@ -199,6 +199,20 @@ static void multiply(float *restrict y, const float *restrict x, size_t n, float
         y[i] = x[i] * factor;
 }
 
+/* Where query r of a tile puts its result: token by token, the group's heads side by side. */
+static float *result_of(const slm_strip *strip, const piece *w, size_t t0, size_t r)
+{
+    return strip->att.f + (t0 + r / w->group) * strip->att.ld + (w->head * w->group + r % w->group) * w->d;
+}
+
+/* Query `bad` has no result, and nobody asks for those from `from` on: what reads them before the pass ends finds zeros. */
+static void give_up(const slm_strip *strip, const piece *w, size_t t0, size_t bad, size_t from)
+{
+    slm_pass_note_bad(strip->pass, strip->row + t0 + bad / w->group);
+    for (size_t r = from; r < w->rows; r++)
+        memset(result_of(strip, w, t0, r), 0, w->d * sizeof(float));
+}
+
 static void attend(const slm_strip *strip, const slm_scratch *s, size_t head, size_t t0, size_t tile)
 {
     slm_pass *p = strip->pass;
@@ -217,7 +231,7 @@ static void attend(const slm_strip *strip, const slm_scratch *s, size_t head, si
     if (w.kv->element == 1)
         for (size_t r = 0; r < rows; r++)
             if (!k->quantize_x(s->blocks + r * slm_ceil_div(d, 64) * 2, s->q + r * d, d)) {
-                slm_pass_note_bad(p, strip->row + t0 + r / group);
+                give_up(strip, &w, t0, r, 0);
                 return;
             }
     for (size_t i = 0; i < rows * 16; i++)
@@ -239,10 +253,10 @@ static void attend(const slm_strip *strip, const slm_scratch *s, size_t head, si
     for (size_t r = 0; r < rows; r++) {
         const float sum = fold(s->lanes + r * 16);
         if (!slm_is_finite(sum)) {              /* some score was a NaN or infinite, or all were -infinite */
-            slm_pass_note_bad(p, strip->row + t0 + r / group);
+            give_up(strip, &w, t0, r, r);
             return;
         }
-        multiply(strip->att.f + (t0 + r / group) * strip->att.ld + (head * group + r % group) * d, s->out + r * d, d, 1.0f / sum);
+        multiply(result_of(strip, &w, t0, r), s->out + r * d, d, 1.0f / sum);
     }
 }
 

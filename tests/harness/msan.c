@@ -5,7 +5,6 @@
 
 #include <curl/curl.h>
 #include <jansson.h>
-#include <pthread.h>
 #include <sanitizer/msan_interface.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,13 +25,6 @@ utf8proc_ssize_t __wrap_utf8proc_decompose_char(utf8proc_int32_t cp, utf8proc_in
     __msan_unpoison(to, written > 0 ? (size_t)written * sizeof *to : 0);
     __msan_unpoison(last, sizeof *last);
     return n;
-}
-
-int __real_pthread_getaffinity_np(pthread_t thread, size_t n, cpu_set_t *set);      /* one call of libc that clang 14 does not know */
-int __wrap_pthread_getaffinity_np(pthread_t thread, size_t n, cpu_set_t *set)
-{
-    __msan_unpoison(set, n);
-    return __real_pthread_getaffinity_np(thread, n, set);
 }
 
 static void *written(void *memory, size_t n)
