@@ -67,8 +67,10 @@ void slm_pass_each_row(const slm_strip *s, size_t values, slm_task_fn *fn, void 
 
 void slm_pass_quantize(const slm_strip *s, const slm_operand *o, size_t t)
 {
-    if (!s->pass->model->kernels.quantize_x(o->q + t * o->blocks, o->f + t * o->ld, o->n))
+    if (!s->pass->model->kernels.quantize_x(o->q + t * o->blocks, o->f + t * o->ld, o->n)) {
         slm_pass_note_bad(s->pass, s->row + t);
+        memset(o->q + t * o->blocks, 0, o->blocks * sizeof *o->q);
+    }
 }
 
 /* ---- strips ---- */

@@ -160,9 +160,9 @@ typedef struct level {
     char what[24];
 } level;
 
-static size_t skip_space(const char *t, size_t p)
+static size_t skip_space(const char *t, size_t p, size_t end)
 {
-    while (t[p] == ' ' || t[p] == '\n' || t[p] == '\t' || t[p] == '\r')
+    while (p < end && (t[p] == ' ' || t[p] == '\n' || t[p] == '\t' || t[p] == '\r'))
         p++;
     return p;
 }
@@ -187,7 +187,7 @@ void map_json(specimen *s, size_t at, size_t n, int length)
     const size_t end = at + n;
     level stack[LEVELS];
     size_t depth = 0;
-    for (size_t p = skip_space(t, at); p < end;) {
+    for (size_t p = skip_space(t, at, end); p < end;) {
         level *top = depth ? &stack[depth - 1] : NULL;
         size_t begin = p;
         if (top && (t[p] == '}' || t[p] == ']')) {
@@ -201,7 +201,7 @@ void map_json(specimen *s, size_t at, size_t n, int length)
                 const size_t after = skip_scalar(t, p, end);
                 (void)snprintf(top->what, sizeof top->what, "%.*s", (int)(after - p - 2), t + p + 1);
                 (void)note_field(s, p, after - p, JSON, length, "key %s", top->what);
-                begin = p = skip_space(t, skip_space(t, after) + 1);
+                begin = p = skip_space(t, skip_space(t, after, end) + 1, end);
             }
             if (t[p] == '{' || t[p] == '[') {
                 if (depth == LEVELS)
@@ -209,7 +209,7 @@ void map_json(specimen *s, size_t at, size_t n, int length)
                 stack[depth] = (level){ .begin = p, .before = NONE, .object = t[p] == '{' };
                 (void)snprintf(stack[depth].what, sizeof stack[depth].what, "%s", top ? top->what : "element");
                 depth++;
-                p = skip_space(t, p + 1);
+                p = skip_space(t, p + 1, end);
                 stack[depth - 1].member = p;
                 continue;
             }
@@ -221,9 +221,9 @@ void map_json(specimen *s, size_t at, size_t n, int length)
             link_records(s, top->before, record);
             top->before = record;
         }
-        p = skip_space(t, p);
+        p = skip_space(t, p, end);
         if (p < end && t[p] == ',') {
-            p = skip_space(t, p + 1);
+            p = skip_space(t, p + 1, end);
             if (top)
                 top->member = p;
         }
