@@ -509,6 +509,11 @@ static void tensors_have_the_shape_that_their_place_wants(void **state)
         const slm_tensor *t = slm_file_find(file, s->word);
         if (!t || strcmp(t->type->name, s->type) != 0 || t->dims[0] != s->dims[0] || t->dims[1] != s->dims[1])
             fail_msg("%s: tensor %s is another", s->about, s->word);
+        uint64_t context = 0;
+        bool found;
+        if (strcmp(s->word, "position_embd.weight") == 0 &&
+            (slm_keys_u64(&file->keys, "bert.context_length", &context, &found, &err) || context != s->dims[1]))
+            fail_msg("%s: a context of %" PRIu64 " for %" PRIu64 " positions", s->about, context, s->dims[1]);
         slm_file_free(file);
     }
 }
