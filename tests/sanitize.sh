@@ -8,7 +8,8 @@ name=$1
 shift
 SEED=${SEED:-0x$(date +%Y%m%d)}
 LSAN_OPTIONS=suppressions=$PWD/tests/sanitize.supp:print_suppressions=0${LSAN_OPTIONS:+:$LSAN_OPTIONS}
-export SEED LSAN_OPTIONS
+SANITIZER=$name
+export SEED LSAN_OPTIONS SANITIZER
 log=$BUILD/log
 began=$(date +%s)
 mkdir -p "$log" && rm -f "$log"/*

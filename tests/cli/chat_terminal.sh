@@ -1,4 +1,5 @@
 # At a terminal: editing, history, Ctrl-C ends an answer or drops a line, Ctrl-D ends, SIGTERM ends with 143.
+# needs: libedit
 cat > t.jinja <<'END'
 {% for m in messages %}<{{ m.role }}> {{ m.content }}
 {% endfor %}<assistant>

@@ -3,7 +3,8 @@
 #
 # A case is NAME.sh with NAME.out (stdout), NAME.err (stderr) and NAME.exit (0 if absent); absent .out or .err means empty. A script runs
 # in an empty folder with `slm` first in its PATH and, in $SHARED, the shared material. A script whose second line is
-# `# needs: shared` is skipped where that is missing; one that says `# needs: server` starts `remote_server` itself. Say UPDATE=1 to write what was seen, and read the difference before you keep it.
+# `# needs: shared` is skipped where that is missing; one that says `# needs: server` starts `remote_server` itself,
+# one that says `# needs: libedit` is skipped under MemorySanitizer. Say UPDATE=1 to write what was seen, and read the difference before you keep it.
 here=$(cd "$(dirname "$0")" && pwd)
 slm=$(cd "$(dirname "$1")" && pwd)/$(basename "$1") || exit 2
 [ -x "$slm" ] || { echo "run.sh: no program $slm"; exit 2; }
@@ -27,6 +28,11 @@ for name; do
     fi
     if sed -n 2p "$here/$name.sh" | grep -q '^# needs: server' && [ ! -x "$work/bin/remote_server" ]; then
         echo "skipped $name: no remote_server beside slm"
+        skipped=$((skipped + 1))
+        continue
+    fi
+    if sed -n 2p "$here/$name.sh" | grep -q '^# needs: libedit' && [ "$SANITIZER" = msan ]; then
+        echo "skipped $name: libedit and its terminals are not instrumented"
         skipped=$((skipped + 1))
         continue
     fi
