@@ -531,6 +531,8 @@ static const struct { const char *source; slm_status status; const char *text; }
     { "{{ objs | groupby('v') | list }}", SLM_E_UNSUPPORTED, "line 1: the filter 'groupby' is not supported" },
     { "{{ 'a' | urlencode }}", SLM_E_UNSUPPORTED, "line 1: the filter 'urlencode' is not supported" },
     { "{{ 'a' | xmlattr }}", SLM_E_UNSUPPORTED, "line 1: the filter 'xmlattr' is not supported" },
+    { "{{ [[7, 8]]. 0.1 }}", SLM_E_FORMAT, "line 1: unexpected '0.1'; wanted a name after '.'" },
+    { "{{ [7, 8]. 1e0 }}", SLM_E_FORMAT, "line 1: unexpected '1e0'; wanted a name after '.'" },
     { "{{ l.-1 }}", SLM_E_FORMAT, "line 1: unexpected '-'; wanted a name after '.'" },
     { "{{ zz + 1 }}", SLM_E_FORMAT, "line 1: 'zz' is undefined" }, { "{{ 1 + zz }}", SLM_E_FORMAT, "line 1: 'zz' is undefined" },
     { "{{ zz * 2 }}", SLM_E_FORMAT, "line 1: 'zz' is undefined" }, { "{{ -zz }}", SLM_E_FORMAT, "line 1: 'zz' is undefined" },

@@ -217,7 +217,7 @@ static slm_status read_attribute(slm_parser *p)
     slm_status status = slm_lex_next(p);
     if (status)
         return status;
-    if (p->tok.type == SLM_T_NUMBER) {          /* whole: behind a '.' no other is read */
+    if (p->tok.type == SLM_T_NUMBER && p->tok.number.type == SLM_V_INT) {
         slm_emit(p, SLM_OP_CONST, slm_emit_const(p, (slm_const){ p->tok.number, 0 }), line);
         slm_emit(p, SLM_OP_ITEM, 0, line);
         return slm_lex_next(p);
