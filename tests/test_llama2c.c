@@ -449,8 +449,14 @@ static void a_tokenizer_has_a_size_that_can_be(void **state)
     check_message(&err, SLM_E_FORMAT, path, "a long tokenizer");
     assert_non_null(strstr(err.text, "has 67108865 bytes"));
     free(bytes);
-    /* v1 with two tokens: the header says how long it must be */
-    static const uint32_t head[] = { 0x616b3432, 1, 2, 1, 1, 1, 1, 2, 1 };
+}
+
+/* A whole v1 file of `vocab` tokens in `made`, all weights 0; its size, which the message about too short a file says. */
+static size_t make_small(uint32_t vocab)
+{
+    const uint32_t head[] = { 0x616b3432, 1, 2, 1, 1, 1, 1, vocab, 1 };
+    slm_file *file = NULL;
+    slm_error err;
     made.n = 0;
     for (size_t i = 0; i < COUNT(head); i++)
         put_u32(&made, head[i]);
@@ -461,9 +467,25 @@ static void a_tokenizer_has_a_size_that_can_be(void **state)
     assert_non_null(exactly);
     const size_t whole = (size_t)strtoull(exactly + 8, NULL, 10);
     assert_in_range(whole, 257, 4096);
-    assert_int_equal(open_bytes(&file, made.bytes, whole, TOK, &err), SLM_E_MISMATCH);
+    return whole;
+}
+
+static void a_vocabulary_has_room_for_its_three_own_tokens(void **state)
+{
+    (void)state;
+    static const uint8_t three[] = { 1, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 'a', 0, 0, 0, 0, 1, 0, 0, 0, 'b', 0, 0, 0, 0, 1, 0, 0, 0, 'c' };
+    slm_error err;
+    slm_file *file = NULL;
+    const char *path = in_scratch("three.bin");
+    spit(path, three, sizeof three);
+    size_t whole = make_small(2);
+    assert_int_equal(open_bytes(&file, made.bytes, whole, path, &err), SLM_E_MISMATCH);
     check_message(&err, SLM_E_MISMATCH, name, "two tokens");
     assert_int_equal(open_bytes(&file, made.bytes, whole, NULL, &err), SLM_OK);
+    slm_file_free(file);
+    whole = make_small(3);
+    assert_int_equal(open_bytes(&file, made.bytes, whole, path, &err), SLM_OK);
+    assert_int_equal(number(file, "tokenizer.ggml.eos_token_id"), 2);
     slm_file_free(file);
 }
 
@@ -601,6 +623,7 @@ int main(void)
         cmocka_unit_test(a_tokenizer_has_exactly_the_tokens_of_the_model),
         cmocka_unit_test(only_its_own_spelling_makes_a_byte),
         cmocka_unit_test(a_tokenizer_has_a_size_that_can_be),
+        cmocka_unit_test(a_vocabulary_has_room_for_its_three_own_tokens),
         cmocka_unit_test(a_name_is_plain_text),
         cmocka_unit_test(a_checkpoint_cut_after_the_opening_is_seen),
         cmocka_unit_test(every_read_may_fail),

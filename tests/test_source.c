@@ -113,6 +113,26 @@ static void only_regular_files(void **state)
     slm_source_close(&s);
 }
 
+static void the_first_descriptor_is_one(void **state)
+{
+    (void)state;
+    const int kept = dup(0);
+    slm_source s;
+    slm_error err;
+    test_file_write(test_path("digits"), "0123456789", 10);
+    (void)close(0);
+    errno = EINTR;                      /* of some call before: that 0 is no failure must not be asked of errno */
+    check_status(slm_source_open(&s, test_path("digits"), &err), SLM_OK, &err);
+    assert_int_equal(s.fd, 0);
+    reads_inside_and_refuses_beyond(&s);
+    slm_source_close(&s);
+    assert_int_equal(fcntl(0, F_GETFD), -1);
+    if (kept >= 0) {
+        assert_int_equal(dup2(kept, 0), 0);
+        assert_int_equal(close(kept), 0);
+    }
+}
+
 static void *reader(void *arg)
 {
     const slm_source *s = arg;
@@ -157,6 +177,7 @@ int main(void)
         cmocka_unit_test(a_callback),
         cmocka_unit_test(a_file_that_shrank_is_said),
         cmocka_unit_test(only_regular_files),
+        cmocka_unit_test(the_first_descriptor_is_one),
         cmocka_unit_test(several_threads_read_at_once),
     };
     return cmocka_run_group_tests_name("source", tests, NULL, test_folder_remove) != 0;

@@ -288,6 +288,8 @@ static const struct { const char *json; slm_status status; const char *words; } 
     { "{" BYTE_LEVEL ",\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":-1},\"merges\":[]}}", SLM_E_FORMAT, "" },
     { "{" BYTE_LEVEL ",\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":4194304},\"merges\":[]}}", SLM_E_LIMIT, "id 4194304 (allowed below 4194304)" },
     { "{" BYTE_LEVEL ",\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":4194303},\"merges\":[]}}", SLM_E_FORMAT, "the highest id is 4194303, for 1 tokens" },
+    { "{" BYTE_LEVEL ",\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":1026},\"merges\":[]}}", SLM_E_FORMAT, "the highest id is 1026, for 1 tokens" },
+    { "{" BYTE_LEVEL ",\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":1025},\"merges\":[]}}", SLM_OK, "" },
     { "{" BYTE_LEVEL ",\"model\":{\"type\":\"BPE\",\"vocab\":{},\"merges\":[]}}", SLM_E_FORMAT, "a vocabulary of 0 tokens" },
     { "{" BYTE_LEVEL ",\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0},\"merges\":[\"a\"]}}", SLM_E_FORMAT, "a merge of two texts" },
     { "{" BYTE_LEVEL ",\"added_tokens\":[{\"id\":5,\"content\":\"ab\"}]," BPE_MODEL "}", SLM_E_FORMAT, "added token 5 has id 2 in the vocabulary" },

@@ -533,6 +533,25 @@ static void interrupted_calls_and_short_writes_go_on(void **state)
     free(bytes);
 }
 
+static void the_first_descriptor_is_one(void **state)
+{
+    (void)state;
+    slm_writer *w;
+    slm_error err;
+    const int kept = dup(0);
+    (void)close(0);
+    errno = EINTR;                              /* of some call before */
+    check_status(slm_writer_open(&w, &heap, "/dev/null", 5, &err), SLM_OK, &err);      /* opened straight: no other call sets errno */
+    assert_int_not_equal(fcntl(0, F_GETFD), -1);
+    check_status(slm_writer_put(w, "whole", 5, &err), SLM_OK, &err);
+    check_status(slm_writer_commit(w, &err), SLM_OK, &err);
+    assert_int_equal(fcntl(0, F_GETFD), -1);
+    if (kept >= 0) {
+        assert_int_equal(dup2(kept, 0), 0);
+        assert_int_equal(close(kept), 0);
+    }
+}
+
 static void file_systems_without_reservation_are_fine(void **state)
 {
     (void)state;
@@ -660,6 +679,7 @@ int main(void)
         TEST(room_that_is_not_there_is_found_at_open),
         TEST(every_system_call_may_fail),
         TEST(interrupted_calls_and_short_writes_go_on),
+        TEST(the_first_descriptor_is_one),
         TEST(file_systems_without_reservation_are_fine),
         TEST(a_small_stack_suffices),
         TEST(refused_memory_leaves_no_file),
