@@ -10,12 +10,12 @@
 #include "core/size.h"
 
 enum {
-    UNIT = 4,           /* panels: the products' tile, and the 64 values that are quantized together */
     FEW = 16,           /* most tokens whose pieces are ranges: one stream of weights each */
-    EACH = 4            /* of those for each thread: what one that is late has not begun, the others take */
+    EACH = 4,           /* of those for each thread: what one that is late has not begun, the others take */
+    TOGETHER = 4        /* tokens activated at a time */
 };
 
-_Static_assert(UNIT * SLM_PANEL_ROWS <= SLM_PASS_FEED_ROOM / FEW, "a piece of few tokens has room");
+_Static_assert(SLM_PASS_UNIT * SLM_PANEL_ROWS <= SLM_PASS_FEED_ROOM / FEW, "a piece of few tokens has room");
 
 typedef struct feed {
     const slm_strip *strip;
@@ -32,18 +32,10 @@ static void relu(float *y, const float *x, size_t n)
         y[i] = x[i] > 0 ? x[i] : x[i] == x[i] ? 0 : x[i];       /* a NaN stays one */
 }
 
-/* Columns from .. from + n of token t, which lie at gate and up. */
-static void activate(const feed *f, size_t t, float *gate, float *up, size_t from, size_t n)
+static void act(const feed *f, float *out, const float *gate, const float *up, size_t n)
 {
-    slm_pass *p = f->strip->pass;
-    const slm_operand *act = &f->strip->act;
-    const slm_kernels *k = &p->model->kernels;
-    float *out = f->quantize ? up : act->f + t * act->ld + from;
-    if (p->layer->gate_bias)
-        slm_add_to(gate, p->layer->gate_bias + from, n);
-    if (p->layer->up_bias)
-        slm_add_to(up, p->layer->up_bias + from, n);
-    switch (p->model->config.ffn) {
+    const slm_kernels *k = &f->strip->pass->model->kernels;
+    switch (f->strip->pass->model->config.ffn) {
     case SLM_FFN_SILU: k->silu_mul_f32(out, gate, up, n); break;
     case SLM_FFN_GELU_GATED: k->gelu_tanh_mul_f32(out, gate, up, n); break;
     case SLM_FFN_GELU_ERF_GATED: k->gelu_erf_mul_f32(out, gate, up, n); break;
@@ -52,25 +44,60 @@ static void activate(const feed *f, size_t t, float *gate, float *up, size_t fro
     case SLM_FFN_RELU: relu(out, up, n); break;
     case SLM_FFN_T5: break;             /* the config says which */
     }
-    if (f->quantize && !k->quantize_x(act->q + t * act->blocks + from / 32, out, n))
-        slm_pass_note_bad(p, f->strip->row + t);
+}
+
+static void add_biases(const slm_layer *l, float *gate, float *up, size_t from, size_t n)
+{
+    if (l->gate_bias)
+        slm_add_to(gate, l->gate_bias + from, n);
+    if (l->up_bias)
+        slm_add_to(up, l->up_bias + from, n);
+}
+
+/* out: columns from .. from + n of what goes into down. */
+static void hand_on(const feed *f, size_t token, const float *out, size_t from, size_t n)
+{
+    slm_pass *p = f->strip->pass;
+    const slm_operand *to = &f->strip->act;
+    if (f->quantize && !p->model->kernels.quantize_x(to->q + token * to->blocks + from / 32, out, n))
+        slm_pass_note_bad(p, f->strip->row + token);
     if (p->w->importance)
         slm_importance_add(p->w->importance, p->index, SLM_INPUT_DOWN, from, n, out, n, 1);
 }
 
-/* Asks for part t of `parts` of the weights of the next piece, which begins with panel `begin`, while this one is activated: the products
- * fetch ahead within a piece only. */
+/* Columns from .. from + n of a few tokens from `token` on, whose rows lie at gate and up, ld apart. Rows without a gap between them are one
+ * call of the activation: 64 values are too few to hide how long each takes. */
+static void activate(const feed *f, size_t token, size_t tokens, float *gate, float *up, size_t ld, size_t from, size_t n)
+{
+    const slm_layer *l = f->strip->pass->layer;
+    const slm_operand *to = &f->strip->act;
+    bool whole = f->quantize && n == ld;
+    for (size_t t = 0; t < tokens; t++)
+        whole = whole && !slm_pass_failed(f->strip, token + t);
+    for (size_t t = 0; whole && t < tokens; t++)
+        add_biases(l, gate + t * ld, up + t * ld, from, n);
+    if (whole)
+        act(f, up, gate, up, tokens * n);
+    for (size_t t = 0; t < tokens; t++, gate += ld, up += ld) {
+        float *out = f->quantize ? up : to->f + (token + t) * to->ld + from;
+        if (slm_pass_failed(f->strip, token + t))
+            continue;
+        if (!whole) {
+            add_biases(l, gate, up, from, n);
+            act(f, out, gate, up, n);
+        }
+        hand_on(f, token + t, out, from, n);
+    }
+}
+
+/* Asks for part t of `parts` of the weights that come next, while these are activated: those of the next piece, which begins with panel
+ * `begin`, or the first of down. The products fetch ahead within a piece only. */
 static void ask_ahead(const feed *f, size_t begin, size_t t, size_t parts)
 {
-    const size_t end = slm_min(begin + f->each, f->panels);
-    for (size_t i = 0; begin < end && i < f->product.count; i++) {
-        const slm_matrix *m = f->product.m[i];
-        const uint8_t *panels = m->panels + begin * m->panel_bytes;
-        size_t from, to;
-        slm_team_part((end - begin) * m->panel_bytes / 64, parts, t, &from, &to);
-        for (; from < to; from++)
-            __builtin_prefetch(panels + from * 64, 0, 2);
-    }
+    if (begin >= f->panels)
+        slm_pass_ask(&f->strip->pass->layer->down, 0, t, parts);
+    for (size_t i = 0; begin < f->panels && i < f->product.count; i++)
+        slm_pass_ask(f->product.m[i], begin, t, parts);
 }
 
 static void tile(const feed *f, const slm_scratch *s, size_t begin, size_t end, size_t token, size_t tokens)
@@ -80,11 +107,11 @@ static void tile(const feed *f, const slm_scratch *s, size_t begin, size_t end, 
     float *const y[2] = { product->count == 2 ? s->gate : s->up, s->up };
     for (size_t i = 0; i < product->count; i++)
         slm_pass_multiply(product->m[i], product->kernels, y[i], ld, product->x, token, tokens, begin, end);
-    for (size_t t = 0; t < tokens; t++) {
+    for (size_t t = 0; t < tokens; t += TOGETHER) {
         if (tokens > FEW && token + tokens == f->strip->n)
-            ask_ahead(f, end, t, tokens);
-        if (!slm_pass_failed(f->strip, token + t))
-            activate(f, token + t, s->gate + t * ld, s->up + t * ld, from, slm_min(width, end * SLM_PANEL_ROWS) - from);
+            ask_ahead(f, end, t / TOGETHER, slm_ceil_div(tokens, TOGETHER));
+        activate(f, token + t, slm_min(TOGETHER, tokens - t), s->gate + t * ld, s->up + t * ld, ld, from,
+                 slm_min(width, end * SLM_PANEL_ROWS) - from);
     }
 }
 
@@ -108,9 +135,9 @@ void slm_pass_feed_forward(const slm_strip *s)
     feed f = { .strip = s, .panels = slm_matrix_panels(&l->up), .quantize = !l->down.type->float_x };
     f.product = (slm_product){ .m = { l->gate.type ? &l->gate : &l->up, &l->up }, .count = l->gate.type ? 2 : 1, .tokens = s->n, .x = &s->in };
     slm_pass_prepare(s, SLM_OP_UP, &f.product);
-    f.each = UNIT;
+    f.each = SLM_PASS_UNIT;
     if (s->n <= FEW)
-        f.each = slm_min(slm_ceil_div(f.panels, EACH * width * UNIT), SLM_PASS_FEED_ROOM / (SLM_PANEL_ROWS * UNIT * s->n)) * UNIT;
+        f.each = slm_min(slm_ceil_div(f.panels, EACH * width * SLM_PASS_UNIT), SLM_PASS_FEED_ROOM / (SLM_PANEL_ROWS * SLM_PASS_UNIT * s->n)) * SLM_PASS_UNIT;
     f.pieces = slm_ceil_div(f.panels, f.each);
     f.tile = SLM_PASS_FEED_ROOM / (f.each * SLM_PANEL_ROWS);
     slm_team_run(team, s->own ? 1 : slm_min(slm_min(width, f.pieces), slm_max(1, f.product.bytes * s->n / SLM_PASS_TASK_BYTES)), feed_pieces, &f);

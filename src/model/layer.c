@@ -88,6 +88,8 @@ typedef struct joint {
     const slm_norm *post;       /* x += post(delta + bias) * residual scale; x = post(x + delta + bias) where sums are normed. NULL: nothing is added */
     const slm_norm *norm;       /* of x, into `in`; NULL: the next branch reads what is in `in` */
     bool quantize;              /* that too */
+    const slm_matrix *const *readers;   /* [n] of that branch: their first weights are asked for meanwhile */
+    size_t n;
 } joint;
 
 static void add_and_norm(void *ctx, size_t t)
@@ -98,6 +100,8 @@ static void add_and_norm(void *ctx, size_t t)
     const bool sum = m->config.arch->norm_place == SLM_NORM_SUM;
     const size_t e = m->config.embedding;
     float *x = s->pass->w->x + (s->row + t) * e, sumsq = 0;
+    for (size_t i = 0; s->own && i < j->n; i++)
+        slm_pass_ask(j->readers[i], 0, t, s->n);
     if (slm_pass_failed(s, t))
         return;
     if (j->post) {
@@ -182,6 +186,8 @@ static void store_kv(void *ctx, size_t t)
 static void join(joint *j, const slm_matrix *const *readers, size_t n)
 {
     j->quantize = wants_blocks(readers, n);
+    j->readers = readers;
+    j->n = n;
     slm_pass_each_row(j->strip, 2 * j->strip->pass->model->config.embedding, add_and_norm, j);
     slm_pass_lap(j->strip, SLM_OP_NORM, 0, 0);
 }

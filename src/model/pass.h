@@ -15,10 +15,12 @@
 
 enum {
     SLM_PASS_TILE_ROWS = 48,            /* query heads of a kv head times tokens: so often is a page of the cache used once it is read */
+    SLM_PASS_UNIT = 4,                  /* panels: the products' tile of many tokens, and the 64 values that are quantized together */
     SLM_HEAD_ROWS = 16,                 /* most rows of logits computed together */
     SLM_PASS_STRIP = 128,               /* most rows of a strip that a thread has alone: what it needs of one stays near its L2 */
     SLM_PASS_STRIP_LEAST = 24,          /* fewer for each thread: the weights are better shared */
     SLM_PASS_FEED_ROOM = 16 << 10,      /* values of gate, and of up, that a thread has at once: both in half of an L2's 256 KB */
+    SLM_PASS_ASK = 128 << 10,           /* most bytes of weights that are asked for before a product begins */
     SLM_PASS_TASK_BYTES = 128 << 10     /* of weights times tokens (or of cache): less than this is done sooner than a thread is told */
 };
 
@@ -128,6 +130,10 @@ void slm_pass_prepare(const slm_strip *strip, slm_op op, slm_product *p);
 /* y[t][r]: rows r of panels [begin, end) of one matrix, y being the first's, with the tokens from `token` on of x. */
 void slm_pass_multiply(const slm_matrix *m, const slm_kernels *k, float *y, size_t ldy, const slm_operand *x, size_t token, size_t tokens,
                        size_t begin, size_t end);
+
+/* Asks for a part of the first weights from panel `begin` on that a product of many tokens reads, into the second-level cache: the
+ * products fetch ahead within a matrix only. */
+void slm_pass_ask(const slm_matrix *m, size_t begin, size_t part, size_t parts);
 
 /* Runs the product, which is the step `op` of the strip. */
 void slm_pass_product(const slm_strip *strip, slm_op op, slm_product *p);

@@ -17,6 +17,18 @@ void slm_pass_multiply(const slm_matrix *m, const slm_kernels *k, float *y, size
         slm_matrix_mul(&part, k, y, ldy, x->q + token * x->blocks, x->blocks, tokens, 0, end - begin);
 }
 
+void slm_pass_ask(const slm_matrix *m, size_t begin, size_t part, size_t parts)
+{
+    const size_t end = slm_min(begin + SLM_PASS_UNIT, slm_matrix_panels(m));
+    if (begin >= end)
+        return;
+    const uint8_t *bytes = m->panels + begin * m->panel_bytes;
+    size_t from, to;
+    slm_team_part(slm_min((end - begin) * m->panel_bytes, SLM_PASS_ASK) / 64, parts, part, &from, &to);
+    for (; from < to; from++)
+        __builtin_prefetch(bytes + from * 64, 0, 2);
+}
+
 static void product_part(void *ctx, size_t index)
 {
     const slm_product *p = ctx;
@@ -72,7 +84,7 @@ void slm_pass_product(const slm_strip *s, slm_op op, slm_product *p)
     slm_team *team = s->pass->model->team;
     const size_t width = slm_team_width(team);
     slm_pass_prepare(s, op, p);
-    p->unit = p->tokens > 16 ? 4 : 1;
+    p->unit = p->tokens > 16 ? SLM_PASS_UNIT : 1;
     p->n_tasks = slm_max(1, slm_min(slm_ceil_div(p->panels, p->unit), 4 * width));
     p->n_tasks = slm_min(p->n_tasks, slm_max(1, p->panels * p->m[0]->panel_bytes * p->tokens / SLM_PASS_TASK_BYTES));
     if (s->own)
