@@ -179,13 +179,15 @@ static void weigh_page(const piece *w, size_t at, const uint8_t *page, const uin
     }
 }
 
-/* C7 */
-static float fold(float *lane)
+/* C7: lane[i] += lane[i + half] for half = 8, 4, 2, 1. */
+static float fold(const float *lane)
 {
-    for (size_t half = 8; half > 0; half /= 2)
-        for (size_t i = 0; i < half; i++)
-            lane[i] += lane[i + half];
-    return lane[0];
+    float eight[8], four[4];
+    for (size_t i = 0; i < 8; i++)
+        eight[i] = lane[i] + lane[i + 8];
+    for (size_t i = 0; i < 4; i++)
+        four[i] = eight[i] + eight[i + 4];
+    return (four[0] + four[2]) + (four[1] + four[3]);
 }
 
 /* y = x * factor, in steps as slm_add_to. */
@@ -234,8 +236,9 @@ static void attend(const slm_strip *strip, const slm_scratch *s, size_t head, si
                 give_up(strip, &w, t0, r, 0);
                 return;
             }
-    for (size_t i = 0; i < rows * 16; i++)
-        s->lanes[i] = -INFINITY;
+    for (size_t r = 0; r < rows; r++)
+        for (size_t i = 0; i < 16; i++)
+            s->lanes[r * 16 + i] = -INFINITY;
     for (size_t at = w.start; at < w.end; at += SLM_PAGE) {
         const uint8_t *next = at + SLM_PAGE < w.end ? slm_kv_keys(w.kv, at / SLM_PAGE + 1, shelf, head)
                                                      : slm_kv_values(w.kv, w.start / SLM_PAGE, shelf, head);
@@ -340,6 +343,8 @@ static void attend_together(const slm_strip *strip)
 static void quantize_attention(void *ctx, size_t t)
 {
     const slm_strip *s = ctx;
+    if (s->own)
+        slm_pass_ask(&s->pass->layer->o, 0, t, s->n);
     if (!slm_pass_failed(s, t))
         slm_pass_quantize(s, &s->att, t);
 }
