@@ -1,9 +1,10 @@
 /* cmd_bench.c -- `slm bench`: how fast a model runs, and which part of what the machine can do that is.
  *
  * Prefill is bound by multiplications, decode by the bytes of weights read for each token. Both bounds are measured with the
- * library's own loops in the same process, before and after the runs, because they drift with clocks and neighbours; their mean
- * counts. The tokens fed are fixed (speed does not depend on them), so that sampling takes no part. Memory is read off after one
- * run and before the bounds are measured, which takes 256 MiB of its own. */
+ * library's own loops right before and after each prefill and each few decoded tokens, because they change within seconds with
+ * clocks and neighbours: a run's share is taken of the means around it, and the median of the runs' shares counts. The tokens fed are
+ * fixed (speed does not depend on them), so that sampling takes no part. Memory is read off after one run and before the bounds are
+ * measured, which takes 256 MiB of its own. */
 #include "cli.h"
 
 #include <stdlib.h>
@@ -15,7 +16,9 @@ typedef struct options {
     bool profile;
 } options;
 
-enum { LEAD = 16, RUNS_MOST = 1000, ROWS = 32 };    /* LEAD: tokens before the decoded ones */
+/* LEAD: tokens before the decoded ones; PIECE: tokens decoded between two looks at the bounds; MEASURES: of a run */
+enum { LEAD = 16, RUNS_MOST = 1000, ROWS = 32, PIECE = 16, MEASURES = 7 };
+static const double LOOK = 0.1;                     /* seconds of a look */
 
 typedef struct results {
     double load_ms, prefill_tok_s, decode_tok_s;
@@ -81,35 +84,66 @@ static slm_status load(cli *c, slm_model **model, const options *o, double *ms)
     return status;
 }
 
-static slm_status prefill(cli *c, slm_session *session, const int32_t *ids, const options *o, double *tok_s)
+/* What a run measures, in this order; the medians over the runs count, one by one. */
+typedef struct run_row {
+    double prefill_tok_s, decode_tok_s, prefill_of_peak, decode_of_bandwidth, read_gb_s, vnni_gmac_s, fma_gflop_s;
+} run_row;
+_Static_assert(sizeof(run_row) == MEASURES * sizeof(double), "a run's measures are doubles");
+
+typedef struct bench {
+    cli *c;
+    const options *o;
+    slm_session *session;
+    const int32_t *ids;
+    slm_model_info info;
+    results *r;
+    slm_peaks last;             /* what the bounds were a moment ago */
+} bench;
+
+/* The bounds now, and in `mean` between the last time and now. */
+static slm_status look(bench *b, slm_peaks *mean)
 {
-    slm_status status = slm_session_truncate(session, 0, &c->err);
-    const double start = cli_clock_ms();
-    if (!status)
-        status = slm_session_feed(session, ids, o->prompt, &c->err);
-    *tok_s = (double)o->prompt * 1e3 / (cli_clock_ms() - start);
+    slm_peaks now = SLM_PEAKS_INIT;
+    const slm_status status = slm_peaks_measure(&now, (uint32_t)b->c->common.threads, b->c->isa, LOOK, &b->c->err);
+    if (mean) {
+        mean->read_gb_s = (b->last.read_gb_s + now.read_gb_s) / 2;
+        mean->vnni_gmac_s = (b->last.vnni_gmac_s + now.vnni_gmac_s) / 2;
+        mean->fma_gflop_s = (b->last.fma_gflop_s + now.fma_gflop_s) / 2;
+    }
+    b->last = now;
     return status;
 }
 
-static slm_status decode(cli *c, slm_session *session, const int32_t *ids, const options *o, double *tok_s)
+static double gmac_s(const results *r, const slm_peaks *p)
 {
-    slm_status status = slm_session_truncate(session, 0, &c->err);
-    if (!status)
-        status = slm_session_feed(session, ids, LEAD, &c->err);
+    return r->quantized ? p->vnni_gmac_s : p->fma_gflop_s / 2;
+}
+
+static slm_status prefill(bench *b, double *ms)
+{
+    slm_status status = slm_session_truncate(b->session, 0, &b->c->err);
     const double start = cli_clock_ms();
-    for (size_t i = 0; i < o->tokens && !status; i++)
-        status = slm_session_feed(session, ids + LEAD + i, 1, &c->err);
-    *tok_s = (double)o->tokens * 1e3 / (cli_clock_ms() - start);
+    if (!status)
+        status = slm_session_feed(b->session, b->ids, b->o->prompt, &b->c->err);
+    *ms = cli_clock_ms() - start;
     return status;
 }
 
-static slm_status peaks(cli *c, results *r)
+/* All before token `from` behind the lead, the last of it anew: it finds the caches as the bounds have left them, and is not counted. */
+static slm_status lead(bench *b, size_t from)
 {
-    slm_peaks p = SLM_PEAKS_INIT;
-    slm_status status = slm_peaks_measure(&p, (uint32_t)c->common.threads, c->isa, 0, &c->err);
-    r->read_gb_s += p.read_gb_s / 2;
-    r->vnni_gmac_s += p.vnni_gmac_s / 2;
-    r->fma_gflop_s += p.fma_gflop_s / 2;
+    const size_t n = from ? 1 : LEAD, at = LEAD + from - n;
+    const slm_status status = slm_session_truncate(b->session, (uint32_t)at, &b->c->err);
+    return status ? status : slm_session_feed(b->session, b->ids + at, n, &b->c->err);
+}
+
+static slm_status decode(bench *b, size_t from, size_t to, double *ms)
+{
+    slm_status status = SLM_OK;
+    const double start = cli_clock_ms();
+    for (size_t i = from; i < to && !status; i++)
+        status = slm_session_feed(b->session, b->ids + LEAD + i, 1, &b->c->err);
+    *ms = cli_clock_ms() - start;
     return status;
 }
 
@@ -134,33 +168,75 @@ static slm_status measure(cli *c, slm_session *session, const options *o, result
     return SLM_OK;
 }
 
-static slm_status runs(cli *c, slm_session *session, const int32_t *ids, const options *o, double *values, results *r)
+static slm_status run_prefill(bench *b, run_row *row)
+{
+    slm_peaks mean = SLM_PEAKS_INIT;
+    double ms = 0;
+    slm_status status = measure(b->c, b->session, b->o, b->r, NULL);
+    if (!status)
+        status = prefill(b, &ms);
+    if (!status)
+        status = measure(b->c, b->session, b->o, b->r, b->r->rows[0]);
+    if (!status)
+        status = look(b, &mean);
+    row->prefill_tok_s = (double)b->o->prompt * 1e3 / ms;
+    row->prefill_of_peak = row->prefill_tok_s * (double)b->info.matrix_params / (gmac_s(b->r, &mean) * 1e9);
+    row->vnni_gmac_s = mean.vnni_gmac_s;
+    row->fma_gflop_s = mean.fma_gflop_s;
+    return status;
+}
+
+/* A piece's bytes could have been read in its time at the mean around it: the sums of both are compared. */
+static slm_status run_decode(bench *b, run_row *row)
+{
+    double all_ms = 0, readable = 0;
+    slm_status status = SLM_OK;
+    for (size_t from = 0, n; from < b->o->tokens && !status; from += n) {
+        slm_peaks mean = SLM_PEAKS_INIT;
+        double ms = 0;
+        n = b->o->tokens - from < PIECE ? b->o->tokens - from : PIECE;
+        status = lead(b, from);
+        if (!status)
+            status = measure(b->c, b->session, b->o, b->r, NULL);
+        if (!status)
+            status = decode(b, from, from + n, &ms);
+        if (!status)
+            status = measure(b->c, b->session, b->o, b->r, b->r->rows[1]);
+        if (!status)
+            status = look(b, &mean);
+        all_ms += ms;
+        readable += ms * mean.read_gb_s * 1e6;
+    }
+    row->decode_tok_s = (double)b->o->tokens * 1e3 / all_ms;
+    row->decode_of_bandwidth = (double)b->o->tokens * (double)b->info.step_bytes / readable;
+    row->read_gb_s = readable * 1e-6 / all_ms;
+    return status;
+}
+
+static slm_status runs(bench *b, run_row *rows, double *column)
 {
     struct rusage usage;
-    double *fast = values, *slow = values + o->runs;
-    slm_status status = prefill(c, session, ids, o, &fast[0]);     /* once to warm up, not counted */
+    results *r = b->r;
+    double ms, *const medians[MEASURES] = { &r->prefill_tok_s, &r->decode_tok_s, &r->prefill_of_peak, &r->decode_of_bandwidth,
+                                            &r->read_gb_s, &r->vnni_gmac_s, &r->fma_gflop_s };
+    slm_status status = prefill(b, &ms);        /* once to warm up, not counted */
     if (!status)
-        status = decode(c, session, ids, o, &slow[0]);
+        status = lead(b, 0);
+    if (!status)
+        status = decode(b, 0, b->o->tokens, &ms);
     if (!status && !getrusage(RUSAGE_SELF, &usage))
         r->peak_rss = (uint64_t)usage.ru_maxrss * 1024;
     if (!status)
-        status = peaks(c, r);
-    for (size_t i = 0; i < o->runs && !status; i++) {
-        status = measure(c, session, o, r, NULL);
+        status = look(b, NULL);
+    for (size_t i = 0; i < b->o->runs && !status; i++) {
+        status = run_prefill(b, &rows[i]);
         if (!status)
-            status = prefill(c, session, ids, o, &fast[i]);
-        if (!status)
-            status = measure(c, session, o, r, r->rows[0]);
-        if (!status)
-            status = decode(c, session, ids, o, &slow[i]);
-        if (!status)
-            status = measure(c, session, o, r, r->rows[1]);
+            status = run_decode(b, &rows[i]);
     }
-    if (!status)
-        status = peaks(c, r);
-    if (!status) {
-        r->prefill_tok_s = median(fast, o->runs);
-        r->decode_tok_s = median(slow, o->runs);
+    for (size_t m = 0; m < MEASURES && !status; m++) {
+        for (size_t i = 0; i < b->o->runs; i++)
+            column[i] = ((const double *)&rows[i])[m];
+        *medians[m] = median(column, b->o->runs);
     }
     return status;
 }
@@ -235,36 +311,35 @@ static void print(const cli *c, const options *o, const slm_model_info *info, co
            (unsigned long long)o->tokens, (unsigned long long)o->runs, info->threads, info->isa);
 }
 
-static slm_status work(cli *c, const options *o, slm_model **model, slm_session **session, double *values)
+static slm_status work(cli *c, const options *o, slm_model **model, slm_session **session, run_row *rows, double *column)
 {
-    slm_model_info info = SLM_MODEL_INFO_INIT;
     slm_session_params params = SLM_SESSION_PARAMS_INIT;
     const uint64_t most = o->prompt > LEAD + o->tokens ? o->prompt : LEAD + o->tokens;
     results r = { 0 };
+    bench b = { .c = c, .o = o, .info = SLM_MODEL_INFO_INIT, .r = &r };
     int32_t *ids = NULL;
     params.context = (uint32_t)most;
     slm_status status = find_types(c, &r.quantized);
     if (!status)
-        status = load(c, model, o, values);
+        status = load(c, model, o, column);
     if (!status) {
-        r.load_ms = median(values, o->runs);
-        status = slm_model_get_info(*model, &info, &c->err);
+        r.load_ms = median(column, o->runs);
+        status = slm_model_get_info(*model, &b.info, &c->err);
     }
-    if (!status && (!info.vocab || !(ids = made_up(most, info.vocab))))
+    if (!status && (!b.info.vocab || !(ids = made_up(most, b.info.vocab))))
         status = cli_fail(c, SLM_E_MEMORY, "no memory for %llu tokens", (unsigned long long)most);
     if (!status)
         status = slm_session_new(session, *model, &params, &c->err);
     if (!status) {
         cli_cancel_session(*session);
-        status = runs(c, *session, ids, o, values, &r);
+        b.session = *session;
+        b.ids = ids;
+        status = runs(&b, rows, column);
     }
     free(ids);
     if (status)
         return status;
-    const double gmac = r.quantized ? r.vnni_gmac_s : r.fma_gflop_s / 2;
-    r.prefill_of_peak = r.prefill_tok_s * (double)info.matrix_params / (gmac * 1e9);
-    r.decode_of_bandwidth = r.decode_tok_s * (double)info.step_bytes / (r.read_gb_s * 1e9);
-    print(c, o, &info, &r);
+    print(c, o, &b.info, &r);
     if (o->profile) {
         print_profile(c, &r, "prefill", r.rows[0]);
         print_profile(c, &r, "decode", r.rows[1]);
@@ -277,13 +352,15 @@ static int run(cli *c, const void *opaque)
     const options *o = opaque;
     slm_model *model = NULL;
     slm_session *session = NULL;
-    double *values = calloc(2 * o->runs, sizeof *values);
-    slm_status status = values ? work(c, o, &model, &session, values)
-                               : cli_fail(c, SLM_E_MEMORY, "no memory for %llu runs", (unsigned long long)o->runs);
+    run_row *rows = calloc(o->runs, sizeof *rows);
+    double *column = calloc(o->runs, sizeof *column);
+    slm_status status = rows && column ? work(c, o, &model, &session, rows, column)
+                                       : cli_fail(c, SLM_E_MEMORY, "no memory for %llu runs", (unsigned long long)o->runs);
     cli_cancel_session(NULL);
     slm_session_free(session);
     slm_model_free(model);
-    free(values);
+    free(column);
+    free(rows);
     return cli_end(c, status);
 }
 
@@ -300,7 +377,8 @@ const cli_command cmd_bench = {
     .name = "bench", .brief = "measures speed, and against what the machine can do", .example = "slm bench -m model.gguf",
     .about = "prefill_of_peak is the part of the measured multiplication rate (8-bit integers for quantized models, floats otherwise) that\n"
              "the matrices of the prompt reach; decode_of_bandwidth the part of the measured memory bandwidth that reading the weights\n"
-             "for each token reaches (above 1 if they stay in the cache). Both bounds are measured before and after, the mean counts.\n"
+             "for each token reaches (above 1 if they stay in the cache). Both bounds are measured around each prompt and each 16 tokens\n"
+             "decoded, and the medians of the runs' parts are shown: a part is not exactly the quotient of the two medians beside it.\n"
              "--profile: for each step the time on the calling thread, what it read and multiplied, and of that time the part that the\n"
              "machine would need at its bounds; \"waiting\" is contained in the others: for threads that were not done.",
     .options = table, .size = sizeof(options), .run = run
