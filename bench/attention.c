@@ -3,35 +3,26 @@
  *   bench/attention [-t threads] [-n rounds] [-k f16|f32|q8_0] MODEL          time: prefill of 512 and of 4,096 tokens
  *   bench/attention -e TEXT MODEL                                            loss: the cache q8_0 against f16 over a text
  *
- * Time, a JSON line, all of it per core and in processor time, so that other work on the machine counts little: tokens/s of both lengths (medians
- * of the rounds, which take turns), the multiply-adds of attention that a token of the long one has beyond one of the short, the fma peak
- * measured around each round, and
- *   ratio      time per token at 4,096 over that at 512, the extra multiply-adds at the peak's rate taken off first
- *   of_peak    share of the peak at which the extra multiply-adds were done, were everything else the same
+ * Time is processor time of all threads per token, so that other work on the machine counts little. Three figures, each ratio the median of the
+ * rounds, which measure the fma peak, prefill of 512, 4,096 and 512 tokens again, and the peak again:
+ *   less the arithmetic   a token of 4,096 beside one of 512, the multiply-adds of attention that it has more taken off at the peak's rate
+ *   4096 tokens           the same with nothing taken off
+ *   extra arithmetic      the rate at which those multiply-adds were done, were everything else the same, beside the peak
  * Windows are not counted: for models without them. Loss, a JSON line: perplexities, mean and greatest KL divergence in nats from f16, over
  * windows of 512 tokens (or the model's context), each from an empty cache. */
+#include "figure.h"
+
 #include "core/cpu.h"
 #include "kernels/kernels.h"
-#include "slm.h"
 
 #include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <time.h>
 
 enum { SHORT = 512, LONG = 4096, MOST_ROUNDS = 99, WINDOW = 512 };
 
 static int fail(const slm_error *err)
 {
-    (void)fprintf(stderr, "attention: %s\n", err->text);
-    return 1;
-}
-
-static int compare(const void *a, const void *b)
-{
-    const double x = *(const double *)a, y = *(const double *)b;
-    return x < y ? -1 : x > y;
+    return figure_fail("attention", err);
 }
 
 static double cpu_ms(clockid_t clock)
@@ -63,11 +54,11 @@ static double feed(slm_session *session, const int32_t *tokens, size_t n, slm_er
     return slm_session_feed(session, tokens, n, err) ? -1 : cpu_ms(CLOCK_PROCESS_CPUTIME_ID) - start;
 }
 
-static int run_time(slm_model *model, const slm_model_info *info, uint32_t kv, size_t rounds, slm_error *err)
+static int run_time(slm_model *model, const char *name, const slm_model_info *info, uint32_t kv, size_t rounds, slm_error *err)
 {
-    static double ms[2][MOST_ROUNDS], peaks[MOST_ROUNDS];
-    static const size_t lengths[2] = { SHORT, LONG };
+    static double near[MOST_ROUNDS], far[MOST_ROUNDS], rest[MOST_ROUNDS], times[MOST_ROUNDS], less[MOST_ROUNDS], rate[MOST_ROUNDS], share[MOST_ROUNDS];
     static int32_t tokens[LONG];
+    const double extra = 2.0 * info->layers * info->heads * info->head_size * (LONG - SHORT) / 2;       /* a token sees half of them */
     slm_session_params sp = SLM_SESSION_PARAMS_INIT;
     slm_session *session = NULL;
     for (uint32_t i = 0; i < LONG; i++)
@@ -78,20 +69,24 @@ static int run_time(slm_model *model, const slm_model_info *info, uint32_t kv, s
         return fail(err);
     if (feed(session, tokens, SHORT, err) < 0)              /* takes the memory */
         return fail(err);
-    for (size_t round = 0; round < rounds; round++) {
-        peaks[round] = peak();
-        for (size_t i = 0; i < 2; i++)
-            if ((ms[i][round] = feed(session, tokens, lengths[i], err)) < 0)
-                return fail(err);
-        peaks[round] = (peaks[round] + peak()) / 2;
+    for (size_t r = 0; r < rounds; r++) {
+        const double before = peak(), one = feed(session, tokens, SHORT, err), all = feed(session, tokens, LONG, err);
+        const double again = feed(session, tokens, SHORT, err), fma = (before + peak()) / 2;
+        if (one < 0 || all < 0 || again < 0)
+            return fail(err);
+        near[r] = (one + again) / (2 * SHORT) * 1e3;
+        far[r] = all / LONG * 1e3;
+        rest[r] = far[r] - extra / fma * 1e3;
+        times[r] = far[r] / near[r];
+        less[r] = rest[r] / near[r];
+        rate[r] = extra / (far[r] - near[r]) * 1e-3;
+        share[r] = rate[r] / (fma * 1e-6);
     }
-    qsort(peaks, rounds, sizeof *peaks, compare);
-    for (size_t i = 0; i < 2; i++)
-        qsort(ms[i], rounds, sizeof ms[i][0], compare);
-    const double extra = 2.0 * info->layers * info->heads * info->head_size * (LONG - SHORT) / 2;       /* a token sees half of them */
-    const double one = ms[0][rounds / 2] / SHORT, other = ms[1][rounds / 2] / LONG, at_peak = extra / peaks[rounds / 2];
-    printf("{\"tok_s_512\":%.1f,\"tok_s_4096\":%.1f,\"extra_mmac_per_token\":%.2f,\"fma_peak_gmac_s\":%.1f,\"ratio\":%.3f,\"of_peak\":%.3f}\n",
-           1e3 / one, 1e3 / other, extra * 1e-6, peaks[rounds / 2] * 1e-6, (other - at_peak) / one, at_peak / (other - one));
+    const double us = figure_median(near, rounds), gmacs = figure_median(rate, rounds), of_peak = figure_median(share, rounds);
+    figure_print("long", figure_median(rest, rounds), "us/token", us, "512 tokens", figure_median(less, rounds),
+                 "%s: 4096 tokens, less the arithmetic of attention", name);
+    figure_print("long", figure_median(far, rounds), "us/token", us, "512 tokens", figure_median(times, rounds), "%s: 4096 tokens", name);
+    figure_print("long", gmacs, "GMAC/s", gmacs / of_peak, "fma", of_peak, "%s: extra arithmetic, a core", name);
     slm_session_free(session);
     return 0;
 }
@@ -198,7 +193,7 @@ int main(int argc, char **argv)
     }
     if (slm_model_open(&model, argv[i], &mp, &err) || slm_model_get_info(model, &info, &err))
         return fail(&err);
-    const int result = text ? run_loss(model, &info, text, &err) : run_time(model, &info, kind, rounds, &err);
+    const int result = text ? run_loss(model, &info, text, &err) : run_time(model, figure_name(argv[i]), &info, kind, rounds, &err);
     slm_model_free(model);
     return result;
 }

@@ -18,7 +18,7 @@
 #include <string.h>
 #include <time.h>
 
-enum { MOST_TOKENS = 512, MOST_ROUNDS = 101 };
+enum { MOST_TOKENS = 512, MOST_ROUNDS = 101, TURNS = 3 };      /* TURNS: of a round of one token, which takes milliseconds */
 static const size_t BUFFER = (size_t)256 << 20;
 
 typedef struct job {
@@ -175,14 +175,15 @@ int main(int argc, char **argv)
                 const double macs = (double)shapes[s].rows * (double)shapes[s].cols;
                 const size_t bytes = j->rows / 16 * (j->head + j->steps * j->step_bytes);
                 for (size_t l = 0; l < sizeof lengths / sizeof *lengths; l++) {
-                    double of_peak[MOST_ROUNDS], of_read[MOST_ROUNDS], ns[MOST_ROUNDS];
+                    static double of_peak[TURNS * MOST_ROUNDS], of_read[TURNS * MOST_ROUNDS], ns[TURNS * MOST_ROUNDS];
                     char what[128];
                     if (only_tokens && lengths[l] != only_tokens && lengths[l] != 1)
                         continue;
                     j->tokens = lengths[l];
                     j->matrices = lengths[l] <= 16 ? BUFFER / bytes : 1;
                     j->repeats = lengths[l] <= 16 ? 1 : 1 + (size_t)(5e9 / (macs * (double)lengths[l]));
-                    for (size_t r = 0; r < rounds; r++) {
+                    const size_t n = lengths[l] == 1 ? TURNS * rounds : rounds;
+                    for (size_t r = 0; r < n; r++) {
                         const double p = rate(team, j, peak) * (types[y].block ? 1.0 : 0.5);
                         const double b = rate(team, j, read_all);
                         ns[r] = 1 / rate(team, j, product);
@@ -191,14 +192,14 @@ int main(int argc, char **argv)
                         of_peak[r] = macs * (double)j->tokens / ns[r] / ((p + p2) / 2);
                         of_read[r] = (double)bytes / ns[r] / ((b + b2) / 2);
                     }
-                    const double t = figure_median(ns, rounds), gmacs = macs * (double)j->tokens / t, peak_share = figure_median(of_peak, rounds);
+                    const double t = figure_median(ns, n), gmacs = macs * (double)j->tokens / t, peak_share = figure_median(of_peak, n);
                     one = lengths[l] == 1 ? t : one;
                     (void)snprintf(what, sizeof what, "%s %zux%zu, %zu tokens, %" PRIu32 " threads", types[y].name, shapes[s].cols, shapes[s].rows,
                                    j->tokens, threads);
                     figure_print("kernels", gmacs, "GMAC/s", gmacs / peak_share, types[y].block ? "vnni" : "fma", peak_share, "%s", what);
                     if (lengths[l] > 16)
                         continue;
-                    const double read_share = figure_median(of_read, rounds);
+                    const double read_share = figure_median(of_read, n);
                     figure_print("kernels", (double)bytes / t, "GB/s", (double)bytes / t / read_share, "read", read_share, "%s", what);
                     figure_print("kernels", t * 1e-6, "ms", one * 1e-6, "one token", t / one, "%s", what);
                 }

@@ -53,7 +53,7 @@ def figure(subject, what, value, unit, bound=None, of="", ratio=None):
     return {"subject": subject, "what": what, "value": value, "unit": unit, "bound": bound, "of": of, "ratio": ratio}
 
 
-def model_bench(run, path, subject, *options):
+def model_bench(run, path, *options):
     """`slm bench` in figures: both speeds against their limits, the machine's peaks, and the time of each step."""
     name, lines = os.path.basename(path), run.program(os.path.join(run.args.build, "bin", "slm"), "bench", "-m", path, "--json", "--profile", *options)
     if not lines:
@@ -61,35 +61,14 @@ def model_bench(run, path, subject, *options):
     top, steps = lines[0], lines[1:]
     for what, peak in (("prefill", "prefill_of_peak"), ("decode", "decode_of_bandwidth")):
         value = top[what + "_tok_s"]
-        run.add([figure(subject, "%s: %s" % (name, what), value, "tokens/s", value / top[peak] if top[peak] else None,
+        run.add([figure("model", "%s: %s" % (name, what), value, "tokens/s", value / top[peak] if top[peak] else None,
                         "read" if what == "decode" else "multiplications", top[peak] or None)])
-    run.add([figure(subject, "peak: " + short, top[key], unit) for short, key, unit in
+    run.add([figure("model", "peak: " + short, top[key], unit) for short, key, unit in
              (("read", "read_gb_s", "GB/s"), ("vnni", "vnni_gmac_s", "GMAC/s"), ("fma", "fma_gflop_s", "GFLOP/s"))])
-    run.add([figure(subject, "%s: weights" % name, top["weight_bytes"] * 1e-6, "MB")])
+    run.add([figure("model", "%s: weights" % name, top["weight_bytes"] * 1e-6, "MB")])
     for s in steps:
         ms, limit = s["ms"] / top["runs"], s["of_limit"] or None
-        run.add([figure("profile" if subject == "model" else subject, "%s: %s, %s" % (name, s["phase"], s["step"]), ms, "ms",
-                        limit and ms * limit, "limit" if limit else "", limit)])
-        if subject == "long" and s["phase"] == "prefill" and s["step"] == "attention":
-            run.add([figure(subject, "%s: attention" % name, s["macs"] / top["runs"] * 1e-9, "GMAC")])
-
-
-def long_prompt(run, path):
-    """What a token of 4,096 costs beside one of 512, the arithmetic that attention has more taken out at the fma peak."""
-    name, each = os.path.basename(path), {}
-    for tokens in (512, 4096):
-        part = Run(run.args)
-        model_bench(part, path, "long", "-p", tokens, "-n", 1, "-r", run.args.runs, "-t", run.args.threads)
-        run.failed += part.failed
-        if part.failed:
-            return
-        got = {f["what"]: f["value"] for f in part.figures}
-        fma = got["peak: fma"] / 2
-        each[tokens] = (1e6 / got[name + ": prefill"], got[name + ": attention"] / tokens / fma * 1e6)
-    (near, near_extra), (far, far_extra) = each[512], each[4096]
-    rest = far - (far_extra - near_extra)
-    run.add([figure("long", "%s: 4096 tokens, less the arithmetic of attention" % name, rest, "us/token", near, "512 tokens", rest / near),
-             figure("long", "%s: 4096 tokens" % name, far, "us/token", near, "512 tokens", far / near)])
+        run.add([figure("profile", "%s: %s, %s" % (name, s["phase"], s["step"]), ms, "ms", limit and ms * limit, "limit" if limit else "", limit)])
 
 
 def measure(run):
@@ -102,9 +81,9 @@ def measure(run):
         run.bench("mul", *counted)
     if "model" in args.only:
         for path in paths:
-            model_bench(run, path, "model", "-r", args.runs, "-t", args.threads)
+            model_bench(run, path, "-r", args.runs, "-t", args.threads)
     if "long" in args.only:
-        long_prompt(run, small)
+        run.bench("attention", *counted, small)
     if "load" in args.only:
         for kind in args.types:
             run.bench("load", *counted, run.model(big, kind))
@@ -132,7 +111,7 @@ def measure(run):
 def measure_short(run):
     model, texts = "models/tiny-stories/tiny-stories.gguf", "docs"
     run.bench("mul", "-t", 2, "-n", 1, "-c", 576, "-k", 512, "q4_0", "q8_0", "q4_k", "f32")
-    model_bench(run, model, "model", "-r", 3)
+    model_bench(run, model, "-r", 3)
     for name in ("load", "steps", "speculate", "threads"):
         run.bench(name, "-n", 3, model)
     run.bench("memory", model)
