@@ -2,8 +2,8 @@
  *
  *   {"subject":"kernels","what":"q4_0 2048x5632, 512 tokens, 2 threads","value":731.2,"unit":"GMAC/s","bound":965.1,"of":"vnni","ratio":0.757}
  *
- * bound is in the unit of the value, `of` says what it is. The ratio is the median of the rounds' ratios, each of a value and a bound
- * measured side by side; so it is not exactly value / bound, which are medians themselves. A figure without a bound has null for both.
+ * bound is in the unit of the value, `of` says what it is. The ratio is the median of the ratios of rounds, or of turns within them, each of a
+ * value and a bound measured side by side; so it is not exactly value / bound, which are medians themselves. A figure without a bound has null for both.
  * bench/report.py reads these lines. Files of models and vocabularies stand in `what` without their folder. */
 #ifndef SLM_BENCH_FIGURE_H
 #define SLM_BENCH_FIGURE_H

@@ -2,17 +2,25 @@
  *
  *   bench/steps [-t threads] [-n rounds] MODEL
  *
- * Every session has one token a step. The median of the rounds counts, each round stepping 1, 2, 4, 8, 16 and 32 sessions in turn, so
- * that what else runs on the machine falls on all of them alike. */
+ * Every session has one token a step. A round is three turns through 1, 2, 1, 4, 1, 8, 1, 16, 1, 32, 1 sessions: the machine may change its
+ * speed from one second to the next, so a step of many is set beside the two of one right before and after it, and the median of these ratios
+ * counts. */
 #include "figure.h"
 
 #include "core/clock.h"
 
-enum { MOST = 32, SIZES = 6, MOST_ROUNDS = 99, CONTEXT = 256 };
+enum { MOST = 32, SIZES = 6, TURNS = 3, MOST_ROUNDS = 99, CONTEXT = 32 };
+
+/* Milliseconds of a step of the first n, or less than 0. */
+static double step(slm_batch *batch, slm_batch_item *items, size_t n, slm_error *err)
+{
+    const uint64_t start = slm_clock_ns();
+    return slm_batch_step(batch, items, n, err) ? -1 : (double)(slm_clock_ns() - start) * 1e-6;
+}
 
 int main(int argc, char **argv)
 {
-    static double ms[SIZES][MOST_ROUNDS];
+    static double ms[SIZES][MOST_ROUNDS * TURNS], one[SIZES][MOST_ROUNDS * TURNS], ratio[SIZES][MOST_ROUNDS * TURNS];
     slm_error err = { 0 };
     slm_model_params mp = SLM_MODEL_PARAMS_INIT;
     slm_session_params sp = SLM_SESSION_PARAMS_INIT;
@@ -43,21 +51,28 @@ int main(int argc, char **argv)
             return figure_fail("steps", &err);
         items[k] = (slm_batch_item){ sessions[k], &tokens[k], 1, NULL, SLM_OK, 0 };
     }
-    for (size_t round = 0; round <= rounds; round++)         /* the first one warms up */
-        for (size_t size = 0; size < SIZES; size++) {
-            const uint64_t start = slm_clock_ns();
-            if (slm_batch_step(batch, items, (size_t)1 << size, &err))
-                return figure_fail("steps", &err);
-            ms[size][round ? round - 1 : 0] = (double)(slm_clock_ns() - start) * 1e-6;
-            for (size_t k = 0; k < (size_t)1 << size; k++)
-                if (slm_session_room(sessions[k]) == 0 && slm_session_truncate(sessions[k], 0, &err))
-                    return figure_fail("steps", &err);
+    const size_t turns = rounds * TURNS;
+    for (size_t turn = 0; turn <= turns; turn++) {          /* the first one warms up */
+        const size_t at = turn ? turn - 1 : 0;
+        double before = step(batch, items, 1, &err);
+        ms[0][at] = one[0][at] = before;
+        ratio[0][at] = 1;
+        for (size_t size = 1; before >= 0 && size < SIZES; size++) {
+            const double t = step(batch, items, (size_t)1 << size, &err), after = t < 0 ? t : step(batch, items, 1, &err);
+            ms[size][at] = t;
+            one[size][at] = (before + after) / 2;
+            ratio[size][at] = t / one[size][at];
+            before = after;
         }
-    const double one = figure_median(ms[0], rounds);
-    for (size_t size = 0; size < SIZES; size++) {
-        const double t = figure_median(ms[size], rounds);
-        figure_print("batch", t, "ms", one, "one session", t / one, "%s: a step of %d sessions", figure_name(argv[i]), 1 << size);
+        if (before < 0)
+            return figure_fail("steps", &err);
+        for (int k = 0; k < MOST; k++)                      /* all as long; not to 0, which would give their memory back */
+            if (slm_session_truncate(sessions[k], 1, &err))
+                return figure_fail("steps", &err);
     }
+    for (size_t size = 0; size < SIZES; size++)
+        figure_print("batch", figure_median(ms[size], turns), "ms", figure_median(one[size], turns), "one session",
+                     figure_median(ratio[size], turns), "%s: a step of %d sessions", figure_name(argv[i]), 1 << size);
     for (int k = 0; k < MOST; k++)
         slm_session_free(sessions[k]);
     slm_batch_free(batch);
