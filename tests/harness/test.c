@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 void test_status(slm_status got, slm_status want, const slm_error *err, const char *what, const char *file, int line)
@@ -137,6 +138,38 @@ void *test_small_stack(void *(*body)(void *arg), void *arg)
     pthread_join(thread, &result);
     pthread_attr_destroy(&attr);
     return result;
+}
+
+/* Of this thread: what other work the machine has does not count. */
+static uint64_t cpu_ns(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+void test_linear(void (*read)(const void *ctx, const char *text, size_t n), const void *ctx, const char *name, const char *unit, size_t small)
+{
+    const size_t n[] = { small, 4 * small }, len = strlen(unit);
+    char *text = malloc(n[1]);
+    double times = 0;
+    int good = 0;
+    assert_non_null(text);
+    for (size_t i = 0; i < n[1]; i++)
+        text[i] = unit[i % len];
+    for (int round = 0; round < 20 && good < 2; round++) {
+        double took[2];
+        for (int i = 0; i < 2; i++) {
+            const uint64_t from = cpu_ns();
+            read(ctx, text, n[i]);
+            took[i] = (double)(cpu_ns() - from);
+        }
+        times = took[1] / took[0];
+        good += times <= 9;
+    }
+    free(text);
+    if (good < 2)
+        fail_msg("%s, '%s' repeated: 4 times the text takes %.1f times as long", name, unit, times);
 }
 
 uint64_t test_seed(uint64_t otherwise)

@@ -41,6 +41,11 @@ size_t test_folder_entries(void);
  * sanitizers' frames are larger: under them the stack is 1 MiB. */
 void *test_small_stack(void *(*body)(void *arg), void *arg);
 
+/* read(ctx, text, n) takes time in proportion to n where the text is one repeated unit: four times `small` bytes take 4 times as long when
+ * linear, 16 times when quadratic. Two of at most 20 rounds must look linear; the best times of all rounds would not do, for the clock of a
+ * guest at times loses some, and a time too short is never bettered. */
+void test_linear(void (*read)(const void *ctx, const char *text, size_t n), const void *ctx, const char *name, const char *unit, size_t small);
+
 /* The seed of random tests: SEED of the environment or the given one; printed once. */
 uint64_t test_seed(uint64_t otherwise);
 
