@@ -8,7 +8,10 @@
  * that the waker takes after changing it: no wake-up can fall in between.
  *
  * A worker that wakes where the caller runs may be kept waiting there for many milliseconds while another processor idles. So it sleeps
- * on any but the one that the last caller ran on, and steps aside if it meets him all the same.
+ * on any but the one that the last caller ran on, and steps aside if it meets him all the same. And a worker that another program has
+ * pushed aside amid a task holds up the caller for as long as that runs, 4 ms and more: Linux fetches a waiting thread to a processor that falls
+ * idle, but none that ran within the last half millisecond, and looks again only when the processor falls idle again. So the
+ * caller, while it waits, wakes up every 0.2 ms and goes back to sleep.
  *
  * libgomp hangs in a child forked after a parallel region, so the team remembers the process it was made in and runs in place in
  * any other; a team made in a forked child uses threads of its own. */
@@ -23,6 +26,7 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <time.h>
 #include <unistd.h>
 
 #if defined(_OPENMP) && !defined(SLM_NO_OPENMP)
@@ -32,7 +36,7 @@
 #define HAVE_OPENMP 0
 #endif
 
-enum { SPIN_NS = 20000 };
+enum { SPIN_NS = 20000, LOOK_NS = 200000 };
 
 static const uint64_t OPEN = UINT64_C(1) << 31, INSIDE = (UINT64_C(1) << 31) - 1;
 
@@ -129,6 +133,13 @@ static void return_home(const absence *a)
         (void)pthread_setaffinity_np(pthread_self(), sizeof a->all, &a->all);
 }
 
+static void wait_a_little(pthread_cond_t *cond, pthread_mutex_t *lock)
+{
+    const uint64_t until = slm_clock_ns() + LOOK_NS;
+    const struct timespec at = { (time_t)(until / 1000000000u), (long)(until % 1000000000u) };
+    (void)pthread_cond_timedwait(cond, lock, &at);
+}
+
 /* Spins, then sleeps on `cond` until ready() holds; who makes it hold takes the lock before signalling. */
 static void wait_until(slm_team *team, pthread_cond_t *cond, bool (*ready)(slm_team *team, uint64_t seen), uint64_t seen)
 {
@@ -142,7 +153,10 @@ static void wait_until(slm_team *team, pthread_cond_t *cond, bool (*ready)(slm_t
         const bool away = cond == &team->wake && leave_home(team, &a);
         pthread_mutex_lock(&team->lock);
         while (!ready(team, seen))
-            pthread_cond_wait(cond, &team->lock);
+            if (cond == &team->wake)
+                pthread_cond_wait(cond, &team->lock);
+            else
+                wait_a_little(cond, &team->lock);
         pthread_mutex_unlock(&team->lock);
         if (away)
             return_home(&a);
@@ -272,7 +286,11 @@ slm_status slm_team_new(slm_team **out, slm_heap *heap, slm_team_kind kind, uint
         team->executor = *executor;
     pthread_mutex_init(&team->lock, NULL);
     pthread_cond_init(&team->wake, NULL);
-    pthread_cond_init(&team->done, NULL);
+    pthread_condattr_t monotonic;           /* the clock of slm_clock_ns */
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_cond_init(&team->done, &monotonic);
+    pthread_condattr_destroy(&monotonic);
     if (team->kind == SLM_TEAM_PTHREAD && team->width > 1) {
         slm_status status = start_threads(team, err);
         if (status) {
