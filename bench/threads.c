@@ -116,10 +116,11 @@ static int run(const char *name, size_t rounds, slm_session *const *sessions, pi
     for (size_t i = 0; i < SCENES; i++)
         figure_print("threads", 1e3 / figure_median(ms[i], turns), "steps/s", 1e3 / figure_median(two[i], turns), "two threads",
                      figure_median(ratio[i], turns), "%s: %s", name, scenes[i].name);
-    sleep_ms(5 * SPIN_MS);      /* a core may have been taken from them meanwhile */
-    const double last = steps(sessions[TWO], STEPS, err), before = processor_ms();
-    if (last < 0)
+    sleep_ms(5 * SPIN_MS);              /* a core may have been taken from them meanwhile */
+    if (steps(sessions[TWO], STEPS, err) < 0)
         return 1;
+    sleep_ms(1);                        /* what a thread has run is counted in full when it sleeps */
+    const double before = processor_ms();
     sleep_ms(200);
     figure_print("threads", (processor_ms() - before) * 5, "processor ms/s", 0, "", 0, "%s: idle", name);
     return 0;
