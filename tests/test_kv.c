@@ -5,6 +5,7 @@
 #include "core/cpu.h"
 #include "session/session.h"
 
+#include <float.h>
 #include <math.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -167,6 +168,36 @@ static void eight_bits_keep_what_was_stored(void **state)
     }
 }
 
+/* At every place of a key and of a value, of widths below, at and past 16: the greatest is stored, what is beyond it and a NaN are not. */
+static void floats_beyond_the_type_are_refused(void **state)
+{
+    (void)state;
+    static const struct { uint32_t kind; float most, beyond; } kinds[] = { { SLM_KV_F16, 65504, 65505 }, { SLM_KV_F32, FLT_MAX, INFINITY } };
+    static const uint32_t sizes[] = { 2, 14, 16, 18, 34 };
+    for (size_t i = 0; i < COUNT(kinds) * COUNT(sizes); i++) {
+        const uint32_t d = sizes[i % COUNT(sizes)];
+        const slm_config c = { .layers = 1, .kv_heads = 1, .head_size = d, .heads = 1 };
+        slm_error err = { 0 };
+        slm_heap heap;
+        slm_kv kv;
+        slm_kernels kernels;
+        slm_heap_init(&heap, NULL, 0);
+        slm_kernels_select(&kernels, slm_cpu_masked(0));
+        check_status(slm_kv_init(&kv, &heap, &c, 64, kinds[i / COUNT(sizes)].kind, &err), SLM_OK, &err);
+        check_status(slm_kv_reserve(&kv, 0, 16, &err), SLM_OK, &err);
+        for (uint32_t at = 0; at < 2 * d; at++) {
+            const float tries[] = { kinds[i / COUNT(sizes)].most, kinds[i / COUNT(sizes)].beyond, -kinds[i / COUNT(sizes)].beyond, NAN };
+            for (size_t t = 0; t < COUNT(tries); t++) {
+                float kv_row[2][34] = { { 0 } };
+                kv_row[at / d][at % d] = tries[t];
+                assert_int_equal(slm_kv_store(&kv, &kernels, 5, 0, kv_row[0], kv_row[1]), t == 0);
+            }
+        }
+        slm_kv_free(&kv);
+        assert_int_equal(atomic_load(&heap.current), 0);
+    }
+}
+
 static void eight_bits_take_nine_sixteenths_of_f16(void **state)
 {
     (void)state;
@@ -218,6 +249,7 @@ int main(void)
         cmocka_unit_test(a_refused_page_leaves_the_cache_as_it_was),
         cmocka_unit_test(pages_outside_a_window_are_not_read),
         cmocka_unit_test(eight_bits_keep_what_was_stored),
+        cmocka_unit_test(floats_beyond_the_type_are_refused),
         cmocka_unit_test(eight_bits_take_nine_sixteenths_of_f16),
     };
     return cmocka_run_group_tests_name("kv", tests, NULL, NULL) != 0;
